@@ -1,0 +1,30 @@
+# Every target makes .venv first when it is missing or older than the pins.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.PHONY: help repro test check
+help:
+	@echo "make repro   run the profile named in params.yaml to its report"
+	@echo "make test    run the tests"
+	@echo "make check   lint, format and types"
+
+repro: .venv/installed
+	dvc repro
+	@echo "Report: reports/$$(sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)/report.md"
+
+test: .venv/installed
+	python -m pytest
+
+check: .venv/installed
+	ruff check src stages tests bench
+	ruff format --check src stages tests bench
+	mypy
+
+# The stamp is written last, so an interrupted installation is taken up again.
+.venv/installed: requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else f"error: {sys.executable}: got Python {sys.version.split()[0]}, expected 3.11, for which the versions are pinned. Use: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

@@ -1,0 +1,256 @@
+"""The only reader of YAML: a block of a profile becomes a frozen dataclass, or one clear error.
+
+YAML key = dataclass field = keyword argument. There are no defaults: a missing knob and an unknown knob both fail before
+any data is read. The knobs are explained where they are set, in profiles/demo.yaml.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from brisc.errors import InputError, InputErrors
+
+
+class Strict:
+    """No unknown keys, and no "3" for 3."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits(Strict):
+    """A number for each half of the publisher's split."""
+
+    train: Count
+    test: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected(Strict):
+    """What validate must find: images, and among them those with a mask."""
+
+    images: Splits
+    pairs: Splits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Strict):
+    """Where the data set comes from, how to know its version, and what it must hold."""
+
+    source: Literal["phantom", "brisc2025"]
+    kaggle: Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+(/versions/[0-9]+)?$")]
+    manifest_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    expected: Expected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phantom(Strict):
+    """Generated images: how many, how they vary, and how many known copies and neighbours are planted in train."""
+
+    seed: Seed
+    size: Annotated[int, Field(ge=64)]
+    slices: Splits
+    deformation_mm: NonNegative
+    bias: Annotated[float, Field(ge=0, lt=0.5)]
+    noise: NonNegative
+    lesion_contrast: Annotated[float, Field(gt=0, le=2)]
+    other_sizes: Probability
+    colour: Probability
+    rotated: Probability
+    mask_quality: Annotated[int, Field(ge=50, le=99)]
+    copies_same_bytes: Count
+    copies_same_pixels: Count
+    copies_reencoded: Count
+    copies_rescaled: Count
+    copies_mirrored: Count
+    copies_within_train: Count
+    neighbours: Count
+    neighbours_within_train: Count
+    neighbour_gap_mm: Annotated[float, Field(gt=0, le=8)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit(Strict):
+    """Lines between copies, neighbours and strangers, and how widely copies are searched, see brisc.data.similarity."""
+
+    copy_similarity: Rate
+    neighbour_similarity: Rate
+    screen_similarity: Rate
+    nearest: Positive
+    tilts_degrees: list[Annotated[float, Field(gt=0, le=45)]]
+    probe_seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare(Strict):
+    size: Annotated[int, Field(ge=32, multiple_of=16)]
+    fit: Literal["squeeze", "pad"]
+    split: Literal["random", "grouped"]
+    prune: Literal["none", "copies", "neighbours"]
+    validation_fraction: Rate
+    seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment(Strict):
+    """Probabilities and ranges of the study's augmentation, see brisc.data.dataset."""
+
+    horizontal_flip: Probability
+    vertical_flip: Probability
+    rotate_degrees: NonNegative
+    rotate_probability: Probability
+    shift_fraction: NonNegative
+    zoom_fraction: Probability
+    affine_probability: Probability
+    brightness: Probability
+    contrast: Probability
+    brightness_contrast_probability: Probability
+    noise_std: Annotated[list[NonNegative], Field(min_length=2, max_length=2)]
+    noise_probability: Probability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Strict):
+    """What is held equal over the models that are compared."""
+
+    seed: Seed
+    batch_size: Positive
+    precision: Literal["32-true", "bf16-mixed"]
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    devices: Positive
+    channels_last: bool
+    portable_cpu: bool
+    measure_seconds: bool
+    early_stopping_patience: Positive
+    plateau_patience: Positive
+    plateau_factor: Rate
+    plateau_floor: NonNegative
+    augment: Augment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Strict):
+    name: Literal["adam", "adamw", "sgd", "rmsprop"]
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: NonNegative
+    momentum: Probability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(Strict):
+    """Weights of the terms of the loss; a term with weight 0 is not computed."""
+
+    dice: NonNegative
+    bce: NonNegative
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Strict):
+    """One training: `model` goes to brisc.models.build as it stands."""
+
+    model: dict[str, Any]
+    healthy_slices: bool
+    epochs: Positive
+    optimizer: Optimizer
+    loss: Loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Strict):
+    batch_size: Positive
+    threshold: Rate
+    study_batch_size: Positive
+    bootstrap_resamples: Positive
+    bootstrap_seed: Seed
+
+
+BLOCKS = {
+    "data": Data,
+    "phantom": Phantom,
+    "audit": Audit,
+    "prepare": Prepare,
+    "train": Train,
+    "evaluate": Evaluate,
+}
+
+
+def load(profile: str, block: str) -> Any:
+    """The block `block` ("train", "models.unet") of profiles/<profile>.yaml as its dataclass."""
+    path = Path("profiles") / f"{profile}.yaml"
+    content: Any = read_yaml(path)
+    for key in block.split("."):
+        if not isinstance(content, dict) or key not in content:
+            known = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else "no keys"
+            raise InputError(
+                f"no block {block!r}", where=path, got=repr(key), expected=f"one of {known}",
+                mend=f"Add the block to {path} or correct the name in the command or in params.yaml.",
+            )  # fmt: skip
+        content = content[key]
+    kind = Run if block.startswith("models.") else BLOCKS[block]
+    try:
+        # Through JSON, since strict validation takes no dict for a dataclass otherwise.
+        return TypeAdapter(kind).validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise InputErrors([_explain(path, block, problem) for problem in error.errors()]) from None
+
+
+def listed_models() -> list[str]:
+    """The models that params.yaml lists."""
+    path = Path("params.yaml")
+    content = read_yaml(path)
+    models = content.get("models") if isinstance(content, dict) else None
+    if not isinstance(models, list) or not models or not all(isinstance(name, str) for name in models):
+        raise InputError(
+            "no list of models", where=path, got=repr(models), expected="models: [unet, ...]",
+            mend="Name at least one model that the profile has a block for.",
+        )  # fmt: skip
+    return models
+
+
+def read_yaml(path: Path) -> Any:
+    """YAML 1.2, safely: ruamel reads 1e-05 as a number, which PyYAML reads as a string."""
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise InputError(
+            "no such profile", where=path, got="no file", expected=f"one of: {known}",
+            mend="Name an existing profile in params.yaml.",
+        )  # fmt: skip
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (MarkedYAMLError, UnicodeDecodeError) as error:
+        raise InputError(
+            "not readable as YAML", where=path, got=" ".join(str(error).split()), expected="YAML 1.2 in UTF-8",
+            mend="Correct the file at that line.",
+        ) from None  # fmt: skip
+
+
+def _explain(path: Path, block: str, problem: Any) -> InputError:
+    knob = ".".join([block, *(str(part) for part in problem["loc"])])
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return InputError(
+            f"unknown knob {knob}",
+            where=path,
+            got=problem["input"],
+            expected="no such key",
+            mend="Correct or remove it.",
+        )
+    if problem["type"] in ("missing", "missing_argument"):
+        return InputError(
+            f"missing knob {knob}", where=path, got="nothing", expected="a value", mend="Set it; there are no defaults."
+        )
+    return InputError(
+        f"bad value for {knob}", where=path, got=repr(problem["input"]), expected=problem["msg"], mend="Correct it."
+    )

@@ -1,0 +1,145 @@
+"""Decode once: every image and mask of the archive as one uint8 array that training maps into memory."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from brisc.atomic import atomic, write_json
+from brisc.config import Prepare
+from brisc.data.split import assign_validation
+from brisc.errors import InputError
+from brisc.progress import Track
+
+MASK_LEVEL = 127  # masks carry grey ringing near 0 and near 255; `> 0` would be a different target
+
+
+def read_grey(data: bytes) -> np.ndarray:
+    """Decoded image file as shown to a person: (H, W) uint8, EXIF rotation applied, colour reduced to luminance.
+
+    Part of the no-tumour files carries a rotation tag and no tumour file does: ignoring the tag would hand the
+    classifier a shortcut.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("L"))
+
+
+def to_square(grey: np.ndarray, *, size: int, fit: Literal["squeeze", "pad"]) -> np.ndarray:
+    """(H, W) uint8 to (size, size) uint8 by area averaging.
+
+    "squeeze" changes the aspect ratio, as the study does; "pad" centres the image on a black square first.
+    """
+    if fit == "pad":
+        height, width = grey.shape
+        side = max(height, width)
+        top, left = (side - height) // 2, (side - width) // 2
+        square = np.zeros((side, side), np.uint8)
+        square[top : top + height, left : left + width] = grey
+        grey = square
+    return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def prepare(raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, prepare: Prepare, track: Track) -> None:
+    """Write out/{images,masks}.npy, out/samples.csv and out/fingerprint.json.
+
+    images.npy and masks.npy are (N, size, size) uint8 in the row order of samples.csv (0..255, and 0 or 1; a healthy slice has
+    an empty mask). samples.csv has the columns id, split (train, validation, test, pruned), label, plane, group, official,
+    clean, strict (0 or 1: the subsets of test), mask_pixels.
+    """
+    samples = assign_samples(index, groups, prepare)
+    with atomic(out) as folder:
+        folder.mkdir()
+        shape = (len(index), prepare.size, prepare.size)
+        images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+        masks = np.lib.format.open_memmap(folder / "masks.npy", "w+", np.uint8, shape)
+        with zipfile.ZipFile(raw) as archive:
+            files: Iterable[tuple[str, str]] = zip(index["image"], index["mask"].fillna(""), strict=True)
+            # Reading a zip is not thread-safe, decoding is: Pillow and OpenCV let go of the interpreter meanwhile.
+            data = ((archive.read(image), archive.read(mask) if mask else b"") for image, mask in files)
+            with ThreadPoolExecutor(2) as pool:
+                decoded = pool.map(lambda pair: _decode(pair[0], pair[1], prepare), data)
+                for row, _ in enumerate(track(range(len(index)), "prepare")):
+                    images[row], masks[row] = next(decoded)
+        samples["mask_pixels"] = masks.sum(axis=(1, 2), dtype=np.int64)
+        images.flush()
+        masks.flush()
+        samples.to_csv(folder / "samples.csv", index=False, lineterminator="\n")
+        write_json(folder / "fingerprint.json", fingerprint(raw, folder, prepare.size))
+
+
+def assign_samples(index: pd.DataFrame, groups: pd.DataFrame, prepare: Prepare) -> pd.DataFrame:
+    """One row per image of `index`: where it is used and in which subsets of test it counts."""
+    merged = index[["id", "split", "label", "plane"]].merge(groups.drop(columns="split"), on="id", validate="1:1")
+    if len(merged) != len(index):
+        raise InputError(
+            "groups do not cover the index", where="groups.csv", got=f"{len(merged)} of the ids",
+            expected=f"{len(index)}", mend="Run the audit stage again.",
+        )  # fmt: skip
+    test = merged["split"] == "test"
+    usable = ~test
+    if prepare.prune != "none":
+        touching = merged["copy_across" if prepare.prune == "copies" else "neighbour_across"].astype(bool)
+        merged.loc[usable & touching, "split"] = "pruned"
+        usable &= ~touching
+    merged.loc[usable, "split"] = assign_validation(
+        merged[usable], split=prepare.split, validation_fraction=prepare.validation_fraction, seed=prepare.seed
+    )
+    merged["official"] = test.astype(int)
+    merged["clean"] = (test & ~merged["copy_across"].astype(bool)).astype(int)
+    merged["strict"] = (test & ~merged["neighbour_across"].astype(bool)).astype(int)
+    _check_split(merged, prepare)
+    return merged[["id", "split", "label", "plane", "group", "official", "clean", "strict"]]
+
+
+def fingerprint(raw: Path, folder: Path, size: int) -> dict[str, Any]:
+    """What a run's provenance says of its data: the SHA-256 over the arrays and the sample table."""
+    digest = hashlib.sha256()
+    for name in ("images.npy", "masks.npy", "samples.csv"):
+        digest.update(_sha256(folder / name).digest())
+    samples = pd.read_csv(folder / "samples.csv")
+    return {
+        "raw_sha256": _sha256(raw).hexdigest(),
+        "fingerprint": digest.hexdigest(),
+        "size": size,
+        "images": {split: int(count) for split, count in samples["split"].value_counts().sort_index().items()},
+        "vanished_masks": int(((samples["label"] != "no_tumor") & (samples["mask_pixels"] == 0)).sum()),
+    }
+
+
+def _sha256(path: Path) -> "hashlib._Hash":
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256")
+
+
+def _decode(image: bytes, mask: bytes, prepare: Prepare) -> tuple[np.ndarray, np.ndarray]:
+    picture = to_square(read_grey(image), size=prepare.size, fit=prepare.fit)
+    if not mask:
+        return picture, np.zeros_like(picture)
+    # Averaged while still grey, thresholded after: the outline falls where half of a pixel's area is tumour.
+    return picture, (to_square(read_grey(mask), size=prepare.size, fit=prepare.fit) > MASK_LEVEL).astype(np.uint8)
+
+
+def _check_split(samples: pd.DataFrame, prepare: Prepare) -> None:
+    labels = sorted(samples["label"].unique())
+    for split in ("train", "validation", "test"):
+        missing = [label for label in labels if not ((samples["split"] == split) & (samples["label"] == label)).any()]
+        if missing:
+            raise InputError(
+                f"a class is missing from {split}", where="samples.csv", got=f"no {', '.join(missing)}",
+                expected="every class in every split", mend="Raise prepare.validation_fraction, or prune less.",
+            )  # fmt: skip
+    if prepare.split == "grouped":
+        sides = samples[samples["split"].isin(["train", "validation"])].groupby("group")["split"].nunique()
+        if (sides > 1).any():
+            raise InputError(
+                "a group lies on both sides of train/validation", where="samples.csv", got=sides.idxmax(),
+                expected="each group on one side", mend="Report this as a defect of brisc.data.split.",
+            )  # fmt: skip

@@ -1,0 +1,285 @@
+"""Which images show the same slice, and which show neighbouring slices of one head: searched over all pairs of the archive.
+
+Screen, then verify. The screen compares every image with every other, direct and mirrored, upright and tilted, by a cheap
+correlation; whatever is near passes. Each pair that passes is registered by an affine map, and one number decides: the
+correlation of fine detail after registration. Detail is a band of spatial frequencies divided by its local strength
+(local contrast normalisation, Jarrett et al., ICCV 2009, doi:10.1109/ICCV.2009.5459469): without the division the bright
+rim of fat round the head decides alone, and every head of a like outline resembles every other.
+
+Perceptual hashes are not used: they confuse heads with heads.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from brisc.config import Audit
+from brisc.data.cache import read_grey, to_square
+from brisc.progress import Track
+
+FRAME = 256  # side of the square that a whole image is brought to
+HEAD = 128  # side of the square that the head's box is brought to; similarity is measured at this size
+SCREEN = 72  # side at which all pairs are compared
+BLOCK = 1000  # rows per matrix product, so that no 6,000 x 6,000 matrix is held
+THREADS = 2
+COVERED = 0.5  # share of the head that must lie inside the other image, else there is nothing to compare
+COPIES = ("same_bytes", "same_pixels", "reencoded", "mirrored")  # closest first
+RELATIONS = (*COPIES, "neighbour")
+
+Grey = np.ndarray
+Warp = np.ndarray  # (3, 3), from the pixels (x, y, 1) of one image to those of another
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """frames (N, FRAME, FRAME) and heads (N, HEAD, HEAD) uint8; boxes (N, 4): left, top, width, height of heads in frames.
+
+    pixels: SHA-256 of each image as shown, at its own size.
+    """
+
+    frames: np.ndarray
+    boxes: np.ndarray
+    heads: np.ndarray
+    pixels: list[str]
+
+
+def read_views(raw: Path, index: pd.DataFrame, *, track: Track) -> Views:
+    """Decode the images of `index` (its column image names members of the zip `raw`) in its order."""
+    with zipfile.ZipFile(raw) as archive, ThreadPoolExecutor(THREADS) as pool:
+        # Reading a zip is not thread-safe, decoding is.
+        views = pool.map(_view, (archive.read(member) for member in index["image"]))
+        frames, boxes, heads, pixels = zip(*(next(views) for _ in track(index["image"].tolist(), "images")), strict=True)
+    return Views(frames=np.stack(frames), boxes=np.array(boxes), heads=np.stack(heads), pixels=list(pixels))
+
+
+def _view(data: bytes) -> tuple[Grey, tuple[int, int, int, int], Grey, str]:
+    grey = read_grey(data)
+    frame = to_square(grey, size=FRAME, fit="squeeze")
+    box = head_box(frame)
+    digest = hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest()
+    return frame, box, _crop(frame, box, HEAD), digest
+
+
+def head_box(image: Grey) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the largest bright region: sources differ in their margins, heads do not."""
+    smooth = cv2.GaussianBlur(image, (0, 0), len(image) / 170)
+    bright = (smooth > max(12.0, 0.12 * float(np.percentile(smooth, 99)))).astype(np.uint8)
+    side = len(image) // 50 | 1
+    # Opened, so that a caption or a line along the border does not belong to the head.
+    bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    count, _, regions, _ = cv2.connectedComponentsWithStats(bright)
+    if count < 2:
+        return 0, 0, image.shape[1], image.shape[0]
+    left, top, width, height = regions[1 + int(np.argmax(regions[1:, cv2.CC_STAT_AREA])), :4]
+    return int(left), int(top), int(width), int(height)
+
+
+def _crop(image: Grey, box: Sequence[int], size: int) -> Grey:
+    left, top, width, height = box
+    return cv2.resize(image[top : top + height, left : left + width], (size, size), interpolation=cv2.INTER_AREA)
+
+
+def detail(image: Grey) -> np.ndarray:
+    """(S, S) uint8 to float32: edges and texture, each as strong as its surroundings allow."""
+    grey = image.astype(np.float32)
+    grey *= 60 / max(float(grey.mean()), 1.0)  # contrast changes are no change
+    band = cv2.GaussianBlur(grey, (0, 0), 0.8) - cv2.GaussianBlur(grey, (0, 0), 3.0)
+    normalised: np.ndarray = band / (np.sqrt(cv2.GaussianBlur(band * band, (0, 0), 6.0)) + 1)
+    return normalised
+
+
+def _unit(details: list[np.ndarray]) -> np.ndarray:
+    """(N, S, S) of mean 0 and norm 1, so that a scalar product is a correlation."""
+    stack = np.stack(details)
+    stack -= stack.mean(axis=(1, 2), keepdims=True)
+    stack /= np.maximum(np.linalg.norm(stack, axis=(1, 2), keepdims=True), 1e-6)
+    return stack
+
+
+# ----------------------------------------------------------------------------------------------------------------- screen
+
+
+def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd.DataFrame:
+    """Pairs worth a registration: columns a < b (rows of views), mirrored, framed, tilt, screen.
+
+    A pair passes if the correlation reaches audit.screen_similarity, or if b is among the audit.nearest most similar images
+    to a on its side of the publisher's split (`sides`, (N,)), in any view. b, mirrored if `mirrored`, is then turned
+    counter-clockwise by `tilt` degrees to look like a; `framed` says that whole frames were compared and not heads.
+    """
+    frames = _unit([detail(cv2.resize(frame, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA)) for frame in views.frames])
+    heads = _heads(views, 0.0)
+    tilts = [0.0, *(sign * tilt for tilt in audit.tilts_degrees for sign in (-1, 1))]
+    found = []
+    for tilt in track(tilts, "comparing all pairs"):
+        turned = heads if tilt == 0 else _heads(views, tilt)
+        for mirrored in (False, True):
+            # A turned image, mirrored, is a mirrored image turned the other way.
+            named = {"mirrored": mirrored, "tilt": -tilt if mirrored else tilt}
+            found.append(_near(heads, _flip(turned, mirrored), sides, audit).assign(**named, framed=False))
+            if tilt == 0:
+                found.append(_near(frames, _flip(frames, mirrored), sides, audit).assign(**named, framed=True))
+    pairs = pd.concat(found, ignore_index=True)
+    swap = pairs["a"] > pairs["b"]
+    pairs.loc[swap, ["a", "b"]] = pairs.loc[swap, ["b", "a"]].to_numpy()
+    pairs.loc[swap & ~pairs["mirrored"], "tilt"] *= -1
+    pairs = pairs.sort_values(["a", "b", "mirrored", "screen", "framed", "tilt"], ascending=[True, True, True, False, True, True])
+    return pairs.drop_duplicates(["a", "b", "mirrored"]).reset_index(drop=True)
+
+
+def _heads(views: Views, tilt: float) -> np.ndarray:
+    with ThreadPoolExecutor(THREADS) as pool:
+        if tilt == 0:
+            crops = pool.map(lambda head: cv2.resize(head, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA), views.heads)
+        else:
+            crops = pool.map(lambda frame: _turned(frame, tilt), views.frames)
+        return _unit(list(pool.map(detail, crops)))
+
+
+def _turned(frame: Grey, tilt: float) -> Grey:
+    side = FRAME // 2
+    half = cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA)
+    margin = side // 10  # corners of the head may leave the frame
+    turn = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), tilt, 1)
+    turn[:, 2] += margin
+    turned = cv2.warpAffine(half, turn, (side + 2 * margin, side + 2 * margin))
+    return _crop(turned, head_box(turned), SCREEN)
+
+
+def _flip(stack: np.ndarray, mirrored: bool) -> np.ndarray:
+    return np.ascontiguousarray(stack[:, :, ::-1]) if mirrored else stack
+
+
+def _near(rows: np.ndarray, columns: np.ndarray, sides: np.ndarray, audit: Audit) -> pd.DataFrame:
+    found = []
+    for start, similarity in _products(rows, columns):
+        own = np.arange(len(similarity))
+        similarity[own, start + own] = -1
+        passed = similarity >= audit.screen_similarity
+        for side in np.unique(sides):
+            members = np.flatnonzero(sides == side)
+            nearest = min(audit.nearest, len(members))
+            order = np.argpartition(-similarity[:, members], nearest - 1, axis=1)[:, :nearest]
+            passed[own[:, None], members[order]] = True
+        passed[own, start + own] = False
+        a, b = np.nonzero(passed)
+        found.append(pd.DataFrame({"a": a + start, "b": b, "screen": similarity[a, b]}))
+    return pd.concat(found, ignore_index=True)
+
+
+def _products(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Correlations of each row with all columns, a block of rows at a time; rounded, since BLAS's last bits vary."""
+    flat = columns.reshape(len(columns), -1)
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK].reshape(-1, flat.shape[1])
+        yield start, np.round(block @ flat.T, 4)
+
+
+# ----------------------------------------------------------------------------------------------------------------- verify
+
+
+def register(views: Views, pairs: pd.DataFrame, *, track: Track) -> np.ndarray:
+    """The correlation of detail of each pair from `screen` after registration, (len(pairs),); 0 where none was possible."""
+    details = [detail(head) for head in views.heads]
+    rows = list(pairs[["a", "b", "mirrored", "framed", "tilt"]].itertuples(index=False, name=None))
+    with ThreadPoolExecutor(THREADS) as pool:
+        results = pool.map(lambda row: _registered(views, details[row[0]], *row), rows)
+        return np.round([next(results) for _ in track(rows, "registering pairs")], 4)
+
+
+def _registered(views: Views, fixed: np.ndarray, a: int, b: int, mirrored: bool, framed: bool, tilt: float) -> float:
+    moving = np.ascontiguousarray(views.frames[b][:, ::-1]) if mirrored else views.frames[b]
+    guess = _guess(views, a, b, mirrored, framed, tilt)
+    half_head, half_frame = _scaling(2.0), _scaling(0.5)
+    coarse = (half_frame @ guess @ half_head)[:2].astype(np.float32)
+    small_head = cv2.resize(views.heads[a], (HEAD // 2, HEAD // 2), interpolation=cv2.INTER_AREA)
+    small_frame = cv2.resize(moving, (FRAME // 2, FRAME // 2), interpolation=cv2.INTER_AREA)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
+    try:
+        # Evangelidis and Psarakis, PAMI 2008, doi:10.1109/TPAMI.2008.113: blind to brightness and contrast.
+        _, coarse = cv2.findTransformECC(small_head, small_frame, coarse, cv2.MOTION_AFFINE, stop, None, 3)
+    except cv2.error:  # it did not converge: the two have nothing in common
+        return 0.0
+    warp = (np.linalg.inv(half_frame) @ np.vstack([coarse, [0, 0, 1]]) @ np.linalg.inv(half_head))[:2]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(moving, warp, (HEAD, HEAD), flags=flags)
+    inside = cv2.warpAffine(np.ones_like(moving), warp, (HEAD, HEAD), flags=flags)
+    inside = cv2.erode(inside, np.ones((7, 7), np.uint8)) > 0
+    if inside.mean() < COVERED:
+        return 0.0
+    return _correlation(fixed[inside], detail(moved)[inside])
+
+
+def _guess(views: Views, a: int, b: int, mirrored: bool, framed: bool, tilt: float) -> Warp:
+    """From the head of a to the frame of b (mirrored if so): same place, same box, or turned about the boxes' centres."""
+    own, other = (views.boxes[i].astype(float) for i in (a, b))
+    if mirrored:
+        other[0] = FRAME - other[0] - other[2]
+    to_frame = _box_warp(own)
+    if framed:
+        return to_frame
+    if tilt == 0:
+        return _box_warp(other)
+    own_centre, other_centre = (box[:2] + box[2:] / 2 - 0.5 for box in (own, other))
+    scale = np.sqrt(other[2] * other[3] / (own[2] * own[3]))
+    cosine, sine = scale * np.cos(np.radians(tilt)), scale * np.sin(np.radians(tilt))
+    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+    turn[:2, 2] = other_centre - turn[:2, :2] @ own_centre
+    warp: Warp = turn @ to_frame
+    return warp
+
+
+def _box_warp(box: np.ndarray) -> Warp:
+    """From pixels of a head to pixels of its frame; pixel centres lie at whole numbers."""
+    left, top, width, height = box
+    x, y = width / HEAD, height / HEAD
+    return np.array([[x, 0, left + x / 2 - 0.5], [0, y, top + y / 2 - 0.5], [0, 0, 1]])
+
+
+def _scaling(factor: float) -> Warp:
+    """From pixel centres of an image to those of the image `factor` times as large."""
+    return np.array([[factor, 0, factor / 2 - 0.5], [0, factor, factor / 2 - 0.5], [0, 0, 1]])
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(dtype=np.float64), b - b.mean(dtype=np.float64)
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / norm if norm > 0 else 0.0
+
+
+# ---------------------------------------------------------------------------------------------------------- what they are
+
+
+def relate(index: pd.DataFrame, views: Views, pairs: pd.DataFrame, *, audit: Audit) -> pd.DataFrame:
+    """The pairs that are related, each once and in the orientation that fits better: adds the column relation.
+
+    same_bytes, same_pixels, reencoded (any other copy that is not mirrored: another quality, size, crop, tilt), mirrored
+    or neighbour. `pairs` carries the column aligned, see `register`.
+    """
+    best = pairs.sort_values(["a", "b", "aligned", "mirrored"], ascending=[True, True, False, True])
+    best = best.drop_duplicates(["a", "b"]).query("aligned >= @audit.neighbour_similarity").reset_index(drop=True)
+    files, pixels = index["image_sha256"].to_numpy(), np.array(views.pixels)
+    a, b = best["a"].to_numpy(), best["b"].to_numpy()
+    best["relation"] = np.select(
+        [files[a] == files[b], pixels[a] == pixels[b], best["aligned"] < audit.copy_similarity, ~best["mirrored"]],
+        ["same_bytes", "same_pixels", "neighbour", "reencoded"],
+        "mirrored",
+    )
+    return best
+
+
+def components(count: int, related: pd.DataFrame) -> np.ndarray:
+    """(count,) the smallest row of the connected component that each row belongs to."""
+    graph = coo_matrix((np.ones(len(related)), (related["a"], related["b"])), shape=(count, count))
+    _, component = connected_components(graph, directed=False)
+    smallest = np.full(component.max() + 1, count)
+    np.minimum.at(smallest, component, np.arange(count))
+    return smallest[component]

@@ -1,0 +1,174 @@
+"""Intervals and tests for numbers that are measured on images which are not all independent of each other.
+
+Copies of a slice and slices close to it form a group, which is drawn as a whole, so that a copied image does not count
+as new evidence (cluster bootstrap: Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from brisc.errors import InputError
+
+# The convention of every table of the study's field, and not a knob of a profile.
+LEVEL = 0.95
+
+# The draws of the two bootstraps do not overlap when they are given the same seed.
+_MEAN_STREAM, _PAIRED_STREAM = 0, 1
+
+# Draws held in memory at once; 8 bytes each, and as much again for what is looked up with them.
+_DRAWS_PER_BLOCK = 2**20
+
+Interval = tuple[float | None, float | None]
+
+
+class PairedDifference(NamedTuple):
+    """mean(a) - mean(b), its interval, and the two-sided p of no difference; None where undefined."""
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def bootstrap_mean(values: ArrayLike, *, groups: ArrayLike, resamples: int, seed: int, level: float = LEVEL) -> Interval:
+    """Percentile interval of mean(values) when whole groups are drawn with replacement.
+
+    values: (N,) finite numbers, groups: (N,) a name for each value's group. A resample draws as many groups as there
+    are and divides the sum of their values by the number of their values, so that large groups weigh as they do in the
+    mean itself. (None, None) with fewer than two groups, where nothing is known about the spread. With fewer than about
+    20 groups the interval is too narrow, as any percentile bootstrap is.
+
+    Raises InputError for values that are not finite, a value without a group, or lengths that differ.
+    """
+    sums, sizes = _group_sums(values, groups)
+    if len(sums) < 2:
+        return None, None
+    return _percentile_interval(_resampled_means(sums, sizes, resamples, [seed, _MEAN_STREAM]), level)
+
+
+def paired_bootstrap(
+    a: ArrayLike, b: ArrayLike, *, groups: ArrayLike, resamples: int, seed: int, level: float = LEVEL
+) -> PairedDifference:
+    """Difference of the means of two measurements a, b: (N,) of the same images, groups drawn as above.
+
+    p turns the interval into a test: it is twice the smaller share of resampled differences at 0 or on one side of it,
+    with 1 added to count and total so that it is never 0. So p < 1 - level goes with an interval without 0.
+    Without values all four are None; with one group only the difference is known.
+
+    Raises InputError as `bootstrap_mean` does.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if first.shape != second.shape:
+        raise InputError(
+            "two measurements that do not pair up", where="paired bootstrap", got=f"{first.shape} and {second.shape}",
+            expected="one value of each for every image", mend="Measure both on the same images.",
+        )  # fmt: skip
+    sums, sizes = _group_sums(first - second, groups)
+    if len(sums) == 0:
+        return PairedDifference(None, None, None, None)
+    difference = float(sums.sum() / sizes.sum())
+    if len(sums) == 1:
+        return PairedDifference(difference, None, None, None)
+    resampled = _resampled_means(sums, sizes, resamples, [seed, _PAIRED_STREAM])
+    smaller_side = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
+    p = min(1.0, 2 * (smaller_side + 1) / (resamples + 1))
+    return PairedDifference(difference, *_percentile_interval(resampled, level), p)
+
+
+def mcnemar_exact(b_only: int, c_only: int) -> float:
+    """Two-sided p that two models err equally often, from the images that only one of them gets right (McNemar 1947).
+
+    Under that hypothesis b_only is Binomial(b_only + c_only, 1/2); the tail is summed in whole numbers. 1.0 when the
+    models never differ. Raises InputError for negative counts.
+    """
+    if b_only < 0 or c_only < 0:
+        raise InputError(
+            "a negative count", where="McNemar's test", got=(b_only, c_only), expected="two counts of 0 or more",
+            mend="Count the images that only one of the two models gets right.",
+        )  # fmt: skip
+    n = b_only + c_only
+    tail = sum(math.comb(n, k) for k in range(min(b_only, c_only) + 1))
+    return min(1.0, 2 * tail / (1 << n))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for being many, in the order given (Holm 1979); controls the chance of any false discovery.
+
+    Raises InputError for a value outside 0..1, NaN included.
+    """
+    if not all(0 <= p <= 1 for p in p_values):
+        raise InputError(
+            "not p-values", where="Holm's adjustment", got=list(p_values), expected="numbers from 0 to 1",
+            mend="Leave undefined tests out before adjusting.",
+        )  # fmt: skip
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, position in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[position]))
+        adjusted[position] = float(largest)
+    return adjusted
+
+
+def wilson(k: int, n: int, *, level: float = LEVEL) -> Interval:
+    """Score interval of a proportion k of n (Wilson 1927). It stays inside 0..1 and has a width at k = 0 and k = n.
+
+    The n cases are taken as independent. (None, None) for n = 0. Raises InputError unless 0 <= k <= n.
+    """
+    if not 0 <= k <= n:
+        raise InputError(
+            "not a proportion", where="Wilson's interval", got=f"{k} of {n}", expected="0 <= k <= n",
+            mend="Count the cases again.",
+        )  # fmt: skip
+    if n == 0:
+        return None, None
+    z = float(ndtri((1 + level) / 2))
+    centre = (k + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * math.sqrt(k * (n - k) / n + z**2 / 4)
+    # Rounding must not leave the 0 and 1 that the formula has at its ends.
+    low = 0.0 if k == 0 else centre - half
+    high = 1.0 if k == n else centre + half
+    return low, high
+
+
+def _group_sums(values: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sum and number of the values of each group (G,), groups sorted by name so that row order does not matter."""
+    numbers = np.asarray(values, dtype=np.float64)
+    codes, names = pd.factorize(np.asarray(groups), sort=True)
+    if numbers.ndim != 1 or numbers.shape != codes.shape:
+        raise InputError(
+            "values and groups do not match", where="bootstrap", got=f"shapes {numbers.shape} and {codes.shape}",
+            expected="one group for each value", mend="Take both from the same rows.",
+        )  # fmt: skip
+    undefined, ungrouped = int((~np.isfinite(numbers)).sum()), int((codes < 0).sum())
+    if undefined or ungrouped:
+        raise InputError(
+            "not all images can be drawn", where="bootstrap",
+            got=f"{undefined} values that are not finite, {ungrouped} without a group",
+            expected="neither", mend="Leave undefined values out and count them; give every image a group.",
+        )  # fmt: skip
+    sums = np.bincount(codes, weights=numbers, minlength=len(names)).astype(np.float64)
+    sizes = np.bincount(codes, minlength=len(names)).astype(np.int64)
+    return sums, sizes
+
+
+def _resampled_means(sums: NDArray[np.float64], sizes: NDArray[np.int64], resamples: int, seed: list[int]) -> NDArray[np.float64]:
+    """Means (R,) over the values of G groups drawn with replacement from G, for each of R resamples."""
+    rng = np.random.default_rng(seed)
+    groups = len(sums)
+    means = np.empty(resamples)
+    block = max(1, _DRAWS_PER_BLOCK // groups)
+    for start in range(0, resamples, block):
+        drawn = rng.integers(0, groups, size=(min(block, resamples - start), groups))
+        means[start : start + block] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    return means
+
+
+def _percentile_interval(resampled: NDArray[np.float64], level: float) -> Interval:
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,26 @@
+"""Models by file name: `arch: unet` in a profile is brisc/models/unet.py, whose `build` takes the block's other keys."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from brisc.errors import InputError
+
+
+def build(arch: str, **knobs: Any) -> nn.Module:
+    """The net of brisc/models/<arch>.py: forward(image (B, 1, H, W)) -> {head: logits}."""
+    known = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "blocks"))
+    if arch not in known:
+        raise InputError("unknown arch", where="model.arch", got=repr(arch), expected=f"one of {', '.join(known)}",
+                         mend="Correct the profile, or add the file to src/brisc/models.")  # fmt: skip
+    make = import_module(f"brisc.models.{arch}").build
+    try:
+        inspect.signature(make).bind(**knobs)
+    except TypeError as error:
+        raise InputError("wrong knobs", where=f"model block of arch {arch}", got=str(error),
+                         expected=", ".join(inspect.signature(make).parameters), mend="Correct the profile.") from None  # fmt: skip
+    net: nn.Module = make(**knobs)
+    return net

@@ -1,0 +1,28 @@
+"""U-Net, Ronneberger et al. 2015 (arXiv:1505.04597), Fig. 1: five levels, base channels doubling, skip connections.
+
+With base_channels 64 it has 31.0 million parameters, up-sampling by transposed convolutions.
+"""
+
+import torch
+from torch import nn
+
+from brisc.models.blocks import UNetEncoder, UpStep
+
+
+class UNet(nn.Module):
+    """forward(image (B, in_channels, H, W)) -> {"mask": logits (B, 1, H, W)}; H and W are multiples of 2 ** (levels - 1)."""
+
+    def __init__(self, *, in_channels: int, base_channels: int, levels: int) -> None:
+        super().__init__()
+        self.encoder = UNetEncoder(in_channels=in_channels, base_channels=base_channels, levels=levels)
+        self.decoder = nn.ModuleList(UpStep(channels=channels) for channels in self.encoder.channels[-2::-1])
+        self.head = nn.Conv2d(base_channels, 1, 1)
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        *skips, x = self.encoder(image)
+        for step, skip in zip(self.decoder, reversed(skips), strict=True):
+            x = step(x, skip)
+        return {"mask": self.head(x)}
+
+
+build = UNet

@@ -1,0 +1,116 @@
+"""A run killed at any moment goes on at its last whole epoch and ends with the bytes of a run never killed.
+
+Checkpoints lie in a scratch folder named by the run's fingerprint, so that a run with other settings, other code or other
+data never picks up a stranger's weights.
+"""
+
+import fcntl
+import hashlib
+import io
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import IO, Any
+
+import torch
+from torch import nn
+
+import brisc
+from brisc.atomic import atomic
+from brisc.config import Run, Train
+from brisc.errors import InputError
+
+PACKAGE = Path(brisc.__file__).parent
+
+
+def code_files(arch: str) -> list[Path]:
+    """The source files whose edit makes a training another training; dvc.yaml lists the same ones.
+
+    config.py is not among them: it has no defaults, so it cannot change a value, and the values are compared themselves.
+    """
+    shared = ["data/dataset.py", "models/blocks.py"]
+    training = sorted(path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "training").glob("*.py"))
+    return [PACKAGE / name for name in [*shared, f"models/{arch}.py", *training]]
+
+
+def git_blob(path: Path) -> str:
+    """The id git gives this file's content: `git log --all --find-object=<id>` names the commits that hold it."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def git_tree(folder: Path) -> str:
+    """The id git gives this folder of Python files: what `git rev-parse REVISION:path/of/folder` prints."""
+    entries = b"".join(
+        b"100644 %s\0%s" % (path.name.encode(), bytes.fromhex(git_blob(path))) for path in sorted(folder.glob("*.py"))
+    )
+    return hashlib.sha1(b"tree %d\0" % len(entries) + entries, usedforsecurity=False).hexdigest()
+
+
+def run_fingerprint(run: Run, train: Train, data_fingerprint: str) -> str:
+    """SHA-256 over everything that decides the weights: knobs, data, code, torch."""
+    parts = {
+        "run": asdict(run),
+        "train": {key: value for key, value in asdict(train).items() if key != "measure_seconds"},
+        "data": data_fingerprint,
+        "code": [git_blob(path) for path in code_files(run.model["arch"])],
+        "torch": torch.__version__,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def hold(folder: Path) -> IO[str]:
+    """Hold `folder` until the returned file is closed, at the latest when this process ends, however it ends.
+
+    A run orphaned by a killed parent must not write beside its successor.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise InputError(
+            "another process is training this run",
+            where=folder,
+            got="a held lock",
+            expected="none",
+            mend="Wait for it or end it; the lock goes with it.",
+        ) from None
+    return lock
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """torch.save under a fixed inner name: the archive torch writes otherwise carries the temporary file's name."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with atomic(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """The checkpoint, or None when there is none."""
+    return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
+
+
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Load weights.pt into `net`, both of one architecture."""
+    try:
+        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, UnpicklingError) as error:
+        raise InputError(
+            "weights that do not fit the model", where=path, got=" ".join(str(error).split())[:200],
+            expected="the state of the net that the profile names", mend="Train the model again.",
+        ) from None  # fmt: skip
+
+
+def drop_others(scratch: Path) -> None:
+    """Remove the scratch folders of this stage's earlier runs.
+
+    A run's own folder stays until another run succeeds: if the disk is full when the result is stored, the training is not lost.
+    """
+    for other in sorted(scratch.parent.iterdir()):
+        if other != scratch and other.is_dir():
+            shutil.rmtree(other)

@@ -1,0 +1,19 @@
+"""collect: the results of all models of the profile, in a few files small enough for git."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import command
+from brisc.config import listed_models, load
+from brisc.reporting.collect import collect
+
+
+def main(profile: str) -> None:
+    collect(
+        Path(f"runs/{profile}"), Path(f"data/{profile}/cache/fingerprint.json"), Path(f"reports/{profile}"), profile=profile,
+        source=load(profile, "data").source, prepare=asdict(load(profile, "prepare")), models=listed_models(),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    command.run(main)

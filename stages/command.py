@@ -1,0 +1,68 @@
+"""What every stage's command line shares: arguments, progress, errors told in one line."""
+
+import ctypes
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from brisc.errors import InputError, InputErrors
+from brisc.progress import Items
+
+T = TypeVar("T")
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call `main` with the command line's words. Bad input ends in one line on stderr and exit code 1, no traceback."""
+    _die_with_parent()
+    names = list(inspect.signature(main).parameters)
+    if len(sys.argv) - 1 != len(names):
+        usage = f"python {sys.argv[0]} {' '.join(name.upper() for name in names)}"
+        sys.exit(f"error: {Path(sys.argv[0]).name}: got {len(sys.argv) - 1} arguments, expected {len(names)}. Use: {usage}")
+    try:
+        main(*sys.argv[1:])
+    except (InputError, InputErrors) as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    except FileNotFoundError as error:
+        sys.exit(f"error: {error.filename}: got no such file, expected an earlier stage's output. Run dvc repro.")
+    except OSError as error:
+        # A full disk or a missing permission is no defect of the program; everything written so far is whole.
+        sys.exit(f"error: {error.filename or 'disk'}: {error.strerror}. Mend this and run the same command again.")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; run the same command again to go on")
+
+
+def track(items: Items[T], description: str) -> Iterable[T]:
+    """A progress bar in a terminal; nothing in a log."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track as bar
+
+    return bar(items, description, total=len(items), console=Console(stderr=True), transient=True)
+
+
+def log(line: str) -> None:
+    print(line, flush=True)
+
+
+def portable_cpu() -> None:
+    """Keep to AVX2 and one thread, so that different machines compute the same bits. Call before torch is imported."""
+    os.environ.update(
+        ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", MKL_CBWR="AVX2", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1"
+    )
+
+
+def scratch(*parts: str) -> Path:
+    """Where a stage keeps what survives a kill: beside the repository's cache, also for an experiment in a temporary clone."""
+    return Path(os.environ.get("DVC_ROOT", ".")).joinpath(".scratch", *parts)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when DVC, its parent, is killed: an orphan would write into the next run's outputs."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

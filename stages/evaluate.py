@@ -1,0 +1,26 @@
+"""evaluate: one trained model on validation and on the subsets of test."""
+
+from pathlib import Path
+
+import command
+from brisc.config import load
+
+
+def main(profile: str, model: str) -> None:
+    run, train, settings = load(profile, f"models.{model}"), load(profile, "train"), load(profile, "evaluate")
+    if train.portable_cpu:
+        command.portable_cpu()
+    # Only now: torch reads those settings when it is imported.
+    from brisc.data.dataset import load_samples
+    from brisc.evaluation.evaluate import evaluate
+    from brisc.models import build
+    from brisc.training.resume import load_weights
+
+    net = build(**run.model)
+    load_weights(net, Path(f"runs/{profile}/train/{model}/weights.pt"))
+    samples = load_samples(Path(f"data/{profile}/cache"))
+    evaluate(net, samples, Path(f"runs/{profile}/eval/{model}"), settings=settings, train=train)
+
+
+if __name__ == "__main__":
+    command.run(main)

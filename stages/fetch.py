@@ -1,0 +1,21 @@
+"""fetch: one archive in the publisher's layout, whatever the source."""
+
+import os
+from pathlib import Path
+
+import command
+
+from brisc.config import load
+from brisc.data.source import fetch
+
+
+def main(profile: str) -> None:
+    given = os.environ.get("BRISC_ARCHIVE")
+    fetch(
+        Path(f"data/{profile}/raw.zip"), data=load(profile, "data"), phantom=load(profile, "phantom"),
+        archive=Path(given) if given else None, track=command.track,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,21 @@
+"""prepare: decode every image once, split, mark the subsets of test."""
+
+from pathlib import Path
+
+import pandas as pd
+
+import command
+from brisc.config import load
+from brisc.data.cache import prepare
+
+
+def main(profile: str) -> None:
+    folder = Path(f"data/{profile}")
+    prepare(
+        folder / "raw.zip", pd.read_csv(folder / "index.csv"), pd.read_csv(folder / "groups.csv"), folder / "cache",
+        prepare=load(profile, "prepare"), track=command.track,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    command.run(main)

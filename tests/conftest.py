@@ -1,0 +1,30 @@
+"""Settings of every test: one profile of knobs small enough for seconds, and no network."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: socket.socket, address: Any) -> NoReturn:
+        raise AssertionError(f"a test reached for the network: {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the repository's profiles and params.yaml, free to be changed."""
+    (tmp_path / "profiles").mkdir()
+    for source in (*(ROOT / "profiles").glob("*.yaml"), ROOT / "params.yaml"):
+        (tmp_path / source.relative_to(ROOT)).write_text(source.read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,39 @@
+import pytest
+
+from brisc.reporting import cells
+from brisc.reporting.cells import DASH, MINUS, Cell, Table
+
+
+def test_a_table_in_markdown() -> None:
+    table = Table("caption", ["name", "n"], [["a|b", "1"], ["c", Cell(DASH, "lost")]])
+    assert table.markdown().splitlines() == [
+        "| name | n |",
+        "| :-- | --: |",
+        "| a\\|b | 1 |",
+        f"| c | {DASH} |",
+        "",
+        f"{DASH}: lost.",
+    ]
+
+
+def test_several_reasons_get_a_letter_each() -> None:
+    table = Table("", ["a", "b", "c"], [["x", Cell(DASH, "lost"), Cell(DASH, "never had")], ["y", Cell(DASH, "lost"), "1"]])
+    assert table.markdown().splitlines()[2:] == [
+        f"| x | {DASH}<sup>a</sup> | {DASH}<sup>b</sup> |",
+        f"| y | {DASH}<sup>a</sup> | 1 |",
+        "",
+        f"{DASH}: <sup>a</sup> lost; <sup>b</sup> never had.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("difference", "shown"), [(0.0123, "+1.23"), (-0.0123, f"{MINUS}1.23"), (0.00004, "0.00"), (-0.00004, "0.00")]
+)
+def test_differences_carry_their_sign(difference: float, shown: str) -> None:
+    assert cells.signed_points(difference) == shown
+
+
+def test_a_mean_without_an_interval_says_why() -> None:
+    assert cells.with_interval(0.5, None, None, cells.percent, "?") == Cell(f"50.00 [{DASH}]", cells.NO_INTERVAL)
+    assert cells.with_interval(None, None, None, cells.percent, "lost") == Cell(DASH, "lost")
+    assert cells.with_interval(0.5, 0.25, 0.75, cells.percent, "?") == "50.00 [25.00, 75.00]"

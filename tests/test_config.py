@@ -1,0 +1,90 @@
+"""Profiles: the same keys everywhere, and one clear error for anything else."""
+
+from pathlib import Path
+
+import pytest
+
+from brisc.config import listed_models, load, read_yaml
+from brisc.errors import InputError, InputErrors
+
+PROFILES = ("demo", "laptop", "paper")
+BLOCKS = ("data", "phantom", "audit", "prepare", "train", "models.unet", "evaluate")
+
+
+def keys(content: object, prefix: str = "") -> set[str]:
+    if not isinstance(content, dict):
+        return {prefix}
+    return {key for name, value in content.items() for key in keys(value, f"{prefix}.{name}")}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_block_of_every_profile_loads(repository: Path, profile: str, block: str) -> None:
+    assert load(profile, block)
+
+
+def test_profiles_have_the_same_keys(repository: Path) -> None:
+    demo, *others = (keys(read_yaml(Path(f"profiles/{profile}.yaml"))) for profile in PROFILES)
+    assert len(demo) > 40
+    assert all(other == demo for other in others)
+
+
+def test_every_top_level_block_is_known(repository: Path) -> None:
+    assert {block.split(".")[0] for block in BLOCKS} == set(read_yaml(Path("profiles/demo.yaml")))
+
+
+def test_values_arrive_as_their_types(repository: Path) -> None:
+    run = load("paper", "models.unet")
+    assert run.optimizer.learning_rate == 1e-4
+    assert run.epochs == 100
+    assert run.model == {"arch": "unet", "in_channels": 1, "base_channels": 64, "levels": 5}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("  batch_size: 16", "  batch_sise: 16", ["unknown knob train.batch_sise", "missing knob train.batch_size"]),
+        ("  batch_size: 16", "", ["missing knob train.batch_size"]),
+        ("  batch_size: 16", "  batch_size: 0", ["bad value for train.batch_size: got 0"]),
+        ("  batch_size: 16", '  batch_size: "16"', ["bad value for train.batch_size: got '16'"]),
+        ("  batch_size: 16", "  batch_size: 16.5", ["bad value for train.batch_size: got 16.5"]),
+        ("precision: 32-true", "precision: fp32", ["bad value for train.precision: got 'fp32'", "'32-true' or 'bf16-mixed'"]),
+        ("zoom_fraction: 0.1", "zoom_fraction: 2.0", ["bad value for train.augment.zoom_fraction: got 2.0"]),
+        ("noise_std: [0.02, 0.1]", "noise_std: [0.02]", ["bad value for train.augment.noise_std: got [0.02]"]),
+        ("\ntrain:", "\ntrain: [", ["not readable as YAML"]),
+        ("\ntrain:", "\ntrane:", ["no block 'train'", "trane"]),
+    ],
+)
+def test_a_bad_knob_is_told_by_name_and_file(repository: Path, old: str, new: str, expected: list[str]) -> None:
+    path = Path("profiles/demo.yaml")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises((InputError, InputErrors)) as caught:
+        load("demo", "train")
+    assert "profiles/demo.yaml" in str(caught.value)
+    for part in expected:
+        assert part in str(caught.value)
+
+
+def test_all_bad_knobs_are_told_at_once(repository: Path) -> None:
+    path = Path("profiles/demo.yaml")
+    path.write_text(path.read_text().replace("batch_size: 16", "batch_size: -1", 1).replace("devices: 1", "devices: one"))
+    with pytest.raises(InputErrors) as caught:
+        load("demo", "train")
+    assert [problem.args[0].split(":")[1].strip() for problem in caught.value.problems] == [
+        "bad value for train.batch_size",
+        "bad value for train.devices",
+    ]
+
+
+def test_an_unknown_profile_names_the_known_ones(repository: Path) -> None:
+    with pytest.raises(InputError, match=r"profiles/huge\.yaml: no such profile.*demo, laptop, paper"):
+        load("huge", "train")
+
+
+@pytest.mark.parametrize("text", ["models: []", "models: unet", "profile: demo", "models: [1]", ""])
+def test_params_without_models_are_refused(repository: Path, text: str) -> None:
+    Path("params.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"params\.yaml: no list of models"):
+        listed_models()

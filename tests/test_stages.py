@@ -1,0 +1,114 @@
+"""The stages as a user runs them: a small pipeline end to end, and one line for every bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("fetch", "validate", "audit", "prepare", "train", "evaluate", "collect", "render")
+WITH_MODEL = ("train", "evaluate")
+
+
+def stage(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    name, *arguments = words
+    command = [sys.executable, str(ROOT / "stages" / f"{name}.py"), *arguments]
+    settings = {key: value for key, value in os.environ.items() if key not in ("BRISC_ARCHIVE", "DVC_ROOT")}
+    return subprocess.run(command, cwd=folder, env={**settings, **environment}, capture_output=True, text=True, check=False)
+
+
+def shrink(folder: Path) -> None:
+    """The demo profile with fewer images, a smaller net and two epochs."""
+    path = folder / "profiles" / "demo.yaml"
+    text = path.read_text()
+    for old, new in (
+        ("slices: {train: 300, test: 100}", "slices: {train: 110, test: 24}"),
+        ("images: {train: 300, test: 100}", "images: {train: 110, test: 24}"),
+        ("pairs: {train: 236, test: 86}", "pairs: {train: 86, test: 20}"),
+        ("base_channels: 8", "base_channels: 4"),
+        ("epochs: 10", "epochs: 2"),
+        ("bootstrap_resamples: 2000", "bootstrap_resamples: 100"),
+    ):
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text)
+    (folder / "published.json").write_text((ROOT / "published.json").read_text())
+
+
+def run_all(folder: Path) -> None:
+    for name in STAGES:
+        done = stage(folder, name, "demo", *(["unet"] if name in WITH_MODEL else []))
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+
+
+def test_from_nothing_to_a_report(repository: Path) -> None:
+    shrink(repository)
+    run_all(repository)
+    reports = repository / "reports" / "demo"
+    scores = json.loads((reports / "metrics.json").read_text())["unet"]
+    assert {"official", "clean", "strict", "validation", "cost"} <= scores.keys()
+    assert scores["official"]["n_images"] == 24
+    assert scores["official"]["n_pairs"] == 20
+    # What training saw as validation Dice of the best epoch is what evaluation measures on the same weights.
+    history = pd.read_csv(reports / "history.csv")
+    assert scores["validation"]["dice_per_image"] == pytest.approx(history["validation_dice"].max(), abs=1e-4)
+    assert "phantom" in (reports / "report.md").read_text().lower()
+    first = {path: path.read_bytes() for path in sorted(reports.rglob("*")) if path.is_file()}
+    run_all(repository)
+    assert {path: path.read_bytes() for path in sorted(reports.rglob("*")) if path.is_file()} == first
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_an_unknown_profile_is_one_line(repository: Path, name: str) -> None:
+    done = stage(repository, name, "huge", *(["unet"] if name in WITH_MODEL else []))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "huge" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(path.name for path in repository.iterdir()) == ["params.yaml", "profiles"]
+
+
+@pytest.mark.parametrize("name", STAGES[1:])
+def test_a_missing_input_is_one_line(repository: Path, name: str) -> None:
+    done = stage(repository, name, "demo", *(["unet"] if name in WITH_MODEL else []))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("train", "demo"), ("train", "demo", "unet", "more"), ("fetch",)])
+def test_a_wrong_number_of_words_shows_the_use(repository: Path, words: tuple[str, ...]) -> None:
+    done = stage(repository, *words)
+    assert done.returncode == 1
+    assert f"error: {words[0]}.py: got {len(words) - 1} arguments" in done.stderr
+    assert "Use: python" in done.stderr
+    assert "PROFILE" in done.stderr
+
+
+def test_a_model_the_profile_does_not_know_is_named(repository: Path) -> None:
+    done = stage(repository, "train", "demo", "vnet")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: profiles/demo.yaml: no block 'models.vnet': got 'vnet', expected one of unet")
+
+
+def test_real_data_without_network_or_path_names_both_ways_out(repository: Path) -> None:
+    # A proxy that nobody listens at: every request is refused at once.
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    done = stage(repository, "fetch", "laptop", **nowhere)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "BRISC_ARCHIVE" in done.stderr
+    assert not (repository / "data").exists() or not any((repository / "data").rglob("*.zip"))
+
+
+def test_a_path_that_does_not_exist_is_told(repository: Path) -> None:
+    done = stage(repository, "fetch", "laptop", BRISC_ARCHIVE=str(repository / "nowhere.zip"))
+    assert done.returncode == 1
+    assert "nowhere.zip" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,201 @@
+"""The loop: it learns, it stops, it resumes bit for bit, and every knob does something."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import pytest
+import torch
+
+from brisc.config import Run, Train
+from brisc.data.dataset import Samples
+from brisc.errors import InputError
+from brisc.models import build
+from brisc.progress import silent
+from brisc.training import resume
+from brisc.training.fit import fit
+
+T = TypeVar("T")
+Fit = Callable[..., dict[str, str]]
+
+
+class Killed(BaseException):
+    """Ends a run at once, as a signal would."""
+
+
+@pytest.fixture
+def go(samples: Samples, tmp_path: Path) -> Fit:
+    def go(
+        run: Run, train: Train, *, name: str = "out", scratch: str = "", track: Any = silent, data: Samples = samples
+    ) -> dict[str, str]:
+        out = tmp_path / name
+        torch.manual_seed(train.seed)
+        fit(
+            build(**run.model), data, out, run=run, train=train,
+            scratch=tmp_path / "scratch" / (scratch or name), track=track, log=lambda line: None,
+        )  # fmt: skip
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
+
+    return go
+
+
+def history(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "history.csv")
+
+
+def test_it_learns_discs(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    go(replace(run, epochs=15, optimizer=replace(run.optimizer, learning_rate=0.02)), train)
+    rows = history(tmp_path / "out")
+    assert rows["train_loss"].iloc[-1] < 0.5 * rows["train_loss"].iloc[0]
+    assert rows["validation_dice"].max() > 0.8
+
+
+def test_two_runs_give_the_same_bytes(go: Fit, run: Run, train: Train) -> None:
+    assert go(run, train, name="a") == go(run, train, name="b")
+
+
+@pytest.mark.parametrize("step", [0, 3, 5, 9, 15])
+def test_a_killed_run_ends_as_an_unbroken_one(go: Fit, run: Run, train: Train, step: int) -> None:
+    unbroken = go(run, train, name="whole")
+    done = 0
+
+    def kill(items: Sequence[T], description: str) -> Iterable[T]:
+        nonlocal done
+        for item in items:
+            if done == step:
+                raise Killed
+            done += 1
+            yield item
+
+    with pytest.raises(Killed):
+        go(run, train, name="broken", track=kill)
+    assert go(run, train, name="broken") == unbroken
+
+
+def test_weights_are_those_of_the_best_epoch(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    rate = replace(run.optimizer, learning_rate=0.05)
+    go(replace(run, epochs=8, optimizer=rate), train, name="long")
+    rows = history(tmp_path / "long")
+    best = int(rows.loc[rows["best"] == 1, "epoch"].item())
+    assert rows["validation_dice"].idxmax() + 1 == best
+    go(replace(run, epochs=best, optimizer=rate), train, name="short")
+    long, short = (torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("long", "short"))
+    assert all(torch.equal(long[key], short[key]) for key in long)
+
+
+def test_early_stopping_and_plateau(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    # A rate so small that nothing moves: the first epoch stays the best one, or nearly.
+    still = replace(run, epochs=30, optimizer=replace(run.optimizer, name="sgd", learning_rate=1e-12, momentum=0.0))
+    go(still, replace(train, early_stopping_patience=5, plateau_patience=1, plateau_factor=0.1, plateau_floor=1e-13))
+    rows, summary = history(tmp_path / "out"), json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(rows) < 30
+    assert summary["stopped"] == "early"
+    assert len(rows) - summary["best_epoch"] == 5
+    assert rows["learning_rate"].iloc[0] == 1e-12
+    assert rows["learning_rate"].iloc[-1] == pytest.approx(1e-13)
+
+
+def test_healthy_slices_are_a_choice(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    for name, healthy in (("with", True), ("without", False)):
+        go(replace(run, epochs=1, healthy_slices=healthy), train, name=name)
+    seen = {name: json.loads((tmp_path / name / "summary.json").read_text())["train_images"] for name in ("with", "without")}
+    assert seen == {"with": 40, "without": 30}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 43}, {"batch_size": 7}, {"precision": "bf16-mixed"},
+        *({"augment": {key: value}} for key, value in {
+            "horizontal_flip": 0.0, "vertical_flip": 0.0, "rotate_degrees": 90.0, "rotate_probability": 0.0, "shift_fraction": 0.3,
+            "zoom_fraction": 0.3, "affine_probability": 0.0, "brightness": 0.0, "contrast": 0.0,
+            "brightness_contrast_probability": 0.0, "noise_std": [0.3, 0.4], "noise_probability": 0.0,
+        }.items()),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_training_knob_changes_the_weights(go: Fit, run: Run, train: Train, change: dict[str, Any]) -> None:
+    once = replace(run, epochs=1)
+    changed = {**change, **({"augment": replace(train.augment, **change["augment"])} if "augment" in change else {})}
+    assert go(once, train, name="a")["weights.pt"] != go(once, replace(train, **changed), name="b")["weights.pt"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "sgd"}, {"name": "adamw"}, {"name": "rmsprop"}, {"learning_rate": 0.01}, {"weight_decay": 0.5}],
+    ids=str,
+)
+def test_every_optimizer_knob_changes_the_weights(go: Fit, run: Run, train: Train, change: dict[str, Any]) -> None:
+    once = replace(run, epochs=1)
+    other = replace(once, optimizer=replace(run.optimizer, **change))
+    assert go(once, train, name="a")["weights.pt"] != go(other, train, name="b")["weights.pt"]
+
+
+def test_momentum_and_loss_weights_change_the_weights(go: Fit, run: Run, train: Train) -> None:
+    once = replace(run, epochs=1, optimizer=replace(run.optimizer, name="sgd"))
+    digests = [
+        go(variant, train, name=name)["weights.pt"]
+        for name, variant in {
+            "plain": once,
+            "momentum": replace(once, optimizer=replace(once.optimizer, momentum=0.0)),
+            "dice": replace(once, loss=replace(once.loss, dice=0.0)),
+            "bce": replace(once, loss=replace(once.loss, bce=0.0)),
+        }.items()
+    ]
+    assert len(set(digests)) == 4
+
+
+def test_memory_layout_changes_nothing_but_rounding(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    for name, channels_last in (("last", True), ("first", False)):
+        go(replace(run, epochs=1), replace(train, channels_last=channels_last), name=name)
+    a, b = (history(tmp_path / name)["train_loss"].item() for name in ("last", "first"))
+    assert a == pytest.approx(b, rel=1e-3)
+
+
+def test_wall_time_is_written_only_where_asked(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    go(replace(run, epochs=1), train, name="same")
+    go(replace(run, epochs=1), replace(train, measure_seconds=True), name="timed")
+    same, timed = (json.loads((tmp_path / name / "cost.json").read_text()) for name in ("same", "timed"))
+    assert same.keys() == timed.keys()
+    assert all(value is None for value in same.values())
+    assert all(timed.values())
+
+
+def test_a_run_of_other_settings_does_not_resume_a_stranger(go: Fit, run: Run, train: Train) -> None:
+    go(run, train, name="a", scratch="shared")
+    other = replace(run, optimizer=replace(run.optimizer, learning_rate=0.01))
+    assert go(other, train, name="b", scratch="shared") == go(other, train, name="c", scratch="fresh")
+
+
+def test_divergence_is_told(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    wild = replace(run, optimizer=replace(run.optimizer, name="sgd", learning_rate=1e30))
+    with pytest.raises(InputError, match=r"epoch \d+: the loss is not finite.*Lower optimizer.learning_rate"):
+        go(wild, train)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_do_not_train_one_run(tmp_path: Path) -> None:
+    with resume.hold(tmp_path / "run"), pytest.raises(InputError, match="another process is training this run"):
+        resume.hold(tmp_path / "run")
+    resume.hold(tmp_path / "run").close()
+
+
+def test_git_ids_are_git_s(tmp_path: Path) -> None:
+    # `git hash-object` of a file with "hello\n", and the tree that holds it alone as a.py.
+    (tmp_path / "a.py").write_text("hello\n")
+    assert resume.git_blob(tmp_path / "a.py") == "ce013625030ba8dba906f756967f9e9ca394464a"
+    assert resume.git_tree(tmp_path) == "d4cc5eb47e58ebe8a18198741fa1ba6fe579eb3a"
+
+
+def test_weights_of_another_net_are_told(tmp_path: Path) -> None:
+    net = build(arch="unet", in_channels=1, base_channels=2, levels=2)
+    resume.save(tmp_path / "weights.pt", build(arch="unet", in_channels=1, base_channels=4, levels=2).state_dict())
+    with pytest.raises(InputError, match=r"weights\.pt: weights that do not fit the model"):
+        resume.load_weights(net, tmp_path / "weights.pt")
+    (tmp_path / "weights.pt").write_bytes(b"not weights")
+    with pytest.raises(InputError, match=r"weights\.pt: weights that do not fit the model"):
+        resume.load_weights(net, tmp_path / "weights.pt")
