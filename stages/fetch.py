@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import command
-
 from brisc.config import load
 from brisc.data.source import fetch
 

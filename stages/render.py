@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import command
-
 from brisc.reporting.report import render
 
 

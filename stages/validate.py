@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import command
-
 from brisc.atomic import atomic, write_json
 from brisc.config import load
 from brisc.data.index import index_archive

@@ -22,7 +22,7 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temporary
         if path.is_dir():
             _remove(path)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         _remove(temporary)
 

@@ -83,11 +83,20 @@ class Phantom(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Planes(Strict):
+    """A number for each anatomical plane."""
+
+    axial: Rate
+    coronal: Rate
+    sagittal: Rate
+
+
+@dataclass(frozen=True, kw_only=True)
 class Audit(Strict):
     """Lines between copies, neighbours and strangers, and how widely copies are searched, see brisc.data.similarity."""
 
     copy_similarity: Rate
-    neighbour_similarity: Rate
+    neighbour_similarity: Planes
     screen_similarity: Rate
     nearest: Positive
     tilts_degrees: list[Annotated[float, Field(gt=0, le=45)]]

@@ -111,9 +111,8 @@ def test_arrays_follow_the_table(tmp_path: Path) -> None:
             if row.mask:
                 archive.writestr(row.mask, encode(mask))
     index.to_csv(tmp_path / "index.csv", index=False)
-    prepare(
-        tmp_path / "raw.zip", pd.read_csv(tmp_path / "index.csv"), groups(index), tmp_path / "cache", prepare=SETTINGS, track=silent
-    )  # fmt: skip
+    read = pd.read_csv(tmp_path / "index.csv")
+    prepare(tmp_path / "raw.zip", read, groups(index), tmp_path / "cache", prepare=SETTINGS, track=silent)
     images, masks = (np.load(tmp_path / "cache" / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
     samples = pd.read_csv(tmp_path / "cache" / "samples.csv")
     assert images.shape == masks.shape == (36, 32, 32)

@@ -11,7 +11,6 @@ import torch
 from brisc.config import Run, Train, load
 from brisc.data.dataset import Samples
 
-
 torch.set_num_threads(1)  # nets this small spend more time handing work over than doing it
 
 

@@ -111,8 +111,8 @@ def test_healthy_slices_are_a_choice(go: Fit, run: Run, train: Train, tmp_path: 
     [
         {"seed": 43}, {"batch_size": 7}, {"precision": "bf16-mixed"},
         *({"augment": {key: value}} for key, value in {
-            "horizontal_flip": 0.0, "vertical_flip": 0.0, "rotate_degrees": 90.0, "rotate_probability": 0.0, "shift_fraction": 0.3,
-            "zoom_fraction": 0.3, "affine_probability": 0.0, "brightness": 0.0, "contrast": 0.0,
+            "horizontal_flip": 0.0, "vertical_flip": 0.0, "rotate_degrees": 90.0, "rotate_probability": 0.0,
+            "shift_fraction": 0.3, "zoom_fraction": 0.3, "affine_probability": 0.0, "brightness": 0.0, "contrast": 0.0,
             "brightness_contrast_probability": 0.0, "noise_std": [0.3, 0.4], "noise_probability": 0.0,
         }.items()),
     ],

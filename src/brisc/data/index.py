@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ BROKEN_IMAGE = (
     Image.DecompressionBombWarning,  # where warnings are errors
 )
 
+broken = partial(bad, mend="Correct the file and its row of the manifest, or get the data set anew.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
@@ -80,10 +83,10 @@ def index_archive(raw: Path, *, expected: Expected, track: Track) -> tuple[pd.Da
     """
     with open_source(raw) as archive:
         members, misplaced = _parse(_listed(archive), archive)
-        contents, broken = _inspect_all(members, archive, track)
+        contents, unreadable = _inspect_all(members, archive, track)
         images, twins, masks = (_by_id(members, kind) for kind in ("image", "twin", "mask"))
         unpaired = _check_pairs(images, twins, masks, contents, archive)
-    if problems := [*_check_counts(images, masks, expected, raw), *misplaced, *broken, *unpaired]:
+    if problems := [*_check_counts(images, masks, expected, raw), *misplaced, *unreadable, *unpaired]:
         raise told(problems, shown=SHOWN, where=raw)
     index = _table(images, masks, contents)
     return index, _summary(index, {value for mask in masks.values() for value in contents[mask.path].values})
@@ -103,17 +106,17 @@ def _parse(entries: dict[str, Entry], archive: Folder | Zip) -> tuple[list[Membe
         where = archive.where(ROOT + path)
         place = next(((kind, found) for kind, folder in FOLDERS.items() if (found := folder.fullmatch(path))), None)
         if place is None:
-            problems.append(bad("file of no known kind", where, path, "an image or a mask in the publisher's layout"))
+            problems.append(broken("file of no known kind", where, path, "an image or a mask in the publisher's layout"))
             continue
         kind, folder = place[0], place[1].groupdict()
         name = NAME.fullmatch(folder["id"])
         if name is None:
-            problems.append(bad("file name", where, folder["id"], "brisc2025_<split>_<5 digits>_<gl|me|no|pi>_<ax|co|sa>_t1"))
+            problems.append(broken("file name", where, folder["id"], "brisc2025_<split>_<5 digits>_<gl|me|no|pi>_<ax|co|sa>_t1"))
             continue
         split, label, plane = name["split"], LABELS[name["label"]], PLANES[name["plane"]]
         members.append(Member(path=path, kind=kind, id=folder["id"], split=split, label=label, plane=plane, entry=entry))
         if (kind, folder["id"]) in known:
-            problems.append(bad("id given twice", where, f"also {known[kind, folder['id']]}", "each id once"))
+            problems.append(broken("id given twice", where, f"also {known[kind, folder['id']]}", "each id once"))
         known[kind, folder["id"]] = path
         for of, got, by_name in (
             ("split of the folder", folder["split"], split),
@@ -123,7 +126,7 @@ def _parse(entries: dict[str, Entry], archive: Folder | Zip) -> tuple[list[Membe
             ("plane in the manifest", entry.plane, plane),
         ):
             if got != by_name:
-                problems.append(bad(f"{of} contradicts the file name", where, got, by_name))
+                problems.append(broken(f"{of} contradicts the file name", where, got, by_name))
     return members, problems
 
 
@@ -147,7 +150,7 @@ def _inspect(member: Member, archive: Folder | Zip) -> tuple[Content | None, lis
     try:
         data = archive.read(ROOT + member.path, member.entry.size)
         if hashlib.sha256(data).hexdigest() != member.entry.sha256:
-            raise bad("file differs from the manifest", where, "another SHA-256", member.entry.sha256)
+            raise broken("file differs from the manifest", where, "another SHA-256", member.entry.sha256)
         if member.kind == "twin":  # the same bytes as the image, which is decoded
             return None, []
         content = _decode(data, member, where)
@@ -166,17 +169,17 @@ def _decode(data: bytes, member: Member, where: str) -> Content:
         # stored or as shown. Compared before the pixels are decoded: they could be far more than memory holds.
         if (entry.width, entry.height) not in (stored, stored[::-1] if orientation in (5, 6, 7, 8) else stored):
             size = f"{entry.width}x{entry.height} pixels as in the manifest"
-            raise bad("size contradicts the manifest", where, f"{stored[0]}x{stored[1]}", size)
+            raise broken("size contradicts the manifest", where, f"{stored[0]}x{stored[1]}", size)
         if mode not in ("L", "RGB"):
-            raise bad("not an 8-bit image", where, f"mode {mode}", "8 bits, grey (L) or colour (RGB)")
+            raise broken("not an 8-bit image", where, f"mode {mode}", "8 bits, grey (L) or colour (RGB)")
         if orientation not in range(1, 9):
-            raise bad("EXIF orientation", where, orientation, "1 to 8")
+            raise broken("EXIF orientation", where, orientation, "1 to 8")
         grey = read_grey(data)
     except UnidentifiedImageError:
-        raise bad(f"{member.kind} not readable", where, "another format", FORMATS[member.kind][0]) from None
+        raise broken(f"{member.kind} not readable", where, "another format", FORMATS[member.kind][0]) from None
     except BROKEN_IMAGE as error:
         got = str(error) or type(error).__name__
-        raise bad(f"{member.kind} not readable", where, got, f"a whole {FORMATS[member.kind][0]}") from None
+        raise broken(f"{member.kind} not readable", where, got, f"a whole {FORMATS[member.kind][0]}") from None
     height, width = grey.shape
     values = np.flatnonzero(np.bincount(grey.ravel())).tolist() if member.kind == "mask" else []
     return Content(width=width, height=height, mode=mode, orientation=orientation, values=tuple(values))
@@ -186,9 +189,9 @@ def _check_mask(mask: Content, where: str) -> list[InputError]:
     problems = []
     if between := [value for value in mask.values if LOW < value < HIGH]:
         got = f"{len(between)} values from {between[0]} to {between[-1]}"
-        problems.append(bad("mask not binary", where, got, f"only 0 to {LOW} and {HIGH} to 255"))
+        problems.append(broken("mask not binary", where, got, f"only 0 to {LOW} and {HIGH} to 255"))
     if mask.values[-1] <= MASK_LEVEL:
-        problems.append(bad("mask empty", where, f"no value above {mask.values[-1]}", f"pixels above {MASK_LEVEL}"))
+        problems.append(broken("mask empty", where, f"no value above {mask.values[-1]}", f"pixels above {MASK_LEVEL}"))
     return problems
 
 
@@ -204,7 +207,7 @@ def _check_pairs(
     archive: Folder | Zip,
 ) -> list[InputError]:
     def wrong(what: str, member: Member, got: str, expected: str) -> None:
-        problems.append(bad(what, archive.where(ROOT + member.path), got, expected))
+        problems.append(broken(what, archive.where(ROOT + member.path), got, expected))
 
     problems: list[InputError] = []
     for id in sorted({*images, *twins, *masks}):

@@ -28,7 +28,7 @@ from brisc.progress import Track
 
 FRAME = 256  # side of the square that a whole image is brought to
 HEAD = 128  # side of the square that the head's box is brought to; similarity is measured at this size
-SCREEN = 72  # side at which all pairs are compared
+SCREEN = 64  # side at which all pairs are compared
 BLOCK = 1000  # rows per matrix product, so that no 6,000 x 6,000 matrix is held
 THREADS = 2
 COVERED = 0.5  # share of the head that must lie inside the other image, else there is nothing to compare
@@ -70,17 +70,19 @@ def _view(data: bytes) -> tuple[Grey, tuple[int, int, int, int], Grey, str]:
 
 
 def head_box(image: Grey) -> tuple[int, int, int, int]:
-    """Left, top, width and height of the largest bright region: sources differ in their margins, heads do not."""
+    """Left, top, width and height of what is bright in (S, S): sources differ in their margins, heads do not."""
     smooth = cv2.GaussianBlur(image, (0, 0), len(image) / 170)
     bright = (smooth > max(12.0, 0.12 * float(np.percentile(smooth, 99)))).astype(np.uint8)
     side = len(image) // 50 | 1
     # Opened, so that a caption or a line along the border does not belong to the head.
-    bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    count, _, regions, _ = cv2.connectedComponentsWithStats(bright)
-    if count < 2:
+    opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    regions = cv2.connectedComponentsWithStats(opened)[2][1:]
+    if len(regions) == 0:
         return 0, 0, image.shape[1], image.shape[0]
-    left, top, width, height = regions[1 + int(np.argmax(regions[1:, cv2.CC_STAT_AREA])), :4]
-    return int(left), int(top), int(width), int(height)
+    # The brain may be cut off from the scalp round it by dark bone; specks of noise are smaller than either.
+    areas = regions[:, cv2.CC_STAT_AREA]
+    left, top, width, height = regions[areas >= 0.05 * areas.max(), :4].T
+    return int(left.min()), int(top.min()), int((left + width).max() - left.min()), int((top + height).max() - top.min())
 
 
 def _crop(image: Grey, box: Sequence[int], size: int) -> Grey:
@@ -111,9 +113,9 @@ def _unit(details: list[np.ndarray]) -> np.ndarray:
 def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd.DataFrame:
     """Pairs worth a registration: columns a < b (rows of views), mirrored, framed, tilt, screen.
 
-    A pair passes if the correlation reaches audit.screen_similarity, or if b is among the audit.nearest most similar images
-    to a on its side of the publisher's split (`sides`, (N,)), in any view. b, mirrored if `mirrored`, is then turned
-    counter-clockwise by `tilt` degrees to look like a; `framed` says that whole frames were compared and not heads.
+    A pair passes if its best correlation over all views reaches audit.screen_similarity, or if one is among the
+    audit.nearest images most similar to the other on its side of the publisher's split (`sides`, (N,)). b, mirrored if
+    `mirrored`, is turned counter-clockwise by `tilt` degrees to look like a; `framed`: whole frames were compared, not heads.
     """
     frames = _unit([detail(cv2.resize(frame, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA)) for frame in views.frames])
     heads = _heads(views, 0.0)
@@ -122,6 +124,8 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
     for tilt in track(tilts, "comparing all pairs"):
         turned = heads if tilt == 0 else _heads(views, tilt)
         for mirrored in (False, True):
+            if tilt < 0 and not mirrored:
+                continue  # b turned one way to look like a: found as a turned the other way to look like b
             # A turned image, mirrored, is a mirrored image turned the other way.
             named = {"mirrored": mirrored, "tilt": -tilt if mirrored else tilt}
             found.append(_near(heads, _flip(turned, mirrored), sides, audit).assign(**named, framed=False))
@@ -132,7 +136,19 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
     pairs.loc[swap, ["a", "b"]] = pairs.loc[swap, ["b", "a"]].to_numpy()
     pairs.loc[swap & ~pairs["mirrored"], "tilt"] *= -1
     pairs = pairs.sort_values(["a", "b", "mirrored", "screen", "framed", "tilt"], ascending=[True, True, True, False, True, True])
-    return pairs.drop_duplicates(["a", "b", "mirrored"]).reset_index(drop=True)
+    pairs = pairs.drop_duplicates(["a", "b", "mirrored"]).reset_index(drop=True)
+    passed = (pairs["screen"] >= audit.screen_similarity) | (_rank(pairs, sides) <= audit.nearest)
+    return pairs[passed].reset_index(drop=True)
+
+
+def _rank(pairs: pd.DataFrame, sides: np.ndarray) -> pd.Series:
+    """How near each pair is for whichever of its two images it is nearer to, among those on the partner's side."""
+    both = [
+        pd.DataFrame({"image": pairs[own], "side": sides[pairs[other]], "screen": pairs["screen"]})
+        for own, other in (("a", "b"), ("b", "a"))
+    ]
+    ranks = pd.concat(both).groupby(["image", "side"])["screen"].rank(ascending=False, method="first").to_numpy()
+    return pd.Series(np.minimum(ranks[: len(pairs)], ranks[len(pairs) :]))
 
 
 def _heads(views: Views, tilt: float) -> np.ndarray:
@@ -202,17 +218,18 @@ def _registered(views: Views, fixed: np.ndarray, a: int, b: int, mirrored: bool,
     coarse = (half_frame @ guess @ half_head)[:2].astype(np.float32)
     small_head = cv2.resize(views.heads[a], (HEAD // 2, HEAD // 2), interpolation=cv2.INTER_AREA)
     small_frame = cv2.resize(moving, (FRAME // 2, FRAME // 2), interpolation=cv2.INTER_AREA)
+    everywhere = np.ones_like(small_frame)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
     try:
         # Evangelidis and Psarakis, PAMI 2008, doi:10.1109/TPAMI.2008.113: blind to brightness and contrast.
-        _, coarse = cv2.findTransformECC(small_head, small_frame, coarse, cv2.MOTION_AFFINE, stop, None, 3)
+        found = cv2.findTransformECC(small_head, small_frame, coarse, cv2.MOTION_AFFINE, stop, everywhere, 3)[1]
     except cv2.error:  # it did not converge: the two have nothing in common
         return 0.0
-    warp = (np.linalg.inv(half_frame) @ np.vstack([coarse, [0, 0, 1]]) @ np.linalg.inv(half_head))[:2]
+    warp = (np.linalg.inv(half_frame) @ np.vstack([found, [0, 0, 1]]) @ np.linalg.inv(half_head))[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(moving, warp, (HEAD, HEAD), flags=flags)
-    inside = cv2.warpAffine(np.ones_like(moving), warp, (HEAD, HEAD), flags=flags)
-    inside = cv2.erode(inside, np.ones((7, 7), np.uint8)) > 0
+    covered = cv2.warpAffine(np.ones_like(moving), warp, (HEAD, HEAD), flags=flags)
+    inside = cv2.erode(covered, np.ones((7, 7), np.uint8)) > 0
     if inside.mean() < COVERED:
         return 0.0
     return _correlation(fixed[inside], detail(moved)[inside])
@@ -258,22 +275,37 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 # ---------------------------------------------------------------------------------------------------------- what they are
 
 
-def relate(index: pd.DataFrame, views: Views, pairs: pd.DataFrame, *, audit: Audit) -> pd.DataFrame:
-    """The pairs that are related, each once and in the orientation that fits better: adds the column relation.
+def best_orientation(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Each pair once, direct or mirrored, whichever is more similar (column aligned, see `register`)."""
+    ordered = pairs.sort_values(["a", "b", "aligned", "mirrored"], ascending=[True, True, False, True])
+    return ordered.drop_duplicates(["a", "b"]).reset_index(drop=True)
 
-    same_bytes, same_pixels, reencoded (any other copy that is not mirrored: another quality, size, crop, tilt), mirrored
-    or neighbour. `pairs` carries the column aligned, see `register`.
+
+def relate(index: pd.DataFrame, views: Views, pairs: pd.DataFrame, *, audit: Audit) -> pd.DataFrame:
+    """Those of `pairs` (each once) that are related, with the columns relation, frame and head added.
+
+    relation: same_bytes, same_pixels, reencoded (any other copy that is not mirrored: another quality, size, crop or tilt),
+    mirrored or neighbour. frame and head: the correlation of detail without registration, of whole frames and of heads.
     """
-    best = pairs.sort_values(["a", "b", "aligned", "mirrored"], ascending=[True, True, False, True])
-    best = best.drop_duplicates(["a", "b"]).query("aligned >= @audit.neighbour_similarity").reset_index(drop=True)
+    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     files, pixels = index["image_sha256"].to_numpy(), np.array(views.pixels)
-    a, b = best["a"].to_numpy(), best["b"].to_numpy()
-    best["relation"] = np.select(
-        [files[a] == files[b], pixels[a] == pixels[b], best["aligned"] < audit.copy_similarity, ~best["mirrored"]],
-        ["same_bytes", "same_pixels", "neighbour", "reencoded"],
-        "mirrored",
-    )
-    return best
+    planes = index["plane"].map(vars(audit.neighbour_similarity)).to_numpy()
+    # Identical pixels are a copy whatever the registration makes of an image without detail.
+    conditions = [files[a] == files[b], pixels[a] == pixels[b], pairs["aligned"] < audit.copy_similarity, ~pairs["mirrored"]]
+    relation = np.select(conditions, ["same_bytes", "same_pixels", "neighbour", "reencoded"], "mirrored")
+    near = (relation != "neighbour") | (pairs["aligned"] >= np.maximum(planes[a], planes[b]))
+    related = pairs.assign(relation=relation)[near].reset_index(drop=True)
+    for name, images in (("frame", views.frames), ("head", views.heads)):
+        related[name] = [
+            _unregistered(images, *row) for row in related[["a", "b", "mirrored"]].itertuples(index=False, name=None)
+        ]
+    return related
+
+
+def _unregistered(images: np.ndarray, a: int, b: int, mirrored: bool) -> float:
+    other = images[b][:, ::-1] if mirrored else images[b]
+    small = (cv2.resize(image, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA) for image in (images[a], other))
+    return round(_correlation(*(detail(image) for image in small)), 4)
 
 
 def components(count: int, related: pd.DataFrame) -> np.ndarray:
@@ -282,4 +314,5 @@ def components(count: int, related: pd.DataFrame) -> np.ndarray:
     _, component = connected_components(graph, directed=False)
     smallest = np.full(component.max() + 1, count)
     np.minimum.at(smallest, component, np.arange(count))
-    return smallest[component]
+    linked: np.ndarray = smallest[component]
+    return linked

@@ -20,7 +20,9 @@ def build(arch: str, **knobs: Any) -> nn.Module:
     try:
         inspect.signature(make).bind(**knobs)
     except TypeError as error:
-        raise InputError("wrong knobs", where=f"model block of arch {arch}", got=str(error),
-                         expected=", ".join(inspect.signature(make).parameters), mend="Correct the profile.") from None  # fmt: skip
+        known_knobs = ", ".join(inspect.signature(make).parameters)
+        raise InputError(
+            "wrong knobs", where=f"model block of arch {arch}", got=str(error), expected=known_knobs, mend="Correct the profile."
+        ) from None
     net: nn.Module = make(**knobs)
     return net

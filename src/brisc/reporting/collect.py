@@ -13,7 +13,7 @@ from brisc.errors import InputError
 def collect(
     runs: Path, data: Path, reports: Path, *, profile: str, source: str, prepare: dict[str, Any], models: list[str]
 ) -> None:
-    """Write reports/{metrics,runs,provenance}.json and {history,per_image}.csv from runs/{train,eval}/<model>.
+    """Write reports/{metrics,scores,runs,provenance}.json and {history,per_image}.csv from runs/{train,eval}/<model>.
 
     data: the prepared cache's fingerprint.json. metrics.json is {model: {subset: metrics, "cost": ...}}.
     """
@@ -41,10 +41,23 @@ def collect(
         "device": metrics[models[0]]["cost"]["device"],
     }
     write_json(reports / "metrics.json", metrics)
+    write_json(reports / "scores.json", {model: scores(subsets) for model, subsets in metrics.items()})
     write_json(reports / "runs.json", described)
     write_json(reports / "provenance.json", provenance)
     _write_csv(reports / "history.csv", histories)
     _write_csv(reports / "per_image.csv", images)
+
+
+def scores(subsets: dict[str, Any]) -> dict[str, Any]:
+    """The few numbers by which `dvc exp show` and `dvc metrics diff` compare runs: short names, one level."""
+    return {
+        "dice_study": subsets["official"]["dice_study"],
+        "dice": subsets["official"]["dice_per_image"],
+        "clean": subsets["clean"]["dice_per_image"],
+        "strict": subsets["strict"]["dice_per_image"],
+        "validation": subsets["validation"]["dice_per_image"],
+        "false_alarms": subsets["official"]["false_alarms"]["rate"],
+    }
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -322,10 +322,13 @@ def similarity(results: Results, histogram: Record) -> Chart:
     threshold = histogram.number("threshold")
     if threshold is not None:
         ax.axvline(threshold, color=RED, linestyle=":", label=f"threshold, {threshold:g}")
-    ax.set(xlabel="similarity (no unit)", ylabel="pairs", yscale="log", xlim=(edges[0], edges[-1]))
+    ax.set(xlabel="similarity (no unit)", ylabel="test images", yscale="log", xlim=(edges[0], edges[-1]))
     ax.set_ylim(bottom=0.5)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    caption = "Pairs of a test image and its most similar train image by their similarity (logarithmic axis of numbers)."
+    caption = (
+        "Test images by the similarity of the most similar train image, and of the most similar one of another class as a "
+        "control (logarithmic axis of numbers); from the threshold on a pair counts as the same slice."
+    )
     return Chart("similarity", caption, figure)
 
 

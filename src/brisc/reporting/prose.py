@@ -150,6 +150,15 @@ def findings(results: Results) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def conflicts(results: Results) -> str:
+    """How many copies disagree about what they show; "" without an audit that looked for it."""
+    if results.audit is None or "conflicts" not in results.audit:
+        return ""
+    pairs = {kind: record.count("pairs") for kind, record in results.audit.record("conflicts").records().items()}
+    found = " and ".join(f"{count:,} of a different {kind}" for kind, count in pairs.items())
+    return f"Among the copies, in either half, are pairs that disagree: {found}; audit.json lists them."
+
+
 def copies(results: Results) -> str:
     """The first screen's sentence on the data itself."""
     if results.audit is None:

@@ -18,7 +18,7 @@ from torch import nn
 
 from brisc.atomic import atomic, write_json
 from brisc.config import Run, Train
-from brisc.data.dataset import Samples, evaluation_batches, TrainingBatches
+from brisc.data.dataset import Samples, TrainingBatches, evaluation_batches
 from brisc.errors import InputError
 from brisc.progress import Track
 from brisc.training import resume

@@ -1,0 +1,61 @@
+"""The README says what the committed results say."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def with_interval(scores: dict[str, Any]) -> str:
+    mean, low, high = (percent(scores[f"dice_per_image{end}"]) for end in ("", "_low", "_high"))
+    return f"{mean} [{low}, {high}]"
+
+
+def results_table() -> str:
+    metrics = json.loads((ROOT / "reports/laptop/metrics.json").read_text())
+    published = json.loads((ROOT / "published.json").read_text())["models"]
+    lines = [
+        "| model | published `dice_study` | ours, official | ours, per image: official | clean | strict | false alarms | cost |",
+        "| :-- | --: | --: | --: | --: | --: | --: | --: |",
+    ]
+    for model, scores in metrics.items():
+        alarms, cost = scores["official"]["false_alarms"], scores["cost"]
+        cells = [
+            f"`{model}`",
+            str(published[model]["test"]["dice_study"]),
+            percent(scores["official"]["dice_study"]),
+            *(with_interval(scores[subset]) for subset in ("official", "clean", "strict")),
+            f"{alarms['images']} of {alarms['n']}",
+            f"{cost['epochs']} epochs, {round(cost['seconds'] / 60)} min",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_the_results_table_is_the_committed_result() -> None:
+    shown = re.search(r"<!-- results: .*? -->\n(.*?)\n<!-- /results -->", README, re.S)
+    assert shown is not None
+    assert shown.group(1) == results_table()
+
+
+def test_every_path_the_readme_links_to_exists() -> None:
+    links = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
+    assert links
+    assert [target for target in links if not (ROOT / target).exists()] == []
+
+
+def test_every_make_target_the_readme_names_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"\bmake (\w+)\b", README)) - {"and"} <= targets
+
+
+def test_no_machine_s_path_is_tracked() -> None:
+    for name in ("README.md", "Makefile", "dvc.yaml", "params.yaml", "requirements.txt", *(f"profiles/{p}.yaml" for p in ("demo", "laptop", "paper"))):
+        assert not re.search(r"(?<!\w)/(root|home|tmp|work)/", (ROOT / name).read_text()), name
