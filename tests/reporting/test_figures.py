@@ -38,7 +38,7 @@ def test_every_axis_names_its_unit_or_what_is_counted(build: Build, draw: Callab
     drawn = draw(build(models=("unet", "attention_unet"), audit=True))
     axes = [ax for chart in drawn.values() for ax in chart.figure.axes]
     labels = {label for ax in axes for label in (ax.get_xlabel(), ax.get_ylabel()) if label}
-    plain = {"epoch", "loss", "pairs", "test images", "validation images", "similarity (no unit)"}
+    plain = {"epoch", "loss", "test images", "validation images", "similarity (no unit)"}
     assert {label for label in labels if "%" not in label} == plain
 
 

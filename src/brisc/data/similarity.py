@@ -1,7 +1,7 @@
 """Which images show the same slice, and which show neighbouring slices of one head: searched over all pairs of the archive.
 
-Screen, then verify. The screen compares every image with every other, direct and mirrored, upright and tilted, by a cheap
-correlation; whatever is near passes. Each pair that passes is registered by an affine map, and one number decides: the
+Screen, then verify. The screen compares every image with every other, direct and mirrored, upright, tilted and shifted, by a
+cheap correlation; whatever is near passes. Each pair that passes is registered by an affine map, and one number decides: the
 correlation of fine detail after registration. Detail is a band of spatial frequencies divided by its local strength
 (local contrast normalisation, Jarrett et al., ICCV 2009, doi:10.1109/ICCV.2009.5459469): without the division the bright
 rim of fat round the head decides alone, and every head of a like outline resembles every other.
@@ -11,9 +11,9 @@ Perceptual hashes are not used: they confuse heads with heads.
 
 import hashlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -33,7 +33,6 @@ BLOCK = 1000  # rows per matrix product, so that no 6,000 x 6,000 matrix is held
 THREADS = 2
 COVERED = 0.5  # share of the head that must lie inside the other image, else there is nothing to compare
 COPIES = ("same_bytes", "same_pixels", "reencoded", "mirrored")  # closest first
-RELATIONS = (*COPIES, "neighbour")
 
 Grey = np.ndarray
 Warp = np.ndarray  # (3, 3), from the pixels (x, y, 1) of one image to those of another
@@ -51,18 +50,22 @@ class Views:
     heads: np.ndarray
     pixels: list[str]
 
+    @classmethod
+    def of(cls, images: Iterable[Grey]) -> "Views":
+        """Of images (H, W) uint8 of any size; they are read one by one and not kept."""
+        frames, boxes, heads, pixels = zip(*(_view(image) for image in images), strict=True)
+        return cls(frames=np.stack(frames), boxes=np.array(boxes), heads=np.stack(heads), pixels=list(pixels))
+
 
 def read_views(raw: Path, index: pd.DataFrame, *, track: Track) -> Views:
     """Decode the images of `index` (its column image names members of the zip `raw`) in its order."""
     with zipfile.ZipFile(raw) as archive, ThreadPoolExecutor(THREADS) as pool:
         # Reading a zip is not thread-safe, decoding is.
-        views = pool.map(_view, (archive.read(member) for member in index["image"]))
-        frames, boxes, heads, pixels = zip(*(next(views) for _ in track(index["image"].tolist(), "images")), strict=True)
-    return Views(frames=np.stack(frames), boxes=np.array(boxes), heads=np.stack(heads), pixels=list(pixels))
+        images = pool.map(read_grey, (archive.read(member) for member in index["image"]))
+        return Views.of(next(images) for _ in track(index["image"].tolist(), "images"))
 
 
-def _view(data: bytes) -> tuple[Grey, tuple[int, int, int, int], Grey, str]:
-    grey = read_grey(data)
+def _view(grey: Grey) -> tuple[Grey, tuple[int, int, int, int], Grey, str]:
     frame = to_square(grey, size=FRAME, fit="squeeze")
     box = head_box(frame)
     digest = hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest()
@@ -71,7 +74,9 @@ def _view(data: bytes) -> tuple[Grey, tuple[int, int, int, int], Grey, str]:
 
 def head_box(image: Grey) -> tuple[int, int, int, int]:
     """Left, top, width and height of what is bright in (S, S): sources differ in their margins, heads do not."""
-    smooth = cv2.GaussianBlur(image, (0, 0), len(image) / 170)
+    paper = image > 230
+    dark = np.where(paper.all(axis=1, keepdims=True) | paper.all(axis=0, keepdims=True), 0, image).astype(np.uint8)  # of a page
+    smooth = cv2.GaussianBlur(dark, (0, 0), len(image) / 170)
     bright = (smooth > max(12.0, 0.12 * float(np.percentile(smooth, 99)))).astype(np.uint8)
     side = len(image) // 50 | 1
     # Opened, so that a caption or a line along the border does not belong to the head.
@@ -111,11 +116,13 @@ def _unit(details: list[np.ndarray]) -> np.ndarray:
 
 
 def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd.DataFrame:
-    """Pairs worth a registration: columns a < b (rows of views), mirrored, framed, tilt, screen.
+    """Pairs worth a registration: columns a < b (rows of views), mirrored, view, tilt, screen.
 
-    A pair passes if its best correlation over all views reaches audit.screen_similarity, or if one is among the
-    audit.nearest images most similar to the other on its side of the publisher's split (`sides`, (N,)). b, mirrored if
-    `mirrored`, is turned counter-clockwise by `tilt` degrees to look like a; `framed`: whole frames were compared, not heads.
+    view says what was compared: "head", "frame" (the whole image), or "shift" (the frame's spectrum, which does not see where
+    things are: heads that the border cuts off have another box). b, mirrored if `mirrored`, is turned counter-clockwise by
+    `tilt` degrees to look like a. A pair passes if its best correlation of heads or frames reaches audit.screen_similarity,
+    if one is among the audit.nearest images most similar to the other on its side of the publisher's split (`sides`, (N,)),
+    or (a row of its own) if its spectrum is the nearest there.
     """
     frames = _unit([detail(cv2.resize(frame, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA)) for frame in views.frames])
     heads = _heads(views, 0.0)
@@ -127,18 +134,30 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
             if tilt < 0 and not mirrored:
                 continue  # b turned one way to look like a: found as a turned the other way to look like b
             # A turned image, mirrored, is a mirrored image turned the other way.
-            named = {"mirrored": mirrored, "tilt": -tilt if mirrored else tilt}
-            found.append(_near(heads, _flip(turned, mirrored), sides, audit).assign(**named, framed=False))
+            named = {"mirrored": mirrored, "tilt": 0.0 - tilt if mirrored else tilt}
+            found.append(_near(heads, _flip(turned, mirrored), sides, audit).assign(**named, view="head"))
             if tilt == 0:
-                found.append(_near(frames, _flip(frames, mirrored), sides, audit).assign(**named, framed=True))
-    pairs = pd.concat(found, ignore_index=True)
+                found.append(_near(frames, _flip(frames, mirrored), sides, audit).assign(**named, view="frame"))
+    near = _closest_view(pd.concat(found, ignore_index=True))
+    passed = (near["screen"] >= audit.screen_similarity) | (_rank(near, sides) <= audit.nearest)
+    lone = replace(audit, screen_similarity=1.0, nearest=1)
+    spectra = [
+        _near(_spectra(frames), _spectra(_flip(frames, mirrored)), sides, lone).assign(mirrored=mirrored)
+        for mirrored in (False, True)
+    ]
+    # Apart from the others, since the scale of these correlations is another, and a pair may be worth both guesses.
+    shifted = _closest_view(pd.concat(spectra, ignore_index=True).assign(view="shift", tilt=0.0))
+    return pd.concat([near[passed], shifted]).sort_values(["a", "b", "mirrored", "view"], ignore_index=True)
+
+
+def _closest_view(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Each pair once per orientation, a < b, by the view in which it is most similar."""
     swap = pairs["a"] > pairs["b"]
     pairs.loc[swap, ["a", "b"]] = pairs.loc[swap, ["b", "a"]].to_numpy()
-    pairs.loc[swap & ~pairs["mirrored"], "tilt"] *= -1
-    pairs = pairs.sort_values(["a", "b", "mirrored", "screen", "framed", "tilt"], ascending=[True, True, True, False, True, True])
-    pairs = pairs.drop_duplicates(["a", "b", "mirrored"]).reset_index(drop=True)
-    passed = (pairs["screen"] >= audit.screen_similarity) | (_rank(pairs, sides) <= audit.nearest)
-    return pairs[passed].reset_index(drop=True)
+    turned = swap & ~pairs["mirrored"]
+    pairs.loc[turned, "tilt"] = 0.0 - pairs.loc[turned, "tilt"]
+    pairs = pairs.sort_values(["a", "b", "mirrored", "screen", "view", "tilt"], ascending=[True, True, True, False, False, True])
+    return pairs.drop_duplicates(["a", "b", "mirrored"]).reset_index(drop=True)
 
 
 def _rank(pairs: pd.DataFrame, sides: np.ndarray) -> pd.Series:
@@ -168,6 +187,15 @@ def _turned(frame: Grey, tilt: float) -> Grey:
     turn[:, 2] += margin
     turned = cv2.warpAffine(half, turn, (side + 2 * margin, side + 2 * margin))
     return _crop(turned, head_box(turned), SCREEN)
+
+
+def _spectra(frames: np.ndarray) -> np.ndarray:
+    """(N, S, S) details to (N, F, F) magnitudes of their lower frequencies, against what all images have in common."""
+    half = frames.shape[1] * 3 // 8
+    spectra = np.abs(np.fft.rfft2(frames))[:, np.r_[-half : half + 1], : half + 1].astype(np.float32)
+    spectra -= spectra.mean(axis=0)
+    spectra /= spectra.std(axis=0) + 1e-6
+    return _unit(list(spectra))
 
 
 def _flip(stack: np.ndarray, mirrored: bool) -> np.ndarray:
@@ -205,15 +233,15 @@ def _products(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[int, np.n
 def register(views: Views, pairs: pd.DataFrame, *, track: Track) -> np.ndarray:
     """The correlation of detail of each pair from `screen` after registration, (len(pairs),); 0 where none was possible."""
     details = [detail(head) for head in views.heads]
-    rows = list(pairs[["a", "b", "mirrored", "framed", "tilt"]].itertuples(index=False, name=None))
+    rows = list(pairs[["a", "b", "mirrored", "view", "tilt"]].itertuples(index=False, name=None))
     with ThreadPoolExecutor(THREADS) as pool:
         results = pool.map(lambda row: _registered(views, details[row[0]], *row), rows)
         return np.round([next(results) for _ in track(rows, "registering pairs")], 4)
 
 
-def _registered(views: Views, fixed: np.ndarray, a: int, b: int, mirrored: bool, framed: bool, tilt: float) -> float:
+def _registered(views: Views, fixed: np.ndarray, a: int, b: int, mirrored: bool, view: str, tilt: float) -> float:
     moving = np.ascontiguousarray(views.frames[b][:, ::-1]) if mirrored else views.frames[b]
-    guess = _guess(views, a, b, mirrored, framed, tilt)
+    guess = _guess(views, a, b, mirrored, view, tilt)
     half_head, half_frame = _scaling(2.0), _scaling(0.5)
     coarse = (half_frame @ guess @ half_head)[:2].astype(np.float32)
     small_head = cv2.resize(views.heads[a], (HEAD // 2, HEAD // 2), interpolation=cv2.INTER_AREA)
@@ -235,14 +263,17 @@ def _registered(views: Views, fixed: np.ndarray, a: int, b: int, mirrored: bool,
     return _correlation(fixed[inside], detail(moved)[inside])
 
 
-def _guess(views: Views, a: int, b: int, mirrored: bool, framed: bool, tilt: float) -> Warp:
-    """From the head of a to the frame of b (mirrored if so): same place, same box, or turned about the boxes' centres."""
+def _guess(views: Views, a: int, b: int, mirrored: bool, view: str, tilt: float) -> Warp:
+    """From the head of a to the frame of b (mirrored if so): same place, shifted, same box, or turned about its centre."""
     own, other = (views.boxes[i].astype(float) for i in (a, b))
     if mirrored:
         other[0] = FRAME - other[0] - other[2]
     to_frame = _box_warp(own)
-    if framed:
+    if view == "frame":
         return to_frame
+    if view == "shift":
+        moved: Warp = _shift(views, a, b, mirrored) @ to_frame
+        return moved
     if tilt == 0:
         return _box_warp(other)
     own_centre, other_centre = (box[:2] + box[2:] / 2 - 0.5 for box in (own, other))
@@ -252,6 +283,15 @@ def _guess(views: Views, a: int, b: int, mirrored: bool, framed: bool, tilt: flo
     turn[:2, 2] = other_centre - turn[:2, :2] @ own_centre
     warp: Warp = turn @ to_frame
     return warp
+
+
+def _shift(views: Views, a: int, b: int, mirrored: bool) -> Warp:
+    """From the frame of a to that of b by phase correlation."""
+    frames = [views.frames[a], _flip(views.frames[b : b + 1], mirrored)[0]]
+    small = [detail(cv2.resize(frame, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA)) for frame in frames]
+    (x, y), _ = cv2.phaseCorrelate(*small)
+    step = FRAME / SCREEN
+    return np.array([[1, 0, x * step], [0, 1, y * step], [0, 0, 1]])
 
 
 def _box_warp(box: np.ndarray) -> Warp:
