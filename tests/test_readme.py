@@ -56,6 +56,14 @@ def test_every_make_target_the_readme_names_exists() -> None:
     assert set(re.findall(r"\bmake (\w+)\b", README)) - {"and"} <= targets
 
 
+def test_the_finding_is_the_committed_audit() -> None:
+    audit = json.loads((ROOT / "reports/laptop/audit.json").read_text())
+    copies, images = audit["test_with_copy_in_train"]["total"], audit["images"]["test"]
+    assert f"{copies} of the {images:,} test slices" in README
+    assert f"a mean Dice of {percent(audit['baselines']['nearest_mask']['official']['dice'])} %" in README
+
+
 def test_no_machine_s_path_is_tracked() -> None:
-    for name in ("README.md", "Makefile", "dvc.yaml", "params.yaml", "requirements.txt", *(f"profiles/{p}.yaml" for p in ("demo", "laptop", "paper"))):
+    profiles = [f"profiles/{name}.yaml" for name in ("demo", "laptop", "paper")]
+    for name in ("README.md", "Makefile", "dvc.yaml", "params.yaml", "requirements.txt", *profiles):
         assert not re.search(r"(?<!\w)/(root|home|tmp|work)/", (ROOT / name).read_text()), name

@@ -11,10 +11,11 @@ Perceptual hashes are not used: they confuse heads with heads.
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -31,10 +32,14 @@ HEAD = 128  # side of the square that the head's box is brought to; similarity i
 SCREEN = 64  # side at which all pairs are compared
 BLOCK = 1000  # rows per matrix product, so that no 6,000 x 6,000 matrix is held
 THREADS = 2
+BATCH = 100  # images or pairs that a thread takes at a time
 COVERED = 0.5  # share of the head that must lie inside the other image, else there is nothing to compare
 COPIES = ("same_bytes", "same_pixels", "reencoded", "mirrored")  # closest first
 
+T = TypeVar("T")
+R = TypeVar("R")
 Grey = np.ndarray
+Box = tuple[int, int, int, int]  # left, top, width, height
 Warp = np.ndarray  # (3, 3), from the pixels (x, y, 1) of one image to those of another
 
 
@@ -52,8 +57,12 @@ class Views:
 
     @classmethod
     def of(cls, images: Iterable[Grey]) -> "Views":
-        """Of images (H, W) uint8 of any size; they are read one by one and not kept."""
-        frames, boxes, heads, pixels = zip(*(_view(image) for image in images), strict=True)
+        """Of images (H, W) uint8 of any size."""
+        return cls.gather(_view(image) for image in images)
+
+    @classmethod
+    def gather(cls, parts: Iterable[tuple[Grey, Box, Grey, str]]) -> "Views":
+        frames, boxes, heads, pixels = zip(*parts, strict=True)
         return cls(frames=np.stack(frames), boxes=np.array(boxes), heads=np.stack(heads), pixels=list(pixels))
 
 
@@ -61,18 +70,26 @@ def read_views(raw: Path, index: pd.DataFrame, *, track: Track) -> Views:
     """Decode the images of `index` (its column image names members of the zip `raw`) in its order."""
     with zipfile.ZipFile(raw) as archive, ThreadPoolExecutor(THREADS) as pool:
         # Reading a zip is not thread-safe, decoding is.
-        images = pool.map(read_grey, (archive.read(member) for member in index["image"]))
-        return Views.of(next(images) for _ in track(index["image"].tolist(), "images"))
+        parts = pool.map(lambda data: _view(read_grey(data)), (archive.read(member) for member in index["image"]))
+        return Views.gather(next(parts) for _ in track(index["image"].tolist(), "images"))
 
 
-def _view(grey: Grey) -> tuple[Grey, tuple[int, int, int, int], Grey, str]:
+def _view(grey: Grey) -> tuple[Grey, Box, Grey, str]:
     frame = to_square(grey, size=FRAME, fit="squeeze")
     box = head_box(frame)
     digest = hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest()
     return frame, box, _crop(frame, box, HEAD), digest
 
 
-def head_box(image: Grey) -> tuple[int, int, int, int]:
+def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    """In order, by batches: to hand over single images costs more than the threads gain."""
+    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for batch in pool.map(lambda batch: [function(item) for item in batch], batches):
+            yield from batch
+
+
+def head_box(image: Grey) -> Box:
     """Left, top, width and height of what is bright in (S, S): sources differ in their margins, heads do not."""
     paper = image > 230
     dark = np.where(paper.all(axis=1, keepdims=True) | paper.all(axis=0, keepdims=True), 0, image).astype(np.uint8)  # of a page
@@ -92,7 +109,11 @@ def head_box(image: Grey) -> tuple[int, int, int, int]:
 
 def _crop(image: Grey, box: Sequence[int], size: int) -> Grey:
     left, top, width, height = box
-    return cv2.resize(image[top : top + height, left : left + width], (size, size), interpolation=cv2.INTER_AREA)
+    return _shrink(image[top : top + height, left : left + width], size)
+
+
+def _shrink(image: Grey, size: int) -> Grey:
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def detail(image: Grey) -> np.ndarray:
@@ -104,9 +125,9 @@ def detail(image: Grey) -> np.ndarray:
     return normalised
 
 
-def _unit(details: list[np.ndarray]) -> np.ndarray:
+def _unit(details: Iterable[np.ndarray]) -> np.ndarray:
     """(N, S, S) of mean 0 and norm 1, so that a scalar product is a correlation."""
-    stack = np.stack(details)
+    stack = np.stack(list(details))
     stack -= stack.mean(axis=(1, 2), keepdims=True)
     stack /= np.maximum(np.linalg.norm(stack, axis=(1, 2), keepdims=True), 1e-6)
     return stack
@@ -124,12 +145,11 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
     if one is among the audit.nearest images most similar to the other on its side of the publisher's split (`sides`, (N,)),
     or (a row of its own) if its spectrum is the nearest there.
     """
-    frames = _unit([detail(cv2.resize(frame, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA)) for frame in views.frames])
-    heads = _heads(views, 0.0)
+    frames, heads = _small(views.frames), _small(views.heads)
     tilts = [0.0, *(sign * tilt for tilt in audit.tilts_degrees for sign in (-1, 1))]
     found = []
     for tilt in track(tilts, "comparing all pairs"):
-        turned = heads if tilt == 0 else _heads(views, tilt)
+        turned = heads if tilt == 0 else _turned(views.frames, tilt)
         for mirrored in (False, True):
             if tilt < 0 and not mirrored:
                 continue  # b turned one way to look like a: found as a turned the other way to look like b
@@ -170,23 +190,22 @@ def _rank(pairs: pd.DataFrame, sides: np.ndarray) -> pd.Series:
     return pd.Series(np.minimum(ranks[: len(pairs)], ranks[len(pairs) :]))
 
 
-def _heads(views: Views, tilt: float) -> np.ndarray:
-    with ThreadPoolExecutor(THREADS) as pool:
-        if tilt == 0:
-            crops = pool.map(lambda head: cv2.resize(head, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA), views.heads)
-        else:
-            crops = pool.map(lambda frame: _turned(frame, tilt), views.frames)
-        return _unit(list(pool.map(detail, crops)))
+def _small(images: np.ndarray) -> np.ndarray:
+    return _unit(_in_threads(lambda image: detail(_shrink(image, SCREEN)), list(images)))
 
 
-def _turned(frame: Grey, tilt: float) -> Grey:
+def _turned(frames: np.ndarray, tilt: float) -> np.ndarray:
+    """The heads in the frames (N, S, S) turned counter-clockwise by `tilt` degrees."""
     side = FRAME // 2
-    half = cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA)
     margin = side // 10  # corners of the head may leave the frame
     turn = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), tilt, 1)
     turn[:, 2] += margin
-    turned = cv2.warpAffine(half, turn, (side + 2 * margin, side + 2 * margin))
-    return _crop(turned, head_box(turned), SCREEN)
+
+    def turned(frame: Grey) -> np.ndarray:
+        whole = cv2.warpAffine(_shrink(frame, side), turn, (side + 2 * margin, side + 2 * margin))
+        return detail(_crop(whole, head_box(whole), SCREEN))
+
+    return _unit(_in_threads(turned, list(frames)))
 
 
 def _spectra(frames: np.ndarray) -> np.ndarray:
@@ -195,7 +214,7 @@ def _spectra(frames: np.ndarray) -> np.ndarray:
     spectra = np.abs(np.fft.rfft2(frames))[:, np.r_[-half : half + 1], : half + 1].astype(np.float32)
     spectra -= spectra.mean(axis=0)
     spectra /= spectra.std(axis=0) + 1e-6
-    return _unit(list(spectra))
+    return _unit(spectra)
 
 
 def _flip(stack: np.ndarray, mirrored: bool) -> np.ndarray:
@@ -232,20 +251,20 @@ def _products(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[int, np.n
 
 def register(views: Views, pairs: pd.DataFrame, *, track: Track) -> np.ndarray:
     """The correlation of detail of each pair from `screen` after registration, (len(pairs),); 0 where none was possible."""
-    details = [detail(head) for head in views.heads]
     rows = list(pairs[["a", "b", "mirrored", "view", "tilt"]].itertuples(index=False, name=None))
-    with ThreadPoolExecutor(THREADS) as pool:
-        results = pool.map(lambda row: _registered(views, details[row[0]], *row), rows)
-        return np.round([next(results) for _ in track(rows, "registering pairs")], 4)
+    fixed = [(detail(head), _shrink(head, HEAD // 2)) for head in views.heads]
+    results = _in_threads(lambda row: _registered(views, *fixed[row[0]], *row), rows)
+    return np.round([next(results) for _ in track(rows, "registering pairs")], 4)
 
 
-def _registered(views: Views, fixed: np.ndarray, a: int, b: int, mirrored: bool, view: str, tilt: float) -> float:
+def _registered(
+    views: Views, fixed: np.ndarray, small_head: Grey, a: int, b: int, mirrored: bool, view: str, tilt: float
+) -> float:
     moving = np.ascontiguousarray(views.frames[b][:, ::-1]) if mirrored else views.frames[b]
     guess = _guess(views, a, b, mirrored, view, tilt)
     half_head, half_frame = _scaling(2.0), _scaling(0.5)
     coarse = (half_frame @ guess @ half_head)[:2].astype(np.float32)
-    small_head = cv2.resize(views.heads[a], (HEAD // 2, HEAD // 2), interpolation=cv2.INTER_AREA)
-    small_frame = cv2.resize(moving, (FRAME // 2, FRAME // 2), interpolation=cv2.INTER_AREA)
+    small_frame = _shrink(moving, FRAME // 2)
     everywhere = np.ones_like(small_frame)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
     try:
@@ -288,8 +307,7 @@ def _guess(views: Views, a: int, b: int, mirrored: bool, view: str, tilt: float)
 def _shift(views: Views, a: int, b: int, mirrored: bool) -> Warp:
     """From the frame of a to that of b by phase correlation."""
     frames = [views.frames[a], _flip(views.frames[b : b + 1], mirrored)[0]]
-    small = [detail(cv2.resize(frame, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA)) for frame in frames]
-    (x, y), _ = cv2.phaseCorrelate(*small)
+    (x, y), _ = cv2.phaseCorrelate(*(detail(_shrink(frame, SCREEN)) for frame in frames))
     step = FRAME / SCREEN
     return np.array([[1, 0, x * step], [0, 1, y * step], [0, 0, 1]])
 
@@ -344,8 +362,7 @@ def relate(index: pd.DataFrame, views: Views, pairs: pd.DataFrame, *, audit: Aud
 
 def _unregistered(images: np.ndarray, a: int, b: int, mirrored: bool) -> float:
     other = images[b][:, ::-1] if mirrored else images[b]
-    small = (cv2.resize(image, (SCREEN, SCREEN), interpolation=cv2.INTER_AREA) for image in (images[a], other))
-    return round(_correlation(*(detail(image) for image in small)), 4)
+    return round(_correlation(detail(_shrink(images[a], SCREEN)), detail(_shrink(other, SCREEN))), 4)
 
 
 def components(count: int, related: pd.DataFrame) -> np.ndarray:

@@ -59,9 +59,7 @@ def _sheet(pairs: pd.DataFrame, read_image: Callable[[str], np.ndarray]) -> np.n
     return np.vstack(rows)
 
 
-def _pair(
-    test_id: str, train_id: str, mirrored: int, similarity: float, *, read_image: Callable[[str], np.ndarray]
-) -> np.ndarray:
+def _pair(test_id: str, train_id: str, mirrored: int, aligned: float, *, read_image: Callable[[str], np.ndarray]) -> np.ndarray:
     """(CAPTION + CELL + GAP, 3 * CELL + GAP) uint8 of one pair."""
     test, train = (cv2.resize(read_image(name), (CELL, CELL), interpolation=cv2.INTER_AREA) for name in (test_id, train_id))
     if mirrored == 1:
