@@ -18,7 +18,7 @@ PHANTOM = Phantom(
 )  # fmt: skip
 AUDIT = Audit(
     copy_similarity=0.955, neighbour_similarity=Planes(axial=0.52, coronal=0.52, sagittal=0.52), screen_similarity=0.7,
-    nearest=6, tilts_degrees=[10.0, 20.0, 30.0], probe_seed=42,
+    nearest=4, tilts_degrees=[10.0, 20.0, 30.0], probe_seed=42,
 )  # fmt: skip
 
 
