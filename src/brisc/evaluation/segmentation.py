@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from brisc.errors import InputError
 from brisc.evaluation.statistics import Interval, bootstrap_mean, wilson
@@ -273,8 +274,13 @@ def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _distance_to(boundary: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Euclidean distance (H, W), exact to float32, of each pixel to the nearest one of the boundary."""
-    return cv2.distanceTransform((~boundary).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(np.float64)
+    """Euclidean distance (H, W) of each pixel to the nearest one of the boundary.
+
+    scipy takes the root of whole numbers in float64, so every machine computes the same bits. OpenCV's transform is faster
+    and float32, and its last bit depends on the instruction set.
+    """
+    distance: NDArray[np.float64] = ndimage.distance_transform_edt(~boundary)
+    return distance
 
 
 def _sums(pairs: pd.DataFrame, batch_size: int) -> list[NDArray[np.int64]]:
