@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from brisc.errors import InputError
-from brisc.evaluation.statistics import Interval, bootstrap_mean, wilson
+from brisc.evaluation.statistics import Interval, Statistic, bootstrap_mean, wilson
 
 TUMOURS = ("glioma", "meningioma", "pituitary")
 HEALTHY = "no_tumor"
@@ -82,12 +82,18 @@ def dice_study(pairs: pd.DataFrame, batch_size: int) -> float | None:
     The last batch may be short and counts as much as the others. The only average to compare with the published 88.22.
     None without pairs; a batch of empty against empty counts as 1.
     """
-    return _mean(_dice(*_sums(pairs, batch_size)))
+    return _mean(_dice(*_sums(_counts(pairs), batch_size)))
+
+
+def dice_study_statistic(pairs: pd.DataFrame, batch_size: int) -> Statistic:
+    """`dice_study` of resamples of the pairs, for the bootstraps; positions count in order of id."""
+    counts = _counts(pairs)
+    return lambda rows: float(_dice(*_sums(counts[rows], batch_size)).mean())
 
 
 def iou_study(pairs: pd.DataFrame, batch_size: int) -> float | None:
     """IoU of the foreground, averaged as in `dice_study`: what the study calls mIoU."""
-    return _mean(_iou(*_sums(pairs, batch_size)))
+    return _mean(_iou(*_sums(_counts(pairs), batch_size)))
 
 
 def dice_per_image(pairs: pd.DataFrame) -> float | None:
@@ -283,12 +289,15 @@ def _distance_to(boundary: NDArray[np.bool_]) -> NDArray[np.float64]:
     return distance
 
 
-def _sums(pairs: pd.DataFrame, batch_size: int) -> list[NDArray[np.int64]]:
-    """Sums of intersection, predicted and true pixels over each batch of rows in order of id, each (batches,)."""
-    ordered = pairs.sort_values("id")
-    starts = np.arange(0, len(ordered), batch_size)
-    columns = ("intersection", "predicted_pixels", "true_pixels")
-    return [np.add.reduceat(ordered[name].to_numpy(dtype=np.int64), starts) for name in columns]
+def _counts(pairs: pd.DataFrame) -> NDArray[np.int64]:
+    """Intersection, predicted and true pixels (N, 3) in order of id."""
+    return pairs.sort_values("id")[["intersection", "predicted_pixels", "true_pixels"]].to_numpy(dtype=np.int64)
+
+
+def _sums(counts: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
+    """Sums (3, batches) of the counts (N, 3) over each batch of rows."""
+    sums: NDArray[np.int64] = np.add.reduceat(counts, np.arange(0, len(counts), batch_size), axis=0).T
+    return sums
 
 
 def _dice(intersection: NDArray[np.int64], predicted: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.float64]:

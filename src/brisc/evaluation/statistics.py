@@ -4,8 +4,10 @@ Copies of a slice and slices close to it form a group, which is drawn as a whole
 as new evidence (cluster bootstrap: Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
 """
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +27,9 @@ _MEAN_STREAM, _PAIRED_STREAM = 0, 1
 _DRAWS_PER_BLOCK = 2**20
 
 Interval = tuple[float | None, float | None]
+
+# A number of the images at these positions (N,), ascending, each as often as it was drawn.
+Statistic = Callable[[NDArray[np.intp]], float]
 
 
 class PairedDifference(NamedTuple):
@@ -75,10 +80,53 @@ def paired_bootstrap(
     difference = float(sums.sum() / sizes.sum())
     if len(sums) == 1:
         return PairedDifference(difference, None, None, None)
-    resampled = _resampled_means(sums, sizes, resamples, [seed, _PAIRED_STREAM])
-    smaller_side = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
-    p = min(1.0, 2 * (smaller_side + 1) / (resamples + 1))
-    return PairedDifference(difference, *_percentile_interval(resampled, level), p)
+    return _tested(difference, _resampled_means(sums, sizes, resamples, [seed, _PAIRED_STREAM]), level)
+
+
+def bootstrap_statistic(statistic: Statistic, *, groups: ArrayLike, resamples: int, seed: int, level: float = LEVEL) -> Interval:
+    """As `bootstrap_mean`, for a number that is no mean over images, such as macro F1; far slower, one call a resample.
+
+    groups: (N,). Raises InputError for an image without a group and where the statistic is not finite on a resample: what
+    it is there has to be defined by the statistic.
+    """
+    codes, number = _group_codes(groups)
+    if number < 2:
+        return None, None
+    return _percentile_interval(_resampled_statistic(statistic, codes, number, resamples, [seed, _MEAN_STREAM]), level)
+
+
+def paired_bootstrap_statistic(
+    a: Statistic, b: Statistic, *, groups: ArrayLike, resamples: int, seed: int, level: float = LEVEL
+) -> PairedDifference:
+    """As `paired_bootstrap`, for a - b of a number that is no mean over images, such as the study's Dice."""
+    codes, number = _group_codes(groups)
+    if number == 0:
+        return PairedDifference(None, None, None, None)
+
+    def minus(rows: NDArray[np.intp]) -> float:
+        return a(rows) - b(rows)
+
+    difference = float(minus(np.arange(len(codes))))
+    if number == 1:
+        return PairedDifference(difference, None, None, None)
+    return _tested(difference, _resampled_statistic(minus, codes, number, resamples, [seed, _PAIRED_STREAM]), level)
+
+
+def letters(order: Sequence[str], told_apart: Collection[frozenset[str]]) -> dict[str, list[str]]:
+    """Compact letter display: two models share a letter exactly where no test tells them apart (Piepho 2004).
+
+    order: the models, best first; told_apart: the pairs that are. "Not told apart" is not transitive, so a model may carry
+    several letters: with a and c alone told apart, a has "a", b has "a" and "b", c has "b". The letters are the largest
+    sets without a pair that is told apart, named a, b, ... from the best model on, and after z: aa, ab, ...
+    """
+    sets = [frozenset(order)]
+    for pair in sorted(told_apart, key=sorted):
+        split = [part for held in sets for part in ([held - {model} for model in pair] if pair <= held else [held])]
+        sets = [part for part in dict.fromkeys(split) if not any(part < other for other in split)]
+    sets.sort(key=lambda held: sorted(order.index(model) for model in held))
+    names = ("".join(name) for length in itertools.count(1) for name in itertools.product(ascii_lowercase, repeat=length))
+    named = list(zip(names, sets, strict=False))
+    return {model: [name for name, held in named if model in held] for model in order}
 
 
 def mcnemar_exact(b_only: int, c_only: int) -> float:
@@ -157,16 +205,57 @@ def _group_sums(values: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.float6
     return sums, sizes
 
 
-def _resampled_means(sums: NDArray[np.float64], sizes: NDArray[np.int64], resamples: int, seed: list[int]) -> NDArray[np.float64]:
-    """Means (R,) over the values of G groups drawn with replacement from G, for each of R resamples."""
+def _group_codes(groups: ArrayLike) -> tuple[NDArray[np.intp], int]:
+    """The number of each image's group (N,), groups sorted by name, and how many groups there are."""
+    codes, names = pd.factorize(np.asarray(groups), sort=True)
+    if (codes < 0).any():
+        raise InputError(
+            "not all images can be drawn", where="bootstrap", got=f"{int((codes < 0).sum())} without a group",
+            expected="none", mend="Give every image a group.",
+        )  # fmt: skip
+    return codes, len(names)
+
+
+def _draws(groups: int, resamples: int, seed: list[int]) -> Iterator[NDArray[np.int64]]:
+    """Blocks of resamples (r, G): the numbers of G groups drawn with replacement from G."""
     rng = np.random.default_rng(seed)
-    groups = len(sums)
-    means = np.empty(resamples)
     block = max(1, _DRAWS_PER_BLOCK // groups)
     for start in range(0, resamples, block):
-        drawn = rng.integers(0, groups, size=(min(block, resamples - start), groups))
-        means[start : start + block] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    return means
+        yield rng.integers(0, groups, size=(min(block, resamples - start), groups))
+
+
+def _resampled_means(sums: NDArray[np.float64], sizes: NDArray[np.int64], resamples: int, seed: list[int]) -> NDArray[np.float64]:
+    """Means (R,) over the values of the groups drawn, for each of R resamples."""
+    means = [sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1) for drawn in _draws(len(sums), resamples, seed)]
+    return np.concatenate(means)
+
+
+def _resampled_statistic(
+    statistic: Statistic, codes: NDArray[np.intp], groups: int, resamples: int, seed: list[int]
+) -> NDArray[np.float64]:
+    """The statistic (R,) of the images of the groups drawn, for each of R resamples; the draws of `_resampled_means`."""
+    images = np.arange(len(codes))
+    values = np.array(
+        [
+            statistic(np.repeat(images, np.bincount(drawn, minlength=groups)[codes]))
+            for block in _draws(groups, resamples, seed)
+            for drawn in block
+        ],
+        dtype=np.float64,
+    )
+    if not np.isfinite(values).all():
+        raise InputError(
+            "a statistic that is not defined on every resample", where="bootstrap",
+            got=f"{int((~np.isfinite(values)).sum())} of {resamples} not finite", expected="a finite number of any images",
+            mend="Define the statistic where a class or a tumour is absent.",
+        )  # fmt: skip
+    return values
+
+
+def _tested(difference: float, resampled: NDArray[np.float64], level: float) -> PairedDifference:
+    smaller_side = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
+    p = min(1.0, 2 * (smaller_side + 1) / (len(resampled) + 1))
+    return PairedDifference(difference, *_percentile_interval(resampled, level), p)
 
 
 def _percentile_interval(resampled: NDArray[np.float64], level: float) -> Interval:
