@@ -4,14 +4,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import command
-from brisc.config import listed_models, load
+from brisc.config import load, load_params
 from brisc.reporting.collect import collect
 
 
 def main(profile: str) -> None:
+    params = load_params()
     collect(
         Path(f"runs/{profile}"), Path(f"data/{profile}/cache/fingerprint.json"), Path(f"reports/{profile}"), profile=profile,
-        source=load(profile, "data").source, prepare=asdict(load(profile, "prepare")), models=listed_models(),
+        source=load(profile, "data").source, prepare=asdict(load(profile, "prepare")), models=params.models,
+        first_seed=load(profile, "train").seed, seeds=dict.fromkeys(params.seeds.models, params.seeds.values),
     )  # fmt: skip
 
 

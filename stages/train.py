@@ -22,7 +22,8 @@ def main(profile: str, model: str) -> None:
         build(**run.model),
         load_samples(Path(f"data/{profile}/cache")),
         Path(f"runs/{profile}/train/{model}"),
-        run=run, train=train, scratch=command.scratch(f"train-{profile}-{model}"), track=command.track, log=command.log,
+        run=run, train=train, scratch=command.scratch(f"train-{profile}-{model}"), may_diverge=False,
+        track=command.track, log=command.log,
     )  # fmt: skip
 
 

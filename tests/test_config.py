@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from brisc.config import listed_models, load, read_yaml
+from brisc.config import load, load_params, read_yaml
 from brisc.errors import InputError, InputErrors
 
 PROFILES = ("demo", "laptop", "paper")
-BLOCKS = ("data", "phantom", "audit", "prepare", "train", "models.unet", "evaluate")
+BLOCKS = ("data", "phantom", "audit", "prepare", "train", "models.unet", "grid", "evaluate")
 
 
 def keys(content: object, prefix: str = "") -> set[str]:
@@ -83,8 +83,37 @@ def test_an_unknown_profile_names_the_known_ones(repository: Path) -> None:
         load("huge", "train")
 
 
-@pytest.mark.parametrize("text", ["models: []", "models: unet", "profile: demo", "models: [1]", ""])
-def test_params_without_models_are_refused(repository: Path, text: str) -> None:
-    Path("params.yaml").write_text(text)
-    with pytest.raises(InputError, match=r"params\.yaml: no list of models"):
-        listed_models()
+def test_params_name_models_that_every_profile_has(repository: Path) -> None:
+    params = load_params()
+    for profile in PROFILES:
+        assert set(params.models) == set(read_yaml(Path(f"profiles/{profile}.yaml"))["models"])
+        for model in params.models:
+            assert load(profile, f"models.{model}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("models: [unet, ", "models: [[], ", "bad value for models.0: got []"),
+        ("models: [unet, ", "modles: [unet, ", "missing knob models"),
+        ("  values: [43]", "  values: []", "bad value for seeds.values: got []"),
+        ("  model: unet", "  model: vnet", "seeds or a grid of a model that is not listed: got vnet"),
+        ("optimizers: [adam, ", "optimizers: [adma, ", "bad value for grid.optimizers.0: got 'adma'"),
+        ("learning_rates: [1.0e-5, ", "learning_rates: [0.0, ", "bad value for grid.learning_rates.0: got 0.0"),
+    ],
+)
+def test_bad_params_are_told(repository: Path, old: str, new: str, expected: str) -> None:
+    path = Path("params.yaml")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises((InputError, InputErrors)) as caught:
+        load_params()
+    assert "params.yaml" in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_a_rate_as_dvc_writes_it_is_a_number(repository: Path) -> None:
+    path = Path("params.yaml")
+    path.write_text(path.read_text().replace("[1.0e-5, ", "[1e-05, "))
+    assert load_params().grid.learning_rates[0] == 1e-5

@@ -137,6 +137,7 @@ class Train(Strict):
 
     seed: Seed
     batch_size: Positive
+    accumulate: Positive
     precision: Literal["32-true", "bf16-mixed"]
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     devices: Positive
@@ -144,6 +145,8 @@ class Train(Strict):
     portable_cpu: bool
     measure_seconds: bool
     early_stopping_patience: Positive
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    schedule: Literal["plateau", "cosine"]
     plateau_patience: Positive
     plateau_factor: Rate
     plateau_floor: NonNegative
@@ -164,6 +167,8 @@ class Loss(Strict):
 
     dice: NonNegative
     bce: NonNegative
+    cross_entropy: NonNegative
+    balance: Literal["fixed", "uncertainty"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,12 +183,77 @@ class Run(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grid(Strict):
+    """What the cells of the grid share; a cell is the grid's model with another optimiser and rate."""
+
+    epochs: Positive
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluate(Strict):
     batch_size: Positive
     threshold: Rate
+    flips: bool
+    calibration_bins: Positive
     study_batch_size: Positive
     bootstrap_resamples: Positive
     bootstrap_seed: Seed
+
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds(Strict):
+    """Models that are trained again with other seeds than train.seed."""
+
+    models: Names
+    values: Annotated[list[Seed], Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridAxes(Strict):
+    """A training of `model` for each pair of optimiser and rate."""
+
+    model: str
+    optimizers: Annotated[list[Literal["adam", "adamw", "sgd", "rmsprop"]], Field(min_length=1)]
+    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikeForLike(Strict):
+    """By head, the model that differs from a joint one in nothing but the other head."""
+
+    mask: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Separate(Strict):
+    """By head, the models of which the best on validation stands for the study's way of comparing."""
+
+    mask: list[str]
+    label: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(Strict):
+    """Joint nets and what they are held against; names that are not listed under models are left out."""
+
+    joint: list[str]
+    like_for_like: LikeForLike
+    separate: Separate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params(Strict):
+    """params.yaml: the only file that names models outside the profiles."""
+
+    profile: str
+    models: Names
+    seeds: Seeds
+    grid: GridAxes
+    compare: Compare
 
 
 BLOCKS = {
@@ -192,6 +262,7 @@ BLOCKS = {
     "audit": Audit,
     "prepare": Prepare,
     "train": Train,
+    "grid": Grid,
     "evaluate": Evaluate,
 }
 
@@ -208,25 +279,20 @@ def load(profile: str, block: str) -> Any:
                 mend=f"Add the block to {path} or correct the name in the command or in params.yaml.",
             )  # fmt: skip
         content = content[key]
-    kind = Run if block.startswith("models.") else BLOCKS[block]
-    try:
-        # Through JSON, since strict validation takes no dict for a dataclass otherwise.
-        return TypeAdapter(kind).validate_json(json.dumps(content, default=str))
-    except ValidationError as error:
-        raise InputErrors([_explain(path, block, problem) for problem in error.errors()]) from None
+    return _checked(Run if block.startswith("models.") else BLOCKS[block], content, path, block)
 
 
-def listed_models() -> list[str]:
-    """The models that params.yaml lists."""
+def load_params() -> Params:
+    """params.yaml as its dataclass: which profile, and the lists that the stages of dvc.yaml are made of."""
     path = Path("params.yaml")
-    content = read_yaml(path)
-    models = content.get("models") if isinstance(content, dict) else None
-    if not isinstance(models, list) or not models or not all(isinstance(name, str) for name in models):
+    params: Params = _checked(Params, read_yaml(path), path, "")
+    unknown = [model for model in (*params.seeds.models, params.grid.model) if model not in params.models]
+    if unknown:
         raise InputError(
-            "no list of models", where=path, got=repr(models), expected="models: [unet, ...]",
-            mend="Name at least one model that the profile has a block for.",
+            "seeds or a grid of a model that is not listed", where=path, got=", ".join(unknown),
+            expected=f"of {', '.join(params.models)}", mend="Add it to models, or take it out of seeds and grid.",
         )  # fmt: skip
-    return models
+    return params
 
 
 def read_yaml(path: Path) -> Any:
@@ -246,8 +312,16 @@ def read_yaml(path: Path) -> Any:
         ) from None  # fmt: skip
 
 
+def _checked(kind: Any, content: Any, path: Path, block: str) -> Any:
+    try:
+        # Through JSON, since strict validation takes no dict for a dataclass otherwise.
+        return TypeAdapter(kind).validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise InputErrors([_explain(path, block, problem) for problem in error.errors()]) from None
+
+
 def _explain(path: Path, block: str, problem: Any) -> InputError:
-    knob = ".".join([block, *(str(part) for part in problem["loc"])])
+    knob = ".".join(str(part) for part in (block, *problem["loc"]) if part != "")
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return InputError(
             f"unknown knob {knob}",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,13 +31,13 @@ class Killed(BaseException):
 @pytest.fixture
 def go(samples: Samples, tmp_path: Path) -> Fit:
     def go(
-        run: Run, train: Train, *, name: str = "out", scratch: str = "", track: Any = silent, data: Samples = samples
+        run: Run, train: Train, *, name: str = "out", scratch: str = "", track: Any = silent, may_diverge: bool = False
     ) -> dict[str, str]:
         out = tmp_path / name
         torch.manual_seed(train.seed)
         fit(
-            build(**run.model), data, out, run=run, train=train,
-            scratch=tmp_path / "scratch" / (scratch or name), track=track, log=lambda line: None,
+            build(**run.model), samples, out, run=run, train=train, scratch=tmp_path / "scratch" / (scratch or name),
+            may_diverge=may_diverge, track=track, log=lambda line: None,
         )  # fmt: skip
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
 
@@ -58,8 +59,16 @@ def test_two_runs_give_the_same_bytes(go: Fit, run: Run, train: Train) -> None:
     assert go(run, train, name="a") == go(run, train, name="b")
 
 
-@pytest.mark.parametrize("step", [0, 3, 5, 9, 15])
-def test_a_killed_run_ends_as_an_unbroken_one(go: Fit, run: Run, train: Train, step: int) -> None:
+@pytest.mark.parametrize(
+    ("step", "change"),
+    [
+        (0, {}), (3, {}), (5, {}), (9, {}), (15, {}),
+        (9, {"ema_decay": 0.9}), (9, {"schedule": "cosine"}), (7, {"accumulate": 3}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_killed_run_ends_as_an_unbroken_one(go: Fit, run: Run, train: Train, step: int, change: dict[str, Any]) -> None:
+    train = replace(train, **change)
     unbroken = go(run, train, name="whole")
     done = 0
 
@@ -109,7 +118,7 @@ def test_healthy_slices_are_a_choice(go: Fit, run: Run, train: Train, tmp_path: 
 @pytest.mark.parametrize(
     "change",
     [
-        {"seed": 43}, {"batch_size": 7}, {"precision": "bf16-mixed"},
+        {"seed": 43}, {"batch_size": 7}, {"precision": "bf16-mixed"}, {"accumulate": 2}, {"ema_decay": 0.9},
         *({"augment": {key: value}} for key, value in {
             "horizontal_flip": 0.0, "vertical_flip": 0.0, "rotate_degrees": 90.0, "rotate_probability": 0.0,
             "shift_fraction": 0.3, "zoom_fraction": 0.3, "affine_probability": 0.0, "brightness": 0.0, "contrast": 0.0,
@@ -133,6 +142,44 @@ def test_every_optimizer_knob_changes_the_weights(go: Fit, run: Run, train: Trai
     once = replace(run, epochs=1)
     other = replace(once, optimizer=replace(run.optimizer, **change))
     assert go(once, train, name="a")["weights.pt"] != go(other, train, name="b")["weights.pt"]
+
+
+def test_the_cosine_goes_from_the_full_rate_to_nothing(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    go(replace(run, optimizer=replace(run.optimizer, learning_rate=0.01)), replace(train, schedule="cosine"))
+    # (1 + cos(pi k / 4)) / 2 for k = 0..3
+    expected = [0.01, 0.01 * (2 + 2**0.5) / 4, 0.005, 0.01 * (2 - 2**0.5) / 4]
+    assert history(tmp_path / "out")["learning_rate"].to_list() == pytest.approx(expected, rel=1e-4)
+
+
+def test_gradients_of_several_batches_are_averaged(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    # Plain gradient descent without normalisation noise: with 30 training images, 4 batches of at most 8 in one step move the
+    # weights once, as far as the mean of the four gradients says; four single steps move them four times.
+    plain = replace(
+        run, epochs=1, optimizer=replace(run.optimizer, name="sgd", momentum=0.0, weight_decay=0.0, learning_rate=1e-3)
+    )
+    start = initial(plain, train)
+    moved = {}
+    for accumulate in (1, 4):
+        go(plain, replace(train, accumulate=accumulate), name=str(accumulate))
+        end = torch.load(tmp_path / str(accumulate) / "weights.pt", weights_only=True)
+        moved[accumulate] = sum(float((end[name] - start[name]).square().sum()) for name in start if "weight" in name) ** 0.5
+    assert moved[4] == pytest.approx(moved[1] / 4, rel=0.3)
+
+
+def initial(run: Run, train: Train) -> dict[str, torch.Tensor]:
+    torch.manual_seed(train.seed)
+    return {name: parameter.detach() for name, parameter in build(**run.model).named_parameters()}
+
+
+def test_the_running_mean_lags_behind(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    start = initial(run, train)
+    moved = []
+    for decay in (0.0, 0.99):
+        go(replace(run, epochs=1), replace(train, ema_decay=decay), name=str(decay))
+        end = torch.load(tmp_path / str(decay) / "weights.pt", weights_only=True)
+        moved.append(sum(float((end[name] - start[name]).abs().sum()) for name in start))
+    # Four steps of which each leaves 99 % of the mean as it was, the first counting in full.
+    assert 0 < moved[1] < 0.8 * moved[0]
 
 
 def test_momentum_and_loss_weights_change_the_weights(go: Fit, run: Run, train: Train) -> None:
@@ -178,17 +225,64 @@ def test_divergence_is_told(go: Fit, run: Run, train: Train, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_that_may_diverge_has_it_as_its_result(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    wild = replace(run, epochs=4, optimizer=replace(run.optimizer, name="sgd", learning_rate=1e30))
+    go(wild, train, may_diverge=True)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    rows = history(tmp_path / "out")
+    assert summary["diverged_at"] == summary["epochs"] == len(rows) < 4
+    assert summary["stopped"] == "diverged"
+    assert summary["best_epoch"] is None
+    assert not math.isfinite(rows["train_loss"].iloc[-1])
+    assert rows["best"].sum() == 0
+
+
+LABEL_LOSS = {"dice": 0.0, "bce": 0.0, "cross_entropy": 1.0}
+
+
+def test_a_label_is_learnt(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+    labels = replace(
+        run, model={**run.model, "arch": "joint", "classes": 4, "heads": ["label"]}, healthy_slices=True, epochs=15,
+        loss=replace(run.loss, **LABEL_LOSS), optimizer=replace(run.optimizer, learning_rate=0.02),
+    )  # fmt: skip
+    go(labels, train)
+    rows = history(tmp_path / "out")
+    assert rows["validation_accuracy"].max() > 0.85  # three of four have a tumour
+    assert rows["validation_score"].to_list() == rows["validation_accuracy"].to_list()
+    assert "validation_dice" not in rows
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["heads"] == ["label"]
+
+
+@pytest.mark.parametrize("balance", ["fixed", "uncertainty"])
+def test_two_heads_are_judged_by_their_mean(go: Fit, run: Run, train: Train, tmp_path: Path, balance: str) -> None:
+    both = replace(
+        run, model={**run.model, "arch": "joint", "classes": 4, "heads": ["mask", "label"]}, healthy_slices=True, epochs=3,
+        loss=replace(run.loss, cross_entropy=1.0, balance=balance),
+    )  # fmt: skip
+    go(both, train)
+    rows = history(tmp_path / "out")
+    mean = (rows["validation_dice"] + rows["validation_accuracy"]) / 2
+    assert rows["validation_score"].to_list() == pytest.approx(mean.to_list(), abs=1e-5)
+    assert rows.loc[rows["best"] == 1, "validation_score"].item() == rows["validation_score"].max()
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["heads"] == ["mask", "label"]
+
+
+def test_learned_balance_trains_other_weights(go: Fit, run: Run, train: Train) -> None:
+    both = replace(
+        run, model={**run.model, "arch": "joint", "classes": 4, "heads": ["mask", "label"]}, healthy_slices=True, epochs=1,
+        loss=replace(run.loss, cross_entropy=1.0),
+    )  # fmt: skip
+    variants = {
+        "fixed": both.loss, "learned": replace(both.loss, balance="uncertainty"), "label": replace(both.loss, cross_entropy=0.3),
+    }  # fmt: skip
+    digests = {go(replace(both, loss=loss), train, name=name)["weights.pt"] for name, loss in variants.items()}
+    assert len(digests) == 3
+
+
 def test_two_processes_do_not_train_one_run(tmp_path: Path) -> None:
     with resume.hold(tmp_path / "run"), pytest.raises(InputError, match="another process is training this run"):
         resume.hold(tmp_path / "run")
     resume.hold(tmp_path / "run").close()
-
-
-def test_git_ids_are_git_s(tmp_path: Path) -> None:
-    # `git hash-object` of a file with "hello\n", and the tree that holds it alone as a.py.
-    (tmp_path / "a.py").write_text("hello\n")
-    assert resume.git_blob(tmp_path / "a.py") == "ce013625030ba8dba906f756967f9e9ca394464a"
-    assert resume.git_tree(tmp_path) == "d4cc5eb47e58ebe8a18198741fa1ba6fe579eb3a"
 
 
 def test_weights_of_another_net_are_told(tmp_path: Path) -> None:

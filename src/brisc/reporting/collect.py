@@ -1,6 +1,7 @@
 """The results of all models of a profile, gathered into the few small files that git keeps and the report reads."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +10,39 @@ import pandas as pd
 from brisc.atomic import atomic, write_json
 from brisc.errors import InputError
 
+# What a spread over seeds is told of, where a net has the head.
+SEED_SCORES = ("dice_study", "dice_per_image", "accuracy", "f1_macro")
+SUBSETS = ("official", "clean", "strict", "validation")
+
 
 def collect(
-    runs: Path, data: Path, reports: Path, *, profile: str, source: str, prepare: dict[str, Any], models: list[str]
+    runs: Path,
+    data: Path,
+    reports: Path,
+    *,
+    profile: str,
+    source: str,
+    prepare: dict[str, Any],
+    models: list[str],
+    first_seed: int,
+    seeds: dict[str, list[int]],
 ) -> None:
-    """Write reports/{metrics,scores,runs,provenance}.json and {history,per_image}.csv from runs/{train,eval}/<model>.
+    """Write reports/{metrics,scores,runs,seeds,provenance}.json, history.csv and per_image/<model>.csv.
 
-    data: the prepared cache's fingerprint.json. metrics.json is {model: {subset: metrics, "cost": ...}}.
+    runs: the folder of train/<model>, eval/<model> and seeds/<model>-<seed>/eval; data: the prepared cache's fingerprint.json.
+    metrics.json is {model: {subset: metrics, "cost": ...}}, seeds.json {model: {seed: {subset: scores}}} for the models of
+    `seeds`, which were trained again with those seeds.
     """
     metrics: dict[str, Any] = {}
     described: dict[str, Any] = {}
-    histories, images = [], []
+    histories = []
     for model in models:
         trained, evaluated = runs / "train" / model, runs / "eval" / model
-        summary, cost = _read(trained / "summary.json"), _read(trained / "cost.json")
-        weights_mb = round((trained / "weights.pt").stat().st_size / 2**20, 2)
+        described[model] = summary = _read(trained / "summary.json")
         size = {key: summary[key] for key in ("parameters", "epochs", "images_seen")}
-        metrics[model] = {**_read(evaluated / "metrics.json"), "cost": {**size, "weights_mb": weights_mb, **cost}}
-        described[model] = summary
+        cost = {**size, **_read(evaluated / "cost.json"), **_read(trained / "cost.json")}
+        metrics[model] = {**_read(evaluated / "metrics.json"), "cost": cost}
         histories.append(pd.read_csv(trained / "history.csv").assign(model=model))
-        images.append(pd.read_csv(evaluated / "per_image.csv").assign(model=model))
     first = described[models[0]]
     provenance = {
         "profile": profile,
@@ -40,24 +54,55 @@ def collect(
         "versions": first["versions"],
         "device": metrics[models[0]]["cost"]["device"],
     }
+    spread = {
+        model: {
+            str(first_seed): seed_scores(metrics[model]),
+            **{str(seed): seed_scores(_read(runs / "seeds" / f"{model}-{seed}" / "eval" / "metrics.json")) for seed in values},
+        }
+        for model, values in seeds.items()
+        if model in metrics
+    }
     write_json(reports / "metrics.json", metrics)
     write_json(reports / "scores.json", {model: scores(subsets) for model, subsets in metrics.items()})
     write_json(reports / "runs.json", described)
+    write_json(reports / "seeds.json", spread)
     write_json(reports / "provenance.json", provenance)
-    _write_csv(reports / "history.csv", histories)
-    _write_csv(reports / "per_image.csv", images)
+    history = pd.concat(histories, ignore_index=True)
+    columns = ["model", *(name for name in history.columns if name not in ("model", "best")), "best"]
+    with atomic(reports / "history.csv") as temporary:
+        history[columns].to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+    with atomic(reports / "per_image") as folder:
+        folder.mkdir()
+        for model in models:
+            shutil.copyfile(runs / "eval" / model / "per_image.csv", folder / f"{model}.csv")
 
 
 def scores(subsets: dict[str, Any]) -> dict[str, Any]:
     """The few numbers by which `dvc exp show` and `dvc metrics diff` compare runs: short names, one level."""
-    return {
-        "dice_study": subsets["official"]["dice_study"],
-        "dice": subsets["official"]["dice_per_image"],
-        "clean": subsets["clean"]["dice_per_image"],
-        "strict": subsets["strict"]["dice_per_image"],
-        "validation": subsets["validation"]["dice_per_image"],
-        "false_alarms": subsets["official"]["false_alarms"]["rate"],
-    }
+    official, clean, strict, validation = (subsets[name] for name in SUBSETS)
+    found: dict[str, Any] = {}
+    if "dice_per_image" in official:
+        found |= {
+            "dice_study": official["dice_study"],
+            "dice": official["dice_per_image"],
+            "dice_clean": clean["dice_per_image"],
+            "dice_strict": strict["dice_per_image"],
+            "dice_val": validation["dice_per_image"],
+            "alarms": official["false_alarms"]["rate"],
+        }
+    if "accuracy" in official:
+        found |= {
+            "acc": official["accuracy"],
+            "acc_clean": clean["accuracy"],
+            "acc_strict": strict["accuracy"],
+            "acc_val": validation["accuracy"],
+            "f1": official["f1_macro"],
+        }
+    return found
+
+
+def seed_scores(subsets: dict[str, Any]) -> dict[str, Any]:
+    return {name: {key: subsets[name][key] for key in SEED_SCORES if key in subsets[name]} for name in SUBSETS}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -66,10 +111,3 @@ def _read(path: Path) -> dict[str, Any]:
                          mend="Run dvc repro.")  # fmt: skip
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
-
-
-def _write_csv(path: Path, tables: list[pd.DataFrame]) -> None:
-    table = pd.concat(tables, ignore_index=True)
-    columns = ["model", *(name for name in table.columns if name != "model")]
-    with atomic(path) as temporary:
-        table[columns].to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")

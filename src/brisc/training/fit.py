@@ -1,40 +1,42 @@
 """The training loop, in plain sight."""
 
-import platform
-import resource
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from brisc.atomic import atomic, write_json
 from brisc.config import Run, Train
 from brisc.data.dataset import Samples, TrainingBatches, evaluation_batches
 from brisc.errors import InputError
 from brisc.progress import Track
 from brisc.training import resume
-from brisc.training.losses import total_loss
-from brisc.training.optim import build_optimizer, build_schedule
+from brisc.training.losses import TotalLoss
+from brisc.training.optim import advance, build_optimizer, build_schedule
+from brisc.training.result import write_result
 
 DROPOUT_STREAM = 31
 
 
 @dataclass
 class Progress:
-    """How far a run is; what a checkpoint holds beside the state of net, optimiser and schedule."""
+    """How far a run is; what a checkpoint holds beside the state of net, loss, optimiser and schedule.
+
+    best: {"score", "epoch", "weights"} of the best epoch, epoch 0 before there is one; diverged_at: the epoch whose loss was not
+    finite, 0 while there is none.
+    """
 
     history: list[dict[str, Any]]
     best: dict[str, Any]
     seconds: float
+    diverged_at: int
 
 
 def fit(
@@ -45,12 +47,15 @@ def fit(
     run: Run,
     train: Train,
     scratch: Path,
+    may_diverge: bool,
     track: Track,
     log: Callable[[str], None],
 ) -> None:
-    """Train `net` and write out/weights.pt (the epoch of the best validation Dice), history.csv, summary.json, cost.json.
+    """Train `net` and write out/weights.pt (the epoch of the best validation score), history.csv, summary.json, cost.json.
 
-    Everything but cost.json depends on knobs, data and code alone. Raises InputError when the loss is not finite.
+    The score is the mean over the net's heads of per-image Dice and accuracy. Everything but cost.json depends on knobs, data
+    and code alone. A loss that is not finite raises InputError, unless the run `may_diverge`: then it ends there, and that it
+    diverged is its result.
     """
     fabric = Fabric(accelerator=train.accelerator, devices=train.devices, precision=train.precision)
     fabric.launch()
@@ -58,10 +63,11 @@ def fit(
     scratch = scratch / fingerprint[:16]
     with resume.hold(scratch) if fabric.is_global_zero else nullcontext():
         progress = train_epochs(
-            net, samples, fabric, run=run, train=train, checkpoint=scratch / "checkpoint.pt", track=track, log=log
-        )
+            net, samples, fabric, run=run, train=train, checkpoint=scratch / "checkpoint.pt", may_diverge=may_diverge,
+            track=track, log=log,
+        )  # fmt: skip
         if fabric.is_global_zero:
-            write_result(net, samples, out, progress, fabric.device, run=run, train=train, fingerprint=fingerprint)
+            write_result(net, samples, out, vars(progress), fabric.device, run=run, train=train, fingerprint=fingerprint)
             resume.drop_others(scratch)
 
 
@@ -73,27 +79,35 @@ def train_epochs(
     run: Run,
     train: Train,
     checkpoint: Path,
+    may_diverge: bool,
     track: Track,
     log: Callable[[str], None],
 ) -> Progress:
-    """Epochs from the checkpoint, or from the start, to the last one or to early stopping."""
+    """Epochs from the checkpoint, or from the start, to the last one, to early stopping or to divergence."""
     train_rows = samples.rows("train", healthy=run.healthy_slices)
-    validation_rows = samples.rows("validation", healthy=run.healthy_slices)
     if train.channels_last:
         net = net.to(memory_format=torch.channels_last)
-    optimizer = build_optimizer(net.parameters(), run.optimizer)
-    schedule = build_schedule(optimizer, train)
+    criterion = TotalLoss(run.loss).to(fabric.device)
+    optimizer = build_optimizer([*net.parameters(), *criterion.parameters()], run.optimizer)
+    schedule = build_schedule(optimizer, train, epochs=run.epochs)
     wrapped, optimizer = fabric.setup(net, optimizer)
-    progress = Progress([], {"dice": -1.0, "epoch": 0, "weights": {}}, 0.0)
+    averaged = None
+    if train.ema_decay > 0:
+        averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(train.ema_decay), use_buffers=True)
+    judged = net if averaged is None else averaged.module  # what is validated and kept
+    parts = {"net": net, "loss": criterion, "optimizer": optimizer, "schedule": schedule}
+    parts |= {} if averaged is None else {"averaged": averaged}
+    progress = Progress([], {"score": -1.0, "epoch": 0, "weights": {}}, 0.0, 0)
     if (state := resume.load(checkpoint)) is not None:
-        net.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
         progress = Progress(**state["progress"])
         log(f"resumed after epoch {len(progress.history)}")
 
     history = progress.history
-    while len(history) < run.epochs and len(history) - progress.best["epoch"] < train.early_stopping_patience:
+    while not progress.diverged_at and len(history) < run.epochs:
+        if len(history) - progress.best["epoch"] >= train.early_stopping_patience:
+            break
         epoch, started, rate = len(history) + 1, time.perf_counter(), optimizer.param_groups[0]["lr"]
         torch.manual_seed(int(np.random.SeedSequence([train.seed, DROPOUT_STREAM, epoch]).generate_state(1)[0]))
         batches = TrainingBatches(
@@ -102,87 +116,48 @@ def train_epochs(
         )  # fmt: skip
         wrapped.train()
         total, seen = torch.zeros((), device=fabric.device), 0
-        for batch in track(batches, f"epoch {epoch}/{run.epochs}"):
+        for index, batch in enumerate(track(batches, f"epoch {epoch}/{run.epochs}")):
             batch = to_device(batch, fabric.device, train.channels_last)
-            loss = total_loss(wrapped(batch["image"]), batch, loss=run.loss)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            optimizer.step()
+            first = index // train.accumulate * train.accumulate  # of the batches that share this step
+            group = min(train.accumulate, len(batches) - first)
+            last = index == first + group - 1
+            with fabric.no_backward_sync(wrapped, enabled=not last):
+                loss = criterion(wrapped(batch["image"]), batch)
+                fabric.backward(loss / group)
+            if last:
+                optimizer.step()
+                optimizer.zero_grad()
+                if averaged is not None:
+                    averaged.update_parameters(net)
             total += loss.detach() * len(batch["image"])
             seen += len(batch["image"])
         mean = fabric.all_reduce(total / seen, reduce_op="mean")
         assert isinstance(mean, torch.Tensor)
-        train_loss = mean.item()
-        validation_loss, dice = validate(wrapped, samples, validation_rows, run=run, train=train, device=fabric.device)
-        if not np.isfinite([train_loss, validation_loss]).all():
-            raise InputError(
-                "the loss is not finite",
-                where=f"epoch {epoch}",
-                got=f"training {train_loss}, validation {validation_loss}",
-                expected="finite numbers",
-                mend="Lower optimizer.learning_rate or train with precision 32-true.",
-            )
-        schedule.step(dice)
-        if dice > progress.best["dice"]:
-            weights = {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
-            progress.best = {"dice": dice, "epoch": epoch, "weights": weights}
-        losses = {"train_loss": train_loss, "validation_loss": validation_loss}
-        history.append({"epoch": epoch, "learning_rate": rate, **losses, "validation_dice": dice})
+        losses = {"train_loss": mean.item()}
+        losses["validation_loss"], scores = validate(judged, criterion, samples, fabric, run=run, train=train)
+        score = sum(scores.values()) / len(scores)
+        if not np.isfinite(list(losses.values())).all():
+            if not may_diverge:
+                raise InputError(
+                    "the loss is not finite", where=f"epoch {epoch}",
+                    got=f"training {losses['train_loss']}, validation {losses['validation_loss']}", expected="finite numbers",
+                    mend="Lower optimizer.learning_rate or train with precision 32-true.",
+                )  # fmt: skip
+            progress.diverged_at = epoch
+        elif score > progress.best["score"]:
+            weights = {name: tensor.detach().cpu().clone() for name, tensor in judged.state_dict().items()}
+            progress.best = {"score": score, "epoch": epoch, "weights": weights}
+        advance(schedule, score)
+        named = {f"validation_{name}": value for name, value in scores.items()}
+        history.append({"epoch": epoch, "learning_rate": rate, **losses, **named, "validation_score": score})
         seconds = time.perf_counter() - started
         progress.seconds += seconds
-        log(
-            f"epoch {epoch}/{run.epochs}  train loss {train_loss:.4f}  validation loss {validation_loss:.4f}  "
-            f"validation dice {dice:.4f}  {seconds:.1f} s"
-        )
+        log(describe(history[-1], run.epochs, seconds, progress.seconds / epoch * (run.epochs - epoch)))
         if fabric.is_global_zero:
-            state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+            state = {name: part.state_dict() for name, part in parts.items()}
             resume.save(checkpoint, {**state, "progress": vars(progress)})
         fabric.barrier()
     return progress
-
-
-def write_result(
-    net: nn.Module,
-    samples: Samples,
-    out: Path,
-    progress: Progress,
-    device: torch.device,
-    *,
-    run: Run,
-    train: Train,
-    fingerprint: str,
-) -> None:
-    """The four files of a finished run, in one folder that appears whole."""
-    best, epochs = progress.best, len(progress.history)
-    train_images = len(samples.rows("train", healthy=run.healthy_slices))
-    code = {path.relative_to(resume.PACKAGE).as_posix(): resume.git_blob(path) for path in resume.code_files(run.model["arch"])}
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "lightning-fabric": version("lightning-fabric")}
-    summary = {
-        "parameters": sum(parameter.numel() for parameter in net.parameters()),
-        "epochs": epochs,
-        "best_epoch": best["epoch"],
-        "best_validation_dice": best["dice"],
-        "stopped": "at the last epoch" if epochs == run.epochs else "early",
-        "train_images": train_images,
-        "validation_images": len(samples.rows("validation", healthy=run.healthy_slices)),
-        "images_seen": train_images * epochs,
-        "run_fingerprint": fingerprint,
-        "data_fingerprint": samples.fingerprint,
-        "source_tree": resume.git_tree(resume.PACKAGE / "training"),
-        "code": code,
-        "versions": versions,
-        "run": asdict(run),
-        "train": asdict(train),
-    }
-    measured = cost(device, train_images * epochs, progress.seconds) if train.measure_seconds else dict.fromkeys(COST)
-    rows = pd.DataFrame(progress.history)
-    rows["best"] = (rows["epoch"] == best["epoch"]).astype(int)
-    with atomic(out) as folder:
-        folder.mkdir()
-        resume.save(folder / "weights.pt", {name: tensor.contiguous() for name, tensor in best["weights"].items()})
-        rows.to_csv(folder / "history.csv", index=False, lineterminator="\n", float_format="%.6g")
-        write_json(folder / "summary.json", summary)
-        write_json(folder / "cost.json", measured)
 
 
 def to_device(batch: dict[str, torch.Tensor], device: torch.device, channels_last: bool) -> dict[str, torch.Tensor]:
@@ -193,40 +168,46 @@ def to_device(batch: dict[str, torch.Tensor], device: torch.device, channels_las
 
 @torch.no_grad()
 def validate(
-    net: nn.Module, samples: Samples, rows: np.ndarray, *, run: Run, train: Train, device: torch.device
-) -> tuple[float, float]:
-    """Mean loss and mean per-image Dice at 0.5 over the validation images, not augmented. Every device does them all."""
+    net: nn.Module, criterion: TotalLoss, samples: Samples, fabric: Fabric, *, run: Run, train: Train
+) -> tuple[float, dict[str, float]]:
+    """Mean loss and, by head, the mean per-image Dice at 0.5 or the accuracy over the validation images, not augmented.
+
+    Every device does them all.
+    """
     net.eval()
-    losses, dices = [], []
+    rows = samples.rows("validation", healthy=run.healthy_slices)
+    losses: list[torch.Tensor] = []
+    right: dict[str, list[torch.Tensor]] = {}
     for batch in evaluation_batches(samples, rows, batch_size=train.batch_size):
-        batch = to_device(batch, device, train.channels_last)
-        logits = net(batch["image"])
-        losses.append(total_loss(logits, batch, loss=run.loss) * len(batch["image"]))
-        prediction, truth = logits["mask"] > 0, batch["mask"] > 0
-        overlap = (prediction & truth).sum((1, 2, 3))
-        area = prediction.sum((1, 2, 3)) + truth.sum((1, 2, 3))
-        dices.append(torch.where(area > 0, 2 * overlap / area.clamp_min(1), 1.0))  # empty against empty is right
-    return float(torch.stack(losses).sum()) / len(rows), float(torch.cat(dices).double().mean())
+        batch = to_device(batch, fabric.device, train.channels_last)
+        with fabric.autocast():
+            logits = net(batch["image"])
+        losses.append(criterion(logits, batch) * len(batch["image"]))
+        for head, score in SCORES.items():
+            if head in logits:
+                right.setdefault(score.__name__, []).append(score(logits[head], batch[head]))
+    scores = {name: float(torch.cat(values).double().mean()) for name, values in right.items()}
+    return float(torch.stack(losses).sum()) / len(rows), scores
 
 
-COST = ("device", "threads", "seconds", "images_per_second", "peak_memory_mb")
+def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Dice of each image at probability 0.5: (B, 1, H, W) twice -> (B,). Empty against empty is right."""
+    prediction, tumour = logits > 0, truth > 0
+    overlap = (prediction & tumour).sum((1, 2, 3))
+    area = prediction.sum((1, 2, 3)) + tumour.sum((1, 2, 3))
+    return torch.where(area > 0, 2 * overlap / area.clamp_min(1), 1.0)
 
 
-def cost(device: torch.device, images_seen: int, seconds: float) -> dict[str, Any]:
-    """Wall time of all epochs, validation included, over interruptions; peak memory of the last session."""
-    on_gpu = device.type == "cuda"
-    peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    name = torch.cuda.get_device_name() if on_gpu else processor()
-    values = (name, torch.get_num_threads(), round(seconds, 1), round(images_seen / seconds, 1), round(peak / 2**20))
-    return dict(zip(COST, values, strict=True))
+def accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """1 where the likeliest class is the true one, else 0: (B, K) and (B,) -> (B,)."""
+    return (logits.argmax(1) == truth).float()
 
 
-def processor() -> str:
-    """The processor's marketing name, which platform.processor() leaves empty on Linux."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return names[0] if names else platform.machine()
+SCORES = {"mask": dice, "label": accuracy}
+
+
+def describe(row: dict[str, Any], epochs: int, seconds: float, left: float) -> str:
+    """An epoch in one line of a log, the time left at the mean pace so far."""
+    shown = {name.replace("_", " "): value for name, value in row.items() if name not in ("epoch", "learning_rate")}
+    values = "  ".join(f"{name} {value:.4f}" for name, value in shown.items() if name != "validation score")
+    return f"epoch {row['epoch']}/{epochs}  {values}  {seconds:.1f} s, {left:.0f} s left"

@@ -1,9 +1,11 @@
-"""The loss of each head, as the study defines it."""
+"""The loss of each head, as the study defines it, and how the heads' losses are added up."""
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from brisc.config import Loss
+from brisc.errors import InputError
 
 Logits = dict[str, torch.Tensor]
 
@@ -31,9 +33,43 @@ def mask_loss(logits: torch.Tensor, truth: torch.Tensor, *, loss: Loss) -> torch
     return torch.stack(terms).sum()
 
 
-HEADS = {"mask": mask_loss}
+def label_loss(logits: torch.Tensor, truth: torch.Tensor, *, loss: Loss) -> torch.Tensor:
+    """Weighted cross-entropy of logits (B, K) against class indices (B,), in float32 whatever the precision of the net."""
+    return loss.cross_entropy * functional.cross_entropy(logits.float(), truth)
 
 
-def total_loss(logits: Logits, batch: dict[str, torch.Tensor], *, loss: Loss) -> torch.Tensor:
-    """The sum over the heads the net has."""
-    return torch.stack([HEADS[head](logits[head], batch[head], loss=loss) for head in sorted(logits)]).sum()
+HEADS = {"label": label_loss, "mask": mask_loss}
+
+
+class TotalLoss(nn.Module):
+    """forward(logits, batch) -> the sum of the losses of the heads that have a weight.
+
+    balance "fixed" adds them as weighted. "uncertainty" learns the balance: exp(-s) L + s / 2 with s = log sigma^2 of each head a
+    parameter that starts at 0 (Kendall et al. 2018, arXiv:1705.07115, section 3.2, for classification likelihoods, which both
+    heads have).
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__()
+        weights = {"label": loss.cross_entropy, "mask": loss.dice + loss.bce}
+        self.loss = loss
+        self.heads = [head for head, weight in weights.items() if weight > 0]
+        learned = self.heads if loss.balance == "uncertainty" else []
+        self.log_variance = nn.ParameterDict({head: nn.Parameter(torch.zeros(())) for head in learned})
+
+    def forward(self, logits: Logits, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if sorted(logits) != self.heads:
+            raise InputError(
+                "loss and net have different heads", where="loss block of the model",
+                got=f"weights above 0 for {', '.join(self.heads) or 'no head'}", expected=f"for {', '.join(sorted(logits))}",
+                mend="dice and bce belong to a mask, cross_entropy to a label; a term that is not used has weight 0.",
+            )  # fmt: skip
+        return torch.stack(
+            [self._balanced(head, HEADS[head](logits[head], batch[head], loss=self.loss)) for head in self.heads]
+        ).sum()
+
+    def _balanced(self, head: str, value: torch.Tensor) -> torch.Tensor:
+        if head not in self.log_variance:
+            return value
+        s = self.log_variance[head]
+        return torch.exp(-s) * value + s / 2

@@ -1,8 +1,9 @@
-"""Optimisers and the plateau schedule."""
+"""Optimisers and the schedules of their learning rate."""
 
 from collections.abc import Iterable
 
 import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
 
 from brisc.config import Optimizer, Train
 
@@ -21,9 +22,23 @@ def build_optimizer(parameters: Iterable[torch.nn.Parameter], optimizer: Optimiz
             return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
 
 
-def build_schedule(optimizer: torch.optim.Optimizer, train: Train) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
-    """Lower the rate when validation Dice has not risen for `plateau_patience` epochs."""
-    return torch.optim.lr_scheduler.ReduceLROnPlateau(
+def build_schedule(optimizer: torch.optim.Optimizer, train: Train, *, epochs: int) -> LRScheduler:
+    """What `advance` moves once an epoch.
+
+    "plateau", the study's: lower the rate when the validation score has not risen for `plateau_patience` epochs. "cosine": from
+    the full rate down to 0 over `epochs`, whatever the score (Loshchilov and Hutter, arXiv:1608.03983, without restarts).
+    """
+    if train.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=epochs)
+    return ReduceLROnPlateau(
         optimizer, mode="max", factor=train.plateau_factor, patience=train.plateau_patience, min_lr=train.plateau_floor,
         threshold=0.0,
     )  # fmt: skip
+
+
+def advance(schedule: LRScheduler, score: float) -> None:
+    """One epoch on; only the plateau looks at the validation score."""
+    if isinstance(schedule, ReduceLROnPlateau):
+        schedule.step(score)
+    else:
+        schedule.step()

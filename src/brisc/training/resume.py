@@ -17,36 +17,10 @@ from typing import IO, Any
 import torch
 from torch import nn
 
-import brisc
 from brisc.atomic import atomic
 from brisc.config import Run, Train
 from brisc.errors import InputError
-
-PACKAGE = Path(brisc.__file__).parent
-
-
-def code_files(arch: str) -> list[Path]:
-    """The source files whose edit makes a training another training; dvc.yaml lists the same ones.
-
-    config.py is not among them: it has no defaults, so it cannot change a value, and the values are compared themselves.
-    """
-    shared = ["data/dataset.py", "models/blocks.py"]
-    training = sorted(path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "training").glob("*.py"))
-    return [PACKAGE / name for name in [*shared, f"models/{arch}.py", *training]]
-
-
-def git_blob(path: Path) -> str:
-    """The id git gives this file's content: `git log --all --find-object=<id>` names the commits that hold it."""
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def git_tree(folder: Path) -> str:
-    """The id git gives this folder of Python files: what `git rev-parse REVISION:path/of/folder` prints."""
-    entries = b"".join(
-        b"100644 %s\0%s" % (path.name.encode(), bytes.fromhex(git_blob(path))) for path in sorted(folder.glob("*.py"))
-    )
-    return hashlib.sha1(b"tree %d\0" % len(entries) + entries, usedforsecurity=False).hexdigest()
+from brisc.sources import training_sources
 
 
 def run_fingerprint(run: Run, train: Train, data_fingerprint: str) -> str:
@@ -55,7 +29,7 @@ def run_fingerprint(run: Run, train: Train, data_fingerprint: str) -> str:
         "run": asdict(run),
         "train": {key: value for key, value in asdict(train).items() if key != "measure_seconds"},
         "data": data_fingerprint,
-        "code": [git_blob(path) for path in code_files(run.model["arch"])],
+        "code": training_sources(run.model["arch"]),
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
