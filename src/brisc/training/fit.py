@@ -93,7 +93,8 @@ def train_epochs(
     wrapped, optimizer = fabric.setup(net, optimizer)
     averaged = None
     if train.ema_decay > 0:
-        averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(train.ema_decay), use_buffers=True)
+        mean_of_steps = get_ema_multi_avg_fn(train.ema_decay)  # type: ignore[no-untyped-call]
+        averaged = AveragedModel(net, multi_avg_fn=mean_of_steps, use_buffers=True)
     judged = net if averaged is None else averaged.module  # what is validated and kept
     parts = {"net": net, "loss": criterion, "optimizer": optimizer, "schedule": schedule}
     parts |= {} if averaged is None else {"averaged": averaged}
@@ -125,6 +126,8 @@ def train_epochs(
                 loss = criterion(wrapped(batch["image"]), batch)
                 fabric.backward(loss / group)
             if last:
+                for balance in criterion.parameters():  # fabric keeps the net equal over devices, not the loss
+                    balance.grad = fabric.all_reduce(balance.grad, reduce_op="mean")
                 optimizer.step()
                 optimizer.zero_grad()
                 if averaged is not None:

@@ -71,5 +71,5 @@ class TotalLoss(nn.Module):
     def _balanced(self, head: str, value: torch.Tensor) -> torch.Tensor:
         if head not in self.log_variance:
             return value
-        s = self.log_variance[head]
+        s: torch.Tensor = self.log_variance[head]
         return torch.exp(-s) * value + s / 2
