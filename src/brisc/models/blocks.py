@@ -1,4 +1,7 @@
-"""What several nets are made of."""
+"""What several nets are made of.
+
+Weights start as torch's layers start them; where a paper asks for another start, its file says so.
+"""
 
 import torch
 from torch import nn
@@ -53,3 +56,31 @@ class UpStep(nn.Module):
     def forward(self, deep: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         merged: torch.Tensor = self.merge(torch.cat([skip, self.up(deep)], dim=1))
         return merged
+
+
+class UNetDecoder(nn.Module):
+    """Expanding path and 1x1 convolution: the encoder's feature maps, finest first -> mask logits (B, 1, H, W)."""
+
+    def __init__(self, *, channels: list[int]) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(UpStep(channels=skip) for skip in channels[-2::-1])
+        self.head = nn.Conv2d(channels[0], 1, 1)
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        *skips, x = features
+        for step, skip in zip(self.steps, reversed(skips), strict=True):
+            x = step(x, skip)
+        logits: torch.Tensor = self.head(x)
+        return logits
+
+
+class SingleHead(nn.Module):
+    """A library's net as one of ours: forward(image (B, in, H, W)) -> {head: what the library's net returns}."""
+
+    def __init__(self, net: nn.Module, *, head: str) -> None:
+        super().__init__()
+        self.net = net
+        self.head = head
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {self.head: self.net(image)}

@@ -6,7 +6,7 @@ With base_channels 64 it has 31.0 million parameters, up-sampling by transposed 
 import torch
 from torch import nn
 
-from brisc.models.blocks import UNetEncoder, UpStep
+from brisc.models.blocks import UNetDecoder, UNetEncoder
 
 
 class UNet(nn.Module):
@@ -15,14 +15,10 @@ class UNet(nn.Module):
     def __init__(self, *, in_channels: int, base_channels: int, levels: int) -> None:
         super().__init__()
         self.encoder = UNetEncoder(in_channels=in_channels, base_channels=base_channels, levels=levels)
-        self.decoder = nn.ModuleList(UpStep(channels=channels) for channels in self.encoder.channels[-2::-1])
-        self.head = nn.Conv2d(base_channels, 1, 1)
+        self.decoder = UNetDecoder(channels=self.encoder.channels)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        *skips, x = self.encoder(image)
-        for step, skip in zip(self.decoder, reversed(skips), strict=True):
-            x = step(x, skip)
-        return {"mask": self.head(x)}
+        return {"mask": self.decoder(self.encoder(image))}
 
 
 build = UNet

@@ -127,7 +127,8 @@ def train_epochs(
                 fabric.backward(loss / group)
             if last:
                 for balance in criterion.parameters():  # fabric keeps the net equal over devices, not the loss
-                    balance.grad = fabric.all_reduce(balance.grad, reduce_op="mean")
+                    assert balance.grad is not None
+                    balance.grad = torch.as_tensor(fabric.all_reduce(balance.grad, reduce_op="mean"))
                 optimizer.step()
                 optimizer.zero_grad()
                 if averaged is not None:
