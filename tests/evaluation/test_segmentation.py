@@ -14,6 +14,7 @@ from brisc.evaluation.segmentation import (
     dice_per_image,
     dice_pooled,
     dice_study,
+    dice_study_statistic,
     iou_per_image,
     iou_pooled,
     iou_study,
@@ -254,6 +255,13 @@ def test_batch_of_one_is_the_mean_over_images_and_one_batch_is_pooled(table):
     assert dice_study(pairs, batch_size=1) == pytest.approx(dice_per_image(pairs))
     assert iou_study(pairs, batch_size=1) == pytest.approx(iou_per_image(pairs))
     assert dice_study(pairs, batch_size=5) == dice_study(pairs, batch_size=16) == dice_pooled(pairs)
+
+
+def test_dice_study_of_a_resample_cuts_what_was_drawn_into_batches(table):
+    statistic = dice_study_statistic(table[:5][::-1], batch_size=2)
+    assert statistic(np.arange(5)) == pytest.approx((1 / 2 + 3 / 5 + 1) / 3)
+    # Images 3 and 4 are a batch with 3/5; the last has Dice 1, alone or drawn twice.
+    assert statistic(np.array([2, 3, 4])) == statistic(np.array([2, 3, 4, 4])) == pytest.approx((3 / 5 + 1) / 2)
 
 
 def test_the_test_set_of_the_study_makes_54_batches():

@@ -6,7 +6,17 @@ import pytest
 from scipy import stats
 
 from brisc.errors import InputError
-from brisc.evaluation.statistics import bootstrap_mean, holm, mcnemar_exact, paired_bootstrap, wilson
+from brisc.evaluation.statistics import (
+    bootstrap_mean,
+    bootstrap_statistic,
+    holm,
+    letters,
+    mcnemar_exact,
+    paired_bootstrap,
+    paired_bootstrap_statistic,
+    student_interval,
+    wilson,
+)
 
 
 def test_bootstrap_of_two_images_gives_their_three_means():
@@ -162,6 +172,105 @@ def test_paired_difference_is_undefined_in_part_below_two_groups():
 def test_paired_bootstrap_refuses_measurements_of_different_images():
     with pytest.raises(InputError, match="do not pair up"):
         paired_bootstrap([1, 2], [1], groups=[1, 2], resamples=9, seed=0)
+
+
+def test_bootstrap_of_a_statistic_is_that_of_the_mean_for_the_mean():
+    rng = np.random.default_rng(12)
+    a, b, groups = rng.random(60), rng.random(60), rng.integers(0, 25, 60)
+    given = {"groups": groups, "resamples": 300, "seed": 5}
+    assert bootstrap_statistic(lambda rows: a[rows].mean(), **given) == pytest.approx(bootstrap_mean(a, **given))
+    paired = paired_bootstrap_statistic(lambda rows: a[rows].mean(), lambda rows: b[rows].mean(), **given)
+    assert paired == pytest.approx(paired_bootstrap(a, b, **given))
+
+
+def test_bootstrap_of_a_statistic_gives_it_whole_groups_in_the_order_of_the_images():
+    drawn = []
+
+    def largest(rows):
+        drawn.append(tuple(rows))
+        return float(rows.max())
+
+    # Groups {0, 2} and {1}: both, the first twice, the second twice.
+    bootstrap_statistic(largest, groups=["a", "b", "a"], resamples=50, seed=1)
+    assert set(drawn) == {(0, 1, 2), (0, 0, 2, 2), (1, 1)}
+
+
+def test_bootstrap_of_a_maximum_by_hand():
+    # Of values 1 and 2 a resample lacks the 2 with probability 1/4: the interval at 40 % is 2 alone, at 95 % 1 to 2. The
+    # difference from a constant 1.5 is -1/2 or 1/2, at most 0 in a quarter of resamples, so p is about 1/2.
+    values, given = np.array([1.0, 2.0]), {"groups": ["a", "b"], "resamples": 4000, "seed": 3}
+    assert bootstrap_statistic(lambda rows: values[rows].max(), **given, level=0.4) == (2.0, 2.0)
+    assert bootstrap_statistic(lambda rows: values[rows].max(), **given) == (1.0, 2.0)
+    paired = paired_bootstrap_statistic(lambda rows: values[rows].max(), lambda rows: 1.5, **given)
+    assert (paired.difference, paired.low, paired.high) == (0.5, -0.5, 0.5)
+    assert paired.p == pytest.approx(0.5, abs=0.03)
+
+
+def test_bootstrap_of_a_statistic_is_undefined_in_part_below_two_groups():
+    def number(rows):
+        return float(len(rows))
+
+    given = {"resamples": 9, "seed": 0}
+    assert bootstrap_statistic(number, groups=["a", "a"], **given) == (None, None)
+    assert paired_bootstrap_statistic(number, lambda rows: 0.5, groups=["a", "a"], **given) == (1.5, None, None, None)
+    assert paired_bootstrap_statistic(number, number, groups=[], **given) == (None, None, None, None)
+
+
+def test_bootstrap_refuses_a_statistic_that_some_resamples_lack():
+    # The mean of the images of b is not defined where no b was drawn.
+    is_b = np.array([False, True])
+    with pytest.raises(InputError, match="not defined on every resample"):
+        bootstrap_statistic(
+            lambda rows: 1 / is_b[rows].sum() if is_b[rows].any() else math.nan, groups=[0, 1], resamples=99, seed=0
+        )
+    with pytest.raises(InputError, match="1 without a group"):
+        bootstrap_statistic(lambda rows: 0.0, groups=["a", None], resamples=9, seed=0)
+
+
+def test_letters_by_hand():
+    def letter(order, *told_apart):
+        return {model: "".join(held) for model, held in letters(list(order), {frozenset(pair) for pair in told_apart}).items()}
+
+    assert letter("abc") == {"a": "a", "b": "a", "c": "a"}
+    assert letter("abc", "ab", "ac", "bc") == {"a": "a", "b": "b", "c": "c"}
+    assert letter("abc", "ab", "ac") == {"a": "a", "b": "b", "c": "b"}
+    # Not transitive: b is like a and like c, but a is not like c.
+    assert letter("abc", "ac") == {"a": "a", "b": "ab", "c": "b"}
+    # A circle: every model is like two others, and not like the one opposite.
+    assert letter("abcd", "ac", "bd") == {"a": "ab", "b": "ac", "c": "cd", "d": "bd"}
+    # The middle one is told apart from both ends, which are like each other.
+    assert letter("abc", "ab", "bc") == {"a": "a", "b": "b", "c": "a"}
+    assert letter("") == {}
+
+
+def test_letters_are_shared_exactly_by_those_not_told_apart():
+    rng = np.random.default_rng(13)
+    for _ in range(200):
+        models = [f"m{i}" for i in range(rng.integers(1, 8))]
+        told_apart = {frozenset(pair) for pair in itertools.combinations(models, 2) if rng.random() < 0.5}
+        held = letters(models, told_apart)
+        for a, b in itertools.combinations(models, 2):
+            assert (not set(held[a]) & set(held[b])) == (frozenset((a, b)) in told_apart)
+        assert held[models[0]][0] == "a"
+
+
+def test_letters_go_on_after_z():
+    models = [f"m{i:02}" for i in range(28)]
+    held = letters(models, {frozenset(pair) for pair in itertools.combinations(models, 2)})
+    assert [held[model] for model in (models[0], models[25], models[26], models[27])] == [["a"], ["z"], ["aa"], ["ab"]]
+
+
+def test_student_interval_by_hand():
+    # 1 and 3: mean 2, deviation sqrt(2), over sqrt(2) images; Student's 97.5 % quantile with one degree is tan(.475 pi).
+    assert student_interval([1, 3]) == pytest.approx((2 - math.tan(0.475 * math.pi), 2 + math.tan(0.475 * math.pi)))
+    assert student_interval([5]) == student_interval([]) == (None, None)
+
+
+def test_student_interval_is_that_of_scipy():
+    values = list(np.random.default_rng(14).normal(3, 2, size=5))
+    for level in (0.5, 0.95):
+        expected = stats.ttest_1samp(values, 0).confidence_interval(level)
+        assert student_interval(values, level=level) == pytest.approx((expected.low, expected.high))
 
 
 def test_mcnemar_by_hand():

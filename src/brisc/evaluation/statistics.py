@@ -7,13 +7,14 @@ as new evidence (cluster bootstrap: Davison and Hinkley, Bootstrap Methods and t
 import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from statistics import fmean, stdev
 from string import ascii_lowercase
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from brisc.errors import InputError
 
@@ -127,6 +128,17 @@ def letters(order: Sequence[str], told_apart: Collection[frozenset[str]]) -> dic
     names = ("".join(name) for length in itertools.count(1) for name in itertools.product(ascii_lowercase, repeat=length))
     named = list(zip(names, sets, strict=False))
     return {model: [name for name, held in named if model in held] for model in order}
+
+
+def student_interval(values: Sequence[float], *, level: float = LEVEL) -> Interval:
+    """Interval of the mean that few independent values, taken for normal, are drawn around (Student 1908).
+
+    (None, None) with fewer than two. The bootstrap is no help there: it cannot leave the range of what was seen.
+    """
+    if len(values) < 2:
+        return None, None
+    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * stdev(values) / math.sqrt(len(values))
+    return fmean(values) - half, fmean(values) + half
 
 
 def mcnemar_exact(b_only: int, c_only: int) -> float:
