@@ -7,12 +7,16 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
+from brisc.config import Train
+from brisc.devices import take
 from brisc.errors import InputError, InputErrors
 from brisc.progress import Items
 
 T = TypeVar("T")
+
+LEASED: dict[str, IO[str]] = {}  # the locks of this process's devices, open as long as it runs
 
 
 def run(main: Callable[..., None]) -> None:
@@ -47,6 +51,19 @@ def track(items: Items[T], description: str) -> Iterable[T]:
 
 def log(line: str) -> None:
     print(line, flush=True)
+
+
+def before_torch(train: Train, *, devices: int) -> None:
+    """Choose processor and devices of this process. Call before torch, which looks at neither again, is imported."""
+    if train.portable_cpu:
+        portable_cpu()
+    if train.accelerator in ("auto", "cuda"):
+        LEASED.update(take(scratch(), devices, log))
+
+
+def first_of_devices() -> bool:
+    """Whether this process goes on alone after a training on several devices, each of which has run the stage's script."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def portable_cpu() -> None:

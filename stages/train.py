@@ -8,8 +8,7 @@ from brisc.config import load
 
 def main(profile: str, model: str) -> None:
     run, train = load(profile, f"models.{model}"), load(profile, "train")
-    if train.portable_cpu:
-        command.portable_cpu()
+    command.before_torch(train, devices=train.devices)
     # Only now: torch reads those settings when it is imported.
     import torch
 

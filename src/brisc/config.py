@@ -5,7 +5,7 @@ any data is read. The knobs are explained where they are set, in profiles/demo.y
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -293,6 +293,19 @@ def load_params() -> Params:
             expected=f"of {', '.join(params.models)}", mend="Add it to models, or take it out of seeds and grid.",
         )  # fmt: skip
     return params
+
+
+def load_cell(profile: str, model: str, *, optimizer: str, learning_rate: str) -> Run:
+    """A cell of the grid as its command line names it: the block of `model` with that optimiser, rate, and the grid's epochs."""
+    run, grid = load(profile, f"models.{model}"), load(profile, "grid")
+    try:
+        rate: float | str = float(learning_rate)
+    except ValueError:
+        rate = learning_rate  # told below, with all the others
+    content = asdict(run)
+    content |= {"epochs": grid.epochs, "optimizer": {**content["optimizer"], "name": optimizer, "learning_rate": rate}}
+    cell: Run = _checked(Run, content, Path("profiles") / f"{profile}.yaml", f"models.{model}")
+    return cell
 
 
 def read_yaml(path: Path) -> Any:
