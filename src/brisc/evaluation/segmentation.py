@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from brisc.errors import InputError
+from brisc.evaluation.rows import check_rows, class_weighted
 from brisc.evaluation.statistics import Interval, Statistic, bootstrap_mean, wilson
+
+WHERE = "segmentation metrics"
 
 TUMOURS = ("glioma", "meningioma", "pituitary")
 HEALTHY = "no_tumor"
@@ -53,7 +56,7 @@ def measure(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> pd.DataF
     """
     if prediction.shape != truth.shape or truth.ndim != 3 or prediction.dtype != bool or truth.dtype != bool:
         raise InputError(
-            "masks that cannot be compared", where="segmentation metrics",
+            "masks that cannot be compared", where=WHERE,
             got=f"{prediction.dtype} {prediction.shape} and {truth.dtype} {truth.shape}",
             expected="two bool arrays of one shape (B, H, W)", mend="Threshold both and bring them to one size.",
         )  # fmt: skip
@@ -139,7 +142,7 @@ def summarise(
 
     Raises InputError for a table with other columns, labels or planes, repeated ids, or healthy slices with a tumour.
     """
-    _check(table, class_weights)
+    _check(table)
     table = table.sort_values("id", ignore_index=True)
     pairs, healthy = table[table["label"] != HEALTHY], table[table["label"] == HEALTHY]
     fraction = pairs["true_pixels"] / pairs["pixels"]
@@ -151,6 +154,7 @@ def summarise(
     by_class = {label: pairs[pairs["label"] == label] for label in TUMOURS}
     by_plane = {plane: pairs[pairs["plane"] == plane] for plane in PLANES}
     by_class_plane = {f"{label} {plane}": rows[rows["plane"] == plane] for label, rows in by_class.items() for plane in PLANES}
+    class_means = {label: dice_per_image(rows) for label, rows in by_class.items()}
     low, high = _dice_interval(pairs, resamples, seed)
     return {
         "n_images": len(table),
@@ -171,7 +175,7 @@ def summarise(
         "by_class_plane": _strata(by_class_plane, resamples, seed),
         "by_size": _strata(by_size, resamples, seed),
         "false_alarms": _false_alarms(healthy),
-        "class_weighted": {"dice_per_image": _class_weighted_dice(by_class, class_weights)},
+        "class_weighted": {"dice_per_image": class_weighted(class_means, class_weights, where=WHERE)},
     }
 
 
@@ -204,20 +208,6 @@ def _false_alarms(healthy: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _class_weighted_dice(by_class: Mapping[str, pd.DataFrame], class_weights: Mapping[str, int]) -> float | None:
-    """None when a class that has a weight has no images, or none has a weight."""
-    total, weights = 0.0, 0
-    for label, weight in sorted(class_weights.items()):
-        if weight == 0:
-            continue
-        mean = dice_per_image(by_class[label])
-        if mean is None:
-            return None
-        total += weight * mean
-        weights += weight
-    return total / weights if weights > 0 else None
-
-
 def _hd95(rows: pd.DataFrame) -> dict[str, Any]:
     defined = rows["hd95_px"].dropna()
     return {"hd95_px": _mean(defined), "hd95_undefined": len(rows) - len(defined)}
@@ -227,32 +217,12 @@ def _dice_interval(rows: pd.DataFrame, resamples: int, seed: int) -> Interval:
     return bootstrap_mean(rows["dice"], groups=rows["group"], resamples=resamples, seed=seed)
 
 
-def _check(table: pd.DataFrame, class_weights: Mapping[str, int]) -> None:
-    where = "segmentation metrics"
-    missing = [name for name in _COLUMNS if name not in table.columns]
-    if missing:
-        raise InputError(
-            "missing columns", where=where, got=f"no {', '.join(missing)}", expected=f"{', '.join(_COLUMNS)}",
-            mend="Join the rows of `measure` with id, group, label and plane.",
-        )  # fmt: skip
-    for kind, given, known in (
-        ("label", table["label"], {*TUMOURS, HEALTHY}),
-        ("plane", table["plane"], set(PLANES)),
-        ("class weight", class_weights, set(TUMOURS)),
-    ):
-        unknown = sorted(set(given) - known, key=str)
-        if unknown:
-            raise InputError(f"unknown {kind}", where=where, got=unknown, expected=f"one of {sorted(known)}", mend="Correct it.")
-    repeated = table["id"][table["id"].duplicated()]
-    if len(repeated) > 0:
-        raise InputError(
-            "an image measured twice", where=where, got=sorted(set(repeated)), expected="one row for each id",
-            mend="Give each image once.",
-        )  # fmt: skip
+def _check(table: pd.DataFrame) -> None:
+    check_rows(table, where=WHERE, columns=_COLUMNS, known={"label": (*TUMOURS, HEALTHY), "plane": PLANES})
     contradictory = table["id"][(table["label"] == HEALTHY) & (table["true_pixels"] > 0)]
     if len(contradictory) > 0:
         raise InputError(
-            "healthy slices with a tumour", where=where, got=sorted(contradictory), expected="no true pixels",
+            "healthy slices with a tumour", where=WHERE, got=sorted(contradictory), expected="no true pixels",
             mend="Correct the label or the mask.",
         )  # fmt: skip
 
@@ -291,7 +261,10 @@ def _distance_to(boundary: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def _counts(pairs: pd.DataFrame) -> NDArray[np.int64]:
     """Intersection, predicted and true pixels (N, 3) in order of id."""
-    return pairs.sort_values("id")[["intersection", "predicted_pixels", "true_pixels"]].to_numpy(dtype=np.int64)
+    counts: NDArray[np.int64] = (
+        pairs.sort_values("id")[["intersection", "predicted_pixels", "true_pixels"]].to_numpy(dtype=np.int64)
+    )  # fmt: skip
+    return counts
 
 
 def _sums(counts: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
