@@ -1,0 +1,104 @@
+"use strict";
+// Training: learning curves of all models, and the grid of optimisers and rates.
+
+const CURVES = {
+  validation_dice: "validation Dice", validation_accuracy: "validation accuracy", validation_score: "validation score",
+  validation_loss: "validation loss", train_loss: "training loss", learning_rate: "learning rate",
+};
+const curveName = (key) => CURVES[key] ?? words(key);
+
+views.training = {
+  title: "Training",
+  build(host) {
+    const drawn = Object.keys(CURVES).filter((key) => core.models.some(({ history }) => history[key]));
+    const curve = choice("Curve", drawn.map((key) => [key, curveName(key)]), (value) => go({ curve: value }));
+    this.hidden = new Set();
+    this.defaultCurve = drawn[0];
+    const ticks = el("fieldset", { class: "series" }, el("legend", {}, "Models"));
+    const lines = chart((width) => this.drawCurves(width));
+    const note = el("div", {});
+    host.append(
+      el("section", { class: "card" }, el("h3", {}, "Learning curves"),
+        el("form", { class: "filters", "aria-label": "Curve" }, curve.element), ticks, lines.element,
+        el("p", { class: "hint" }, "A dot marks the epoch whose weights were kept. Validation is not augmented and shares no copies with train."), note),
+      this.buildGrid());
+    this.parts = { curve, ticks, lines, note };
+    core.models.forEach((model, at) => {
+      const one = tick("", true, (on) => { this.hidden[on ? "delete" : "add"](model.name); this.parts.lines.redraw(); });
+      one.element.append(swatchLine(at), model.name);
+      one.element.dataset.model = model.name;
+      ticks.append(one.element);
+    });
+  },
+  get curve() { return core.models.some(({ history }) => history[state.curve]) ? state.curve : this.defaultCurve; },
+  update() {
+    const { parts, curve } = this;
+    parts.curve.set(curve);
+    for (const label of parts.ticks.querySelectorAll("label")) label.hidden = !modelNamed(label.dataset.model).history[curve];
+    parts.lines.redraw();
+    parts.note.replaceChildren(values(`${curveName(curve)}, last and kept epoch`, ["model", "epochs", "kept", "value there", "last value"],
+      core.models.filter(({ history }) => history[curve]).map(({ name, history, run }) => {
+        const at = history.epoch.indexOf(run.best_epoch);
+        return [name, whole(history.epoch.length), whole(run.best_epoch), fixed(history[curve][at], 4), fixed(history[curve].at(-1), 4)];
+      })));
+  },
+  drawCurves(width) {
+    const { curve } = this;
+    const series = core.models.map(({ name, history, run }, at) => ({ name, at, x: history.epoch, y: history[curve], best: run.best_epoch }))
+      .filter(({ name, y }) => y && !this.hidden.has(name));
+    return lineChart(width, { series, x: { label: "epoch" }, y: { label: curveName(curve) }, label: `${curveName(curve)} over epochs of ${series.map(({ name }) => name).join(", ") || "no model"}` });
+  },
+  buildGrid() {
+    const { grid } = core;
+    const card = el("section", { class: "card" }, el("h3", {}, "Grid: optimisers and learning rates"));
+    if (!grid) {
+      card.append(el("p", {}, "The grid was not run in this profile."));
+      return card;
+    }
+    const cellAt = (optimizer, rate) => grid.cells.find((one) => one.optimizer === optimizer && Number(one.learning_rate) === Number(rate));
+    const scores = grid.cells.map(gridScore).filter((value) => !absent(value));
+    const [low, high] = [Math.min(...scores), Math.max(...scores)];
+    const look = (cell) => { this.cell = cell; this.gridLines.redraw(); };
+    const rows = grid.optimizers.map((optimizer) => [optimizer, ...grid.learning_rates.map((rate) => {
+      const cell = cellAt(optimizer, rate);
+      if (!cell) return DASH;
+      const score = gridScore(cell), failed = !absent(cell.diverged_at);
+      const text = failed ? `diverged, epoch ${cell.diverged_at}` : percent(score);
+      const one = button("", () => { this.pinned = this.pinned === cell ? null : cell; this.markPinned(); look(cell); }, {
+        class: "heat right", "data-cell": gridKey(cell), "aria-pressed": "false",
+        "aria-label": `${optimizer}, rate ${rateText(rate)}: ${failed ? text : `validation Dice ${text}, epoch ${cell.best_epoch}`}`,
+        onfocus: () => look(cell), onmouseenter: () => look(cell), onmouseleave: () => look(this.pinned ?? this.cell),
+      });
+      one.append(el("b", {}, failed ? "diverged" : percent(score)), el("small", {}, failed ? `epoch ${cell.diverged_at}` : `epoch ${cell.best_epoch}`));
+      one.style.setProperty("--share", failed || absent(score) ? 0 : (score - low) / (high - low || 1));
+      return one;
+    })]);
+    this.cell = grid.cells.find((cell) => gridScore(cell) === high) ?? grid.cells[0];
+    this.gridLines = chart((width) => this.drawCell(width));
+    this.gridTitle = el("h4", { "aria-live": "polite" });
+    this.heat = table(`Best validation Dice of ${grid.model ?? "the grid's model"} after ${grid.epochs ?? "its"} epochs, by optimiser and learning rate`,
+      ["optimiser", ...grid.learning_rates.map(rateText)], rows, { class: "matrix" });
+    card.append(this.heat, el("p", { class: "hint" }, "Point at a cell, or reach it by the tab key, to see its curve among all the others; press it to keep it. One run a cell: neighbours may differ by chance."),
+      this.gridTitle, this.gridLines.element);
+    return card;
+  },
+  markPinned() {
+    for (const one of this.heat.querySelectorAll("[data-cell]")) one.setAttribute("aria-pressed", String(this.pinned && one.dataset.cell === gridKey(this.pinned)));
+  },
+  drawCell(width) {
+    const { curves } = core.grid, chosen = gridKey(this.cell);
+    this.gridTitle.textContent = `${this.cell.optimizer}, rate ${rateText(this.cell.learning_rate)}`;
+    const series = Object.entries(curves).map(([name, { epoch, validation_dice: dice, validation_score: score }]) =>
+      ({ name: name === chosen ? "validation Dice" : name, at: 0, x: epoch, y: dice ?? score ?? [], faint: name !== chosen, best: name === chosen ? this.cell.best_epoch : null }));
+    return lineChart(width, { series, x: { label: "epoch" }, y: { label: "validation Dice" }, height: 260, label: `Validation Dice over epochs with ${this.gridTitle.textContent}` });
+  },
+};
+
+const gridScore = (cell) => cell.best_validation_score ?? cell.best_validation_dice ?? null;
+const gridKey = (cell) => `${cell.optimizer} ${pythonic(cell.learning_rate)}`;
+
+/** A rate as Python's %g writes it, which is how the curves are called. */
+function pythonic(rate) {
+  const value = Number(rate);
+  return value < 1e-4 ? value.toExponential().replace(/e-(\d)$/, "e-0$1") : String(value);
+}
