@@ -1,5 +1,6 @@
 """What every stage's command line shares: arguments, progress, errors told in one line."""
 
+import contextlib
 import ctypes
 import inspect
 import os
@@ -55,6 +56,7 @@ def log(line: str) -> None:
 
 def before_torch(train: Train, *, devices: int) -> None:
     """Choose processor and devices of this process. Call before torch, which looks at neither again, is imported."""
+    keep_freed_memory()
     if train.portable_cpu:
         portable_cpu()
     if train.accelerator in ("auto", "cuda"):
@@ -64,6 +66,19 @@ def before_torch(train: Train, *, devices: int) -> None:
 def first_of_devices() -> bool:
     """Whether this process goes on alone after a training on several devices, each of which has run the stage's script."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep the blocks that torch frees: a step asks for the same ones again, and the kernel hands them out zeroed.
+
+    Saves 5 % of a U-Net's training time on two cores, and changes no bit of the result (see bench/results.json).
+    """
+    if sys.platform == "linux":
+        trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+        with contextlib.suppress(AttributeError):  # a C library other than glibc has no mallopt
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(mmap_threshold, 2**30)
+            mallopt(trim_threshold, 2**31 - 1)
 
 
 def portable_cpu() -> None:
