@@ -31,7 +31,7 @@ class FastNormalizedFusion(nn.Module):
 
 
 class Node(nn.Module):
-    """A circle of Fig. 2(d): fusion, depthwise separable 3x3 convolution, normalisation and SiLU; maps (B, C, h, w) -> one map."""
+    """A circle of Fig. 2(d): fusion, depthwise separable 3x3 convolution, normalisation, SiLU; maps (B, C, h, w) -> one map."""
 
     def __init__(self, *, inputs: int, channels: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def finer(deep: torch.Tensor) -> torch.Tensor:
 
 
 def coarser(fine: torch.Tensor) -> torch.Tensor:
-    """(B, C, 2h, 2w) -> (B, C, h, w), the maximum of 3x3 windows, whose size the authors' code tells (github.com/google/automl)."""
+    """(B, C, 2h, 2w) -> (B, C, h, w), the maximum of 3x3 windows, a size taken from the authors' code (google/automl)."""
     return functional.max_pool2d(fine, 3, stride=2, padding=1)
 
 
