@@ -96,7 +96,7 @@ def test_params_name_models_that_every_profile_has(repository: Path) -> None:
     [
         ("models: [unet, ", "models: [[], ", "bad value for models.0: got []"),
         ("models: [unet, ", "modles: [unet, ", "missing knob models"),
-        ("  values: [43]", "  values: []", "bad value for seeds.values: got []"),
+        ("  values: [43]", "  values: [-1]", "bad value for seeds.values.0: got -1"),
         ("  model: unet", "  model: vnet", "seeds or a grid of a model that is not listed: got vnet"),
         ("optimizers: [adam, ", "optimizers: [adma, ", "bad value for grid.optimizers.0: got 'adma'"),
         ("learning_rates: [1.0e-5, ", "learning_rates: [0.0, ", "bad value for grid.learning_rates.0: got 0.0"),

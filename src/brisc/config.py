@@ -200,24 +200,21 @@ class Evaluate(Strict):
     bootstrap_seed: Seed
 
 
-Names = Annotated[list[str], Field(min_length=1)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Seeds(Strict):
-    """Models that are trained again with other seeds than train.seed."""
+    """Models that are trained again with other seeds than train.seed; no values: none is."""
 
-    models: Names
-    values: Annotated[list[Seed], Field(min_length=1)]
+    models: list[str]
+    values: list[Seed]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridAxes(Strict):
-    """A training of `model` for each pair of optimiser and rate."""
+    """A training of `model` for each pair of optimiser and rate; an empty axis: no grid."""
 
     model: str
-    optimizers: Annotated[list[Literal["adam", "adamw", "sgd", "rmsprop"]], Field(min_length=1)]
-    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    optimizers: list[Literal["adam", "adamw", "sgd", "rmsprop"]]
+    learning_rates: list[Annotated[float, Field(gt=0)]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +247,7 @@ class Params(Strict):
     """params.yaml: the only file that names models outside the profiles."""
 
     profile: str
-    models: Names
+    models: Annotated[list[str], Field(min_length=1)]
     seeds: Seeds
     grid: GridAxes
     compare: Compare
