@@ -9,6 +9,7 @@ DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 NO_IMAGES = "no such images"
 NO_INTERVAL = "no interval: it takes at least two groups of similar slices"
 NOT_PUBLISHED = "not published with this definition"
+NOT_TESTED = "not tested: no comparison of models was run on it"
 NOT_MEASURED = "not measured in this profile"
 NOT_EVALUATED = "not evaluated on this subset"
 NO_BOUNDARY = "no image here has both a true and a predicted boundary"
@@ -23,18 +24,19 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """`left` columns are text, the others are numbers and aligned right."""
+    """The first `left` columns and those of `words` are text, the others are numbers and aligned right."""
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str | Cell]]
     left: int = 1
+    words: tuple[int, ...] = ()
 
     def markdown(self) -> str:
         """The table and, below it, the reason for each dash. With several reasons each dash carries the letter of its own."""
         reasons = list(dict.fromkeys(cell.reason for row in self.rows for cell in row if isinstance(cell, Cell)))
         letters = dict(zip(reasons, "abcdefghij", strict=False)) if len(reasons) > 1 else {}
-        rule = [":--" if column < self.left else "--:" for column in range(len(self.header))]
+        rule = [":--" if column < self.left or column in self.words else "--:" for column in range(len(self.header))]
         lines = [_line(self.header), _line(rule)]
         lines += [_line([_text(cell, letters) for cell in row]) for row in self.rows]
         if reasons:
@@ -61,8 +63,30 @@ def coarse_percent(fraction: float) -> str:
     return f"{100 * fraction:.1f}"
 
 
+def whole_percent(fraction: float) -> str:
+    """A share in whole percent, with a minus sign that is one."""
+    text = f"{abs(100 * fraction):.0f}"
+    return f"{MINUS}{text}" if fraction < 0 and text != "0" else text
+
+
+def p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def tenth(value: float) -> str:
     return f"{value:.1f}"
+
+
+def decimals3(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def millions(value: float) -> str:
+    return f"{value / 1e6:.2f}"
+
+
+def billions(value: float) -> str:
+    return f"{value / 1e9:.2f}"
 
 
 def thousands(value: float) -> str:

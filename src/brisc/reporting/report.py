@@ -1,40 +1,52 @@
-"""report.md and its charts, made of result files alone."""
+"""report.md, claims.md and the charts, made of result files alone."""
 
 import re
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import jinja2
 
 from brisc.atomic import atomic, write_text
-from brisc.reporting import data_tables, prose, tables
-from brisc.reporting import provenance as origin
+from brisc.reporting import claims as ledgers
 from brisc.reporting.cells import Table
+from brisc.reporting.comparisons import tiers
 from brisc.reporting.figures import PHANTOM, Chart, charts, save
+from brisc.reporting.heads import HEADS
+from brisc.reporting.prose import data, questions
+from brisc.reporting.prose.answer import answer
 from brisc.reporting.results import Results, read_results
+from brisc.reporting.tables import classification, comparisons, cost, grid, provenance, segmentation
+from brisc.reporting.tables import data as data_tables
+from brisc.reporting.tables import results as result_tables
 
 CHARTS = "figures"
+TABLES = SimpleNamespace(
+    classification=classification, comparisons=comparisons, cost=cost, data=data_tables, grid=grid, provenance=provenance,
+    results=result_tables, segmentation=segmentation,
+)  # fmt: skip
 
 
-def render(reports: Path, *, profile: str, published: Path) -> None:
-    """Write reports/report.md and reports/figures/*.png from the result files in `reports`.
+def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> None:
+    """Write reports/report.md, reports/claims.md and reports/figures/*.png from the result files in `reports`.
 
-    reports: the folder with metrics.json, runs.json, provenance.json, validation.json, history.csv, per_image.csv and, where an
-    audit was run, audit.json. published: the figures and settings of the reproduced study. The same input gives the same bytes.
-    Raises InputError for a file, column or key that is missing or unusable; then nothing is written.
+    What is read is said in `read_results`; published: the figures and settings of the reproduced study; estimate: memory at the
+    size of the full study, where it was counted. The same input gives the same bytes. Raises InputError for a file, column or
+    key that is missing or unusable; then nothing is written.
     """
-    results = read_results(reports, profile=profile, published=published)
-    drawn = charts(results)
-    text = report_text(results, drawn)
+    results = read_results(reports, profile=profile, published=published, estimate=estimate)
+    drawn, ledger = charts(results), ledgers.claims(results)
+    report, claims = report_text(results, drawn, ledger), claims_text(results, ledger)
     with atomic(reports / CHARTS) as folder:
         folder.mkdir()
         for chart in drawn:
             save(chart, folder)
-    write_text(reports / "report.md", text)
+    write_text(reports / "report.md", report)
+    write_text(reports / "claims.md", claims)
 
 
-def report_text(results: Results, drawn: Sequence[Chart]) -> str:
+def report_text(results: Results, drawn: Sequence[Chart], ledger: Sequence[ledgers.Claim]) -> str:
     """The report in Markdown. Tables and figures are numbered as they come; those of phantoms say so in each caption."""
     table_number, figure_number = count(1), count(1)
     label = f" ({PHANTOM})" if results.phantom else ""
@@ -47,12 +59,29 @@ def report_text(results: Results, drawn: Sequence[Chart]) -> str:
         number, chart = next(figure_number), by_name[name]
         return f"![Figure {number}]({CHARTS}/{chart.name}.png)\n\n**Figure {number}{label}.** {chart.caption}"
 
-    environment = jinja2.Environment(
+    text = _environment().get_template("report.md.jinja").render(
+        results=results, answer=answer, ledger=ledger, questions=questions, tables=TABLES, data=data, table=table, figure=figure,
+        figures=set(by_name), heads=tuple(HEADS.values()), phantom=PHANTOM,
+        comparisons=[head for head in HEADS.values() if tiers(results, head, "official") is not None],
+    )  # fmt: skip
+    return _tidy(text)
+
+
+def claims_text(results: Results, ledger: Sequence[ledgers.Claim]) -> str:
+    """The ledger of claims in Markdown."""
+    text = _environment().get_template("claims.md.jinja").render(
+        profile=results.profile, phantom=results.phantom, counts=ledgers.counted(ledger), rules=ledgers.RULES,
+        deviations=provenance.deviations(results), topics=list(dict.fromkeys(claim.topic for claim in ledger)), table=lambda topic: ledgers.table(ledger, topic).markdown(),
+    )  # fmt: skip
+    return _tidy(text)
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("brisc.reporting"), undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    text = environment.get_template("report.md.jinja").render(
-        results=results, tables=tables, data_tables=data_tables, origin=origin, prose=prose, table=table, figure=figure,
-        figures=set(by_name), phantom=PHANTOM,
-    )  # fmt: skip
-    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"

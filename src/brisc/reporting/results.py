@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pandas as pd
 
 from brisc.errors import InputError
+from brisc.reporting.heads import HEADS, Head
 
 HISTORY = ["model", "epoch", "learning_rate", "train_loss", "validation_loss", "best"]
-PER_IMAGE = [
-    "model", "id", "split", "label", "plane", "official", "clean", "strict", "true_pixels", "predicted_pixels", "pixels",
-    "intersection", "dice",
-]  # fmt: skip
+IMAGES = ["id", "split", "label", "plane", "official", "clean", "strict"]
+OF_HEAD = {
+    "mask": ["true_pixels", "predicted_pixels", "pixels", "intersection", "dice"],
+    "label": ["predicted"],
+}
 SUBSETS = ("official", "clean", "strict")
 
 
@@ -49,6 +52,13 @@ class Record:
     def records(self) -> dict[str, "Record"]:
         return {key: self.record(key) for key in self.content}
 
+    def listed(self, key: str) -> "list[Record]":
+        """The objects of a list."""
+        value = self[key]
+        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+            raise self._not(key, value, "a list of objects")
+        return [Record(entry, f"{self.where}, {key} {i}") for i, entry in enumerate(value)]
+
     def number(self, key: str) -> float | None:
         """The value, or None where it is null or NaN: both mean that it is not defined or was not measured."""
         value = self[key]
@@ -72,17 +82,34 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """The grid of optimisers and rates: a summary, a row for each cell, and a row for each cell and epoch."""
+
+    summary: Record
+    cells: pd.DataFrame
+    history: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Results:
-    """Everything the report is made of. `audit` is None where no audit was run."""
+    """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid, an estimate.
+
+    per_image: one table for each model, a row for each validation and test image. seeds: scores by model, seed and subset.
+    estimate: memory and work at the size of the full study, counted and not measured.
+    """
 
     profile: str
     metrics: Record
     runs: Record
     provenance: Record
     history: pd.DataFrame
-    per_image: pd.DataFrame
+    per_image: Mapping[str, pd.DataFrame]
     validation: Record
     audit: Record | None
+    comparisons: Record | None
+    seeds: Record | None
+    grid: Grid | None
+    estimate: Record | None
     published: Record
 
     @property
@@ -98,33 +125,64 @@ class Results:
         scores = self.metrics.record(model)
         return {subset: scores.record(subset) for subset in SUBSETS if subset == "official" or subset in scores}
 
-    def published_scores(self, model: str, split: str) -> Record:
-        """Published fractions of `model` by metric; empty where nothing was published."""
-        models = self.published.record("models")
-        scores = models.record(model) if model in models else Record({}, models.where)
-        values = scores.record(split) if split in scores else Record({}, scores.where)
-        return Record({key: _over_hundred(values.number(key)) for key in values.keys}, values.where)
+    def heads(self, model: str) -> tuple[Head, ...]:
+        """The outputs of the model that were measured, in the order of HEADS."""
+        official = self.metrics.record(model).record("official")
+        found = tuple(head for head in HEADS.values() if head.compared in official)
+        if not found:
+            raise InputError(
+                "no known metric", where=official.where, got=", ".join(official.keys) or "no keys",
+                expected=" or ".join(head.compared for head in HEADS.values()), mend="Run the evaluate stage again.",
+            )  # fmt: skip
+        return found
+
+    def with_head(self, head: Head) -> tuple[str, ...]:
+        return tuple(model for model in self.models if head in self.heads(model))
 
     def masks(self) -> tuple[str, ...]:
         """The models that draw tumours."""
-        return tuple(model for model in self.models if "dice_study" in self.metrics.record(model).record("official"))
+        return self.with_head(HEADS["mask"])
+
+    def labels(self) -> tuple[str, ...]:
+        """The models that name the class."""
+        return self.with_head(HEADS["label"])
+
+    def cost(self, model: str) -> Record:
+        return self.metrics.record(model).record("cost")
+
+    def published_model(self, model: str) -> Record:
+        """What the study says of `model`; empty where it says nothing."""
+        models = self.published.record("models")
+        return models.record(model) if model in models else Record({}, models.where)
+
+    def published_scores(self, model: str, split: str) -> Record:
+        """Published fractions of `model` by metric; empty where nothing was published."""
+        known = self.published_model(model)
+        values = known.record(split) if split in known else Record({}, known.where)
+        return Record({key: _over_hundred(values.number(key)) for key in values.keys}, values.where)
 
 
-def read_results(reports: Path, *, profile: str, published: Path) -> Results:
-    """Read reports/{metrics,runs,provenance,validation}.json, history.csv, per_image.csv and, where there is one, audit.json.
+def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
+    """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history.csv and
+    per_image/<model>.csv; where they are there also audit, comparisons, seeds and grid.json with its two tables.
 
-    Raises InputError for a file that is missing or unreadable, a missing column, or files of another profile.
+    estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing or unreadable,
+    a missing column, or files of another profile.
     """
-    audit = reports / "audit.json"
+    metrics = _read_json(reports / "metrics.json")
     results = Results(
         profile=profile,
-        metrics=_read_json(reports / "metrics.json"),
+        metrics=metrics,
         runs=_read_json(reports / "runs.json"),
         provenance=_read_json(reports / "provenance.json"),
         history=_read_csv(reports / "history.csv", HISTORY),
-        per_image=_read_csv(reports / "per_image.csv", PER_IMAGE),
+        per_image=_read_images(reports, metrics),
         validation=_read_json(reports / "validation.json"),
-        audit=_read_json(audit) if audit.exists() else None,
+        audit=_read_if_there(reports / "audit.json"),
+        comparisons=_read_if_there(reports / "comparisons.json"),
+        seeds=_read_if_there(reports / "seeds.json"),
+        grid=_read_grid(reports),
+        estimate=_read_if_there(estimate),
         published=_read_json(published),
     )
     if results.provenance["profile"] != profile:
@@ -137,7 +195,28 @@ def read_results(reports: Path, *, profile: str, published: Path) -> Results:
             "no models", where=reports / "metrics.json", got="an empty object", expected="one entry for each model",
             mend="Name at least one model in params.yaml.",
         )  # fmt: skip
+    for model in results.models:
+        columns = [column for head in results.heads(model) for column in OF_HEAD[head.name]]
+        _check_columns(results.per_image[model], columns, reports / "per_image" / f"{model}.csv")
     return results
+
+
+def _read_images(reports: Path, metrics: Record) -> dict[str, pd.DataFrame]:
+    if not (reports / "per_image").exists() and (reports / "per_image.csv").exists():  # results from before the folder
+        table = _read_csv(reports / "per_image.csv", ["model", *IMAGES])
+        return {model: table[table["model"] == model].reset_index(drop=True) for model in metrics.keys}
+    return {model: _read_csv(reports / "per_image" / f"{model}.csv", IMAGES) for model in metrics.keys}
+
+
+def _read_grid(reports: Path) -> Grid | None:
+    summary = _read_if_there(reports / "grid.json")
+    if summary is None:
+        return None
+    return Grid(summary, _read_csv(reports / "grid.csv", []), _read_csv(reports / "grid_history.csv", []))
+
+
+def _read_if_there(path: Path) -> Record | None:
+    return _read_json(path) if path.exists() else None
 
 
 def _over_hundred(percent: float | None) -> float | None:
@@ -160,13 +239,17 @@ def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
         frame = pd.read_csv(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise _unreadable(path, "a CSV table", error) from None
+    _check_columns(frame, columns, path)
+    return frame
+
+
+def _check_columns(frame: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     missing = [column for column in columns if column not in frame]
     if missing:
         raise InputError(
             f"missing column {', '.join(missing)}", where=path, got=", ".join(frame.columns), expected=", ".join(columns),
             mend="Run the stage that writes this file again.",
         )  # fmt: skip
-    return frame
 
 
 def _read_text(path: Path) -> str:

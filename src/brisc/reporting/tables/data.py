@@ -4,7 +4,7 @@ from typing import Any
 
 from brisc.reporting.cells import DASH, NO_IMAGES, Cell, Table, coarse_percent, flat, in_words, setting, shown, signed_points
 from brisc.reporting.results import Record, Results
-from brisc.reporting.tables import official_tumours
+from brisc.reporting.tables.segmentation import official_tumours
 
 
 def archive(results: Results) -> Table:
@@ -53,7 +53,7 @@ def copied(results: Results) -> Table:
         for label, chosen in [*((label, tumours[tumours["label"] == label]) for label in labels), ("all", tumours)]:
             parts = [chosen[chosen["clean"] != 1]["dice"], chosen[chosen["clean"] == 1]["dice"]]
             means = [float(part.mean()) if len(part) > 0 else None for part in parts]
-            row: list[str | Cell] = [model, label]
+            row: list[str | Cell] = [f"`{model}`", label]
             for part, mean in zip(parts, means, strict=True):
                 row += [f"{len(part):,}", shown(mean, coarse_percent, NO_IMAGES)]
             copied, clean = means

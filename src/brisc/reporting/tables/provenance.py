@@ -30,7 +30,7 @@ def run_provenance(results: Results) -> Table:
     for model in results.models:
         run = results.runs.record(model)
         arch = run.record("run").record("model")["arch"]
-        rows.append([model, f"`{arch}`", *(f"`{run[field]}`" for field in fields)])
+        rows.append([f"`{model}`", f"`{arch}`", *(f"`{run[field]}`" for field in fields)])
     header = ["model", "architecture", *map(in_words, fields)]
     return Table("Provenance of each training.", header, rows, left=len(header))
 
@@ -41,38 +41,76 @@ def settings(block: Record, caption: str) -> Table:
     return Table(caption, ["knob", "value"], rows, left=2)
 
 
+def common_settings(results: Results) -> Table:
+    """The knobs of their own that are the same for all trainings."""
+    runs = _runs(results)
+    rows = [[f"`{knob}`", setting(values[0])] for knob, values in _by_knob(runs).items() if _same(values)]
+    return Table("Settings of the models that are the same for all of them.", ["knob", "value"], rows, left=2)
+
+
+def own_settings(results: Results) -> Table:
+    """The knobs in which the trainings differ, a column for each model."""
+    runs = _runs(results)
+    rows: list[list[str | Cell]] = [
+        [f"`{knob}`", *(Cell(DASH, "the net has no such knob") if value is MISSING else setting(value) for value in values)]
+        for knob, values in _by_knob(runs).items()
+        if not _same(values)
+    ]
+    caption = "Settings in which the models differ."
+    return Table(caption, ["knob", *(f"`{model}`" for model in results.models)], rows, left=1 + len(results.models))
+
+
+MISSING = object()
+
+
+def _runs(results: Results) -> list[dict[str, Any]]:
+    return [dict(flat(results.runs.record(model).record("run").content, "", ".")) for model in results.models]
+
+
+def _by_knob(runs: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {knob: [run.get(knob, MISSING) for run in runs] for knob in dict.fromkeys(knob for run in runs for knob in run)}
+
+
+def _same(values: list[Any]) -> bool:
+    return all(value == values[0] for value in values)
+
+
 def deviations(results: Results) -> Table:
     """Where the settings differ from the study's, found by comparing them."""
-    shared = [Record(entry, results.published.where) for entry in results.published.record("study")["settings"]]
     found: dict[tuple[str, str, str], list[str]] = {}
     for model in results.models:
-        known = results.published.record("models")
-        own = known.record(model) if model in known else Record({}, known.where)
-        for entry in [*shared, *_settings_of(own)]:
-            ours = _look_up(results, model, entry["knob"])
-            if ours != entry["value"]:
-                found.setdefault((entry["name"], setting(entry["value"]), setting(ours)), []).append(model)
+        for difference in differing(results, model):
+            found.setdefault(difference, []).append(model)
     rows = [
-        [name, study, ours, "all" if len(models) == len(results.models) else ", ".join(models)]
+        [name, study, ours, "all" if len(models) == len(results.models) else ", ".join(f"`{model}`" for model in models)]
         for (name, study, ours), models in found.items()
     ]
     caption = "Settings that differ from the study's, compared one by one."
     return Table(caption, ["setting", "study", "here", "models"], rows, left=4)
 
 
-def _settings_of(model: Record) -> list[Record]:
-    return [Record(entry, model.where) for entry in model["settings"]] if "settings" in model else []
+def differing(results: Results, model: str, *, prefix: str = "") -> list[tuple[str, str, str]]:
+    """(name, the study's value, ours) of each setting in which a training differs; prefix: of the knobs to compare."""
+    shared = [Record(entry, results.published.where) for entry in results.published.record("study")["settings"]]
+    known = results.published_model(model)
+    own = known.listed("settings") if "settings" in known else []
+    compared = [(entry, _look_up(results, model, entry["knob"])) for entry in [*shared, *own] if entry["knob"].startswith(prefix)]
+    return [
+        (entry["name"], setting(entry["value"]), setting(ours)) for entry, ours in compared if ours != entry["value"]
+    ]  # fmt: skip
 
 
 def _look_up(results: Results, model: str, knob: str) -> Any:
-    """A dotted knob in the training's own block or, for what all models share, in the provenance."""
+    """A dotted knob in the training's own block or, for what all models share, in the provenance; None where there is none."""
     first, *rest = knob.split(".")
-    record = results.runs.record(model).record("run")
-    if first not in record:
-        record = results.provenance
-    for key in (first, *rest)[:-1]:
-        record = record.record(key)
-    return record[(first, *rest)[-1]]
+    block: Any = results.runs.record(model).record("run").content
+    if first not in block:
+        block = results.provenance.content
+    for key in (first, *rest):
+        if not isinstance(block, dict) or key not in block:
+            return None
+        block = block[key]
+    return block
 
 
 def choices(results: Results) -> list[tuple[str, str]]:

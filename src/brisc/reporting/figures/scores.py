@@ -1,0 +1,132 @@
+"""Charts of scores: all models of a head over the subsets, and score against cost."""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from brisc.reporting.figures.style import (
+    COLOURS,
+    MARKERS,
+    WIDTH,
+    Chart,
+    legend_below,
+    look,
+    name_rows,
+    sheet,
+    span,
+)
+from brisc.reporting.heads import HEADS, Head
+from brisc.reporting.results import Record, Results
+
+# For each head two panels: the key, and whether only the official set is shown because only there it stands beside a published one.
+PANELS = {
+    "mask": (("dice_study", True, "averaged as in the study"), ("dice_per_image", False, "mean per image")),
+    "label": (("accuracy", False, "accuracy"), ("f1_macro", False, "F1, mean over the classes")),
+}
+NAMES = {"mask": "segmentation", "label": "classification"}
+
+
+def comparison(results: Results, head: Head) -> Chart:
+    """A row for each model with that head; published figures as diamonds, ours on each subset with intervals."""
+    models = results.with_head(head)
+    title = f"{head.measure[0].upper()}{head.measure[1:]} on the test images, published and measured here"
+    figure = sheet(results, title, 1.5 + (0.75 if len(models) < 3 else 0.58) * len(models))
+    axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    for ax, (key, only_official, name) in zip(axes, PANELS[head.name], strict=True):
+        for row, model in enumerate(models):
+            subsets = {k: v for k, v in results.subsets(model).items() if k == "official" or not only_official}
+            published = results.published_scores(model, "test")
+            theirs = published.number(key) if key in published else None
+            for step, (subset, scores) in enumerate(subsets.items()):
+                y = row + 0.27 * (step - (len(subsets) - 1) / 2)
+                _point(ax, scores, key, y, subset)
+                if subset == "official" and theirs is not None:
+                    label = "published" if not results.phantom else "published (BRISC 2025)"
+                    ax.plot(100 * theirs, y, "D", color="black", fillstyle="none", markersize=7, label=label, zorder=1)
+        ax.set(title=name, xlabel=f"{key}, %")
+        ax.margins(x=0.08)
+    name_rows(axes, models)
+    legend_below(figure, list(axes), 4)
+    first = results.subsets(models[0])
+    n = ", ".join(f"{subset} {scores.count(head.counted):,}" for subset, scores in first.items())
+    (left, _, _), (right, _, _) = PANELS[head.name]
+    caption = (
+        f"`{left}` and `{right}` in % on the test {head.images} (n: {n}), with their 95 % intervals where they have one; published "
+        "figures have none."
+    )
+    if head.compared != head.followed:
+        caption += f" Only `{head.compared}` may stand beside the published figure."
+    return Chart(NAMES[head.name], caption, figure)
+
+
+def _point(ax: Axes, scores: Record, key: str, y: float, subset: str) -> None:
+    value = scores.number(key)
+    if value is None:
+        return
+    low, high = (scores.number(f"{key}_{end}") if f"{key}_{end}" in scores else None for end in ("low", "high"))
+    bounds = (None, None) if low is None or high is None else (100 * low, 100 * high)
+    span(ax, 100 * value, *bounds, y, COLOURS[subset], MARKERS[subset], f"ours, {subset}")
+
+
+def efficiency(results: Results) -> Chart:
+    """Score against multiply-adds, a panel for each head; the area of a point grows with the number of parameters."""
+    heads = [head for head in HEADS.values() if results.with_head(head)]
+    figure = sheet(results, "Score against cost", 3.9, width=WIDTH if len(heads) > 1 else 4.6)
+    axes = figure.subplots(1, len(heads), squeeze=False)[0]
+    for ax, head in zip(axes, heads, strict=True):
+        points = []
+        for model in results.with_head(head):
+            cost, official = results.cost(model), results.subsets(model)["official"]
+            macs = cost.number("macs") if "macs" in cost else None
+            value = official.number(head.followed)
+            if macs is not None and value is not None:
+                points.append((macs / 1e9, model, value, cost.number("parameters") or 0, official))
+        for x, model, value, parameters, official in _apart(points):
+            colour, marker = look(results, model)
+            low, high = official.number(f"{head.followed}_low"), official.number(f"{head.followed}_high")
+            if low is not None and high is not None:
+                ax.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1.4)
+            ax.plot(x, 100 * value, marker, color=colour, markersize=_size(parameters), markeredgewidth=0, label=model)
+        n = results.subsets(results.with_head(head)[0])["official"].count(head.counted)
+        ax.set(
+            title=f"{head.images}, official, n = {n:,}",
+            xlabel="multiply-adds an image, billion",
+            ylabel=f"{head.followed}, %",
+            xscale="log",
+        )
+        ax.margins(x=0.15, y=0.1)
+        _log_ticks(ax)
+    legend_below(figure, list(axes), 4)
+    caption = (
+        "Score in % on the official test images with its 95 % interval against the multiply-adds of one image (logarithmic axis). The "
+        "area of a point grows with the number of parameters. Points of equal cost are set apart a little."
+    )
+    return Chart("efficiency", caption, figure)
+
+
+def _log_ticks(ax: Axes) -> None:
+    """Round numbers along the logarithmic axis, at least two of them."""
+    low, high = ax.get_xlim()
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)):
+        ticks = [step * 10**decade for decade in decades for step in steps if low <= step * 10**decade <= high]
+        if len(ticks) >= 3:
+            break
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def _size(parameters: float) -> float:
+    """Diameter in points, so that the area grows with the parameters, from 5 for the smallest nets to 12 for large ones."""
+    return min(12.0, 5 + math.sqrt(parameters / 1e6))
+
+
+def _apart(points: list[tuple[float, str, float, float, Record]]) -> list[tuple[float, str, float, float, Record]]:
+    """The points with those of nearly equal cost moved apart by steps of 6 %, in the order of the models."""
+    moved: list[tuple[float, str, float, float, Record]] = []
+    for x, *rest in points:
+        crowd = sum(abs(math.log(x / other)) < math.log(1.08) for other, *_ in points[: len(moved)])
+        moved.append((x * 1.07**crowd, *rest))  # type: ignore[arg-type]
+    return moved

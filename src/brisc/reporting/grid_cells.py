@@ -1,0 +1,71 @@
+"""The cells of the grid of optimisers and rates, as grid.json has them."""
+
+from typing import NamedTuple
+
+from brisc.reporting.results import Grid, Record
+
+
+class GridCell(NamedTuple):
+    """One training of the grid. score: that of its best epoch on validation, None where it diverged before the first one.
+
+    first, last: the ranks that it may have, for all cells together at 95 %; cells whose ranges overlap are not told apart.
+    """
+
+    optimizer: str
+    learning_rate: float
+    score: float | None
+    low: float | None
+    high: float | None
+    epoch: int | None
+    epochs: int
+    diverged_at: int | None
+    seconds: float | None
+    first: int | None
+    last: int | None
+
+    @property
+    def may_be_best(self) -> bool:
+        return self.first == 1
+
+
+def cells(grid: Grid) -> list[GridCell]:
+    """All cells, the highest score first, those without one last."""
+    return [_cell(record) for record in grid.summary.listed("cells")]
+
+
+def measure_of(grid: Grid) -> str:
+    """What the score is, in words."""
+    return {"dice": "Dice", "accuracy": "accuracy", "score": "score (mean of Dice and accuracy)"}[grid.summary["measure"]]
+
+
+def scored(grid: Grid) -> list[GridCell]:
+    return [cell for cell in cells(grid) if cell.score is not None]
+
+
+def find(grid: Grid, optimizer: str, learning_rate: float) -> GridCell | None:
+    return next((cell for cell in cells(grid) if (cell.optimizer, cell.learning_rate) == (optimizer, learning_rate)), None)
+
+
+def best_of(grid: Grid, optimizer: str) -> GridCell | None:
+    """The optimiser's cell with the highest score."""
+    return next((cell for cell in scored(grid) if cell.optimizer == optimizer), None)
+
+
+def _cell(record: Record) -> GridCell:
+    return GridCell(
+        optimizer=record["optimizer"],
+        learning_rate=float(record["learning_rate"]),
+        score=record.number("score"),
+        low=record.number("low"),
+        high=record.number("high"),
+        epoch=_whole(record, "epoch"),
+        epochs=record.count("epochs"),
+        diverged_at=_whole(record, "diverged_at"),
+        seconds=record.number("seconds"),
+        first=_whole(record, "rank_first"),
+        last=_whole(record, "rank_last"),
+    )
+
+
+def _whole(record: Record, key: str) -> int | None:
+    return None if record.number(key) is None else record.count(key)

@@ -1,0 +1,111 @@
+"""Tables of how each training ended and what each model costs, measured or estimated."""
+
+from collections.abc import Callable
+
+from brisc.reporting.cells import (
+    DASH,
+    NOT_MEASURED,
+    Cell,
+    Table,
+    billions,
+    millions,
+    setting,
+    shown,
+    tenth,
+    thousands,
+)
+from brisc.reporting.results import Record, Results
+
+
+def training(results: Results) -> Table:
+    rows = []
+    for model in results.models:
+        run = results.runs.record(model)
+        counts = [f"{run.count(key):,}" for key in ("train_images", "validation_images", "epochs", "best_epoch")]
+        train = run.record("train")
+        rows.append([f"`{model}`", *counts, str(run["stopped"]), setting(train["seed"]), setting(train["precision"])])
+    header = ["model", "train images", "validation images", "epochs", "best epoch", "stopped", "seed", "precision"]
+    caption = "How each training ended; the weights are those of the best epoch on the validation images."
+    return Table(caption, header, rows)
+
+
+SIZE: dict[str, tuple[str, Callable[[float], str]]] = {
+    "parameters": ("parameters, million", millions),
+    "macs": ("multiply-adds an image, billion", billions),
+    "weights_mb": ("weights, MB", tenth),
+}
+INFERENCE: dict[str, tuple[str, Callable[[float], str]]] = {
+    "latency_ms": ("one image, ms", tenth),
+    "batch_latency_ms": ("one batch, ms", tenth),
+}
+TRAINING: dict[str, tuple[str, Callable[[float], str]]] = {
+    "epochs": ("epochs", thousands),
+    "images_seen": ("images seen", thousands),
+    "seconds": ("training, s", thousands),
+    "images_per_second": ("images/s", tenth),
+    "peak_memory_mb": ("peak memory, MB", thousands),
+}
+
+
+def size(results: Results) -> Table:
+    """What a model weighs and how long it takes to answer."""
+    columns = SIZE | INFERENCE
+    rows = [[f"`{model}`", *_numbers(results.cost(model), columns)] for model in results.models]
+    batches = sorted({str(results.cost(model)["batch_size"]) for model in results.models if "batch_size" in results.cost(model)})
+    batch = f" A batch holds {' or '.join(batches)} images." if batches else ""
+    image = results.provenance.record("data").count("size")
+    caption = f"What each model costs to run on images of {image} x {image} px.{batch}"
+    return Table(caption, ["model", *(name for name, _ in columns.values())], rows)
+
+
+def cost(results: Results) -> Table:
+    rows = []
+    for model in results.models:
+        record = results.cost(model)
+        device, threads = record["device"], record.number("threads")
+        unknown = device is None or threads is None
+        rows.append(
+            [
+                f"`{model}`",
+                Cell(DASH, NOT_MEASURED) if unknown else f"{device}, {threads:.0f} threads",
+                *_numbers(record, TRAINING),
+            ]
+        )
+    return Table("What each training cost.", ["model", "device", *(name for name, _ in TRAINING.values())], rows, left=2)
+
+
+def _numbers(record: Record, columns: dict[str, tuple[str, Callable[[float], str]]]) -> list[str | Cell]:
+    return [shown(record.number(key) if key in record else None, show, NOT_MEASURED) for key, (_, show) in columns.items()]
+
+
+def estimate(estimate: Record) -> Table:
+    """Memory that a training of the full study takes, by counting: an estimate."""
+    rows = []
+    for model, record in estimate.record("models").records().items():
+        train, precisions = record.record("train"), record.record("precisions").records()
+        row: list[str | Cell] = [
+            f"`{model}`", shown(record.number("parameters"), millions, NOT_MEASURED),
+            shown(record.number("macs"), billions, NOT_MEASURED),
+            *(_memory(precision) for precision in precisions.values()),
+            f"{train['precision']}, {train.count('batch_size')} images", _memory(train), str(record["verdict"]),
+        ]  # fmt: skip
+        rows.append(row)
+    names = tuple(next(iter(estimate.record("models").records().values())).record("precisions").keys)
+    header = ["model", "parameters, million", "multiply-adds an image, billion"]
+    header += [f"peak at {name}, MiB" for name in names]
+    header += ["the profile's precision and batch", "peak as in the profile, MiB", "verdict"]
+    size, batch = estimate.count("image_size"), estimate.count("batch_size")
+    budget = estimate.number("budget_mib")
+    room = "" if budget is None else f" A GPU of 8 GiB leaves {thousands(budget)} MiB."
+    caption = (
+        f"**Estimated, not measured**: peak memory of training at {size} x {size} px and {batch} images a step "
+        f"(`{estimate['profile']}`).{room} {estimate['method']}"
+    )
+    return Table(caption, header, rows)
+
+
+def _memory(record: Record) -> str:
+    peak = record.number("peak_mib")
+    if peak is None:
+        return DASH
+    return f"{thousands(peak)}{'' if record['fits'] else ' (too much)'}"
