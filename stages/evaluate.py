@@ -8,18 +8,18 @@ from brisc.config import load
 
 def main(profile: str, model: str) -> None:
     run, train, settings = load(profile, f"models.{model}"), load(profile, "train"), load(profile, "evaluate")
-    if train.portable_cpu:
-        command.portable_cpu()
+    command.before_torch(train, devices=1)
     # Only now: torch reads those settings when it is imported.
     from brisc.data.dataset import load_samples
     from brisc.evaluation.evaluate import evaluate
     from brisc.models import build
     from brisc.training.resume import load_weights
 
+    weights = Path(f"runs/{profile}/train/{model}/weights.pt")
     net = build(**run.model)
-    load_weights(net, Path(f"runs/{profile}/train/{model}/weights.pt"))
+    load_weights(net, weights)
     samples = load_samples(Path(f"data/{profile}/cache"))
-    evaluate(net, samples, Path(f"runs/{profile}/eval/{model}"), settings=settings, train=train)
+    evaluate(net, samples, Path(f"runs/{profile}/eval/{model}"), weights=weights, settings=settings, train=train)
 
 
 if __name__ == "__main__":

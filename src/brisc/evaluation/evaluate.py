@@ -1,5 +1,7 @@
 """Every metric of one trained model, on validation and on each subset of the test images."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,40 +12,143 @@ from torch import nn
 from brisc.atomic import atomic, write_json
 from brisc.config import Evaluate, Train
 from brisc.data.dataset import Samples
-from brisc.evaluation.predict import predict_masks
+from brisc.evaluation.calibration import fit_temperature, summarise_calibration
+from brisc.evaluation.classification import LABELS, codes, measure_labels, summarise_labels
+from brisc.evaluation.cost import measure_cost
+from brisc.evaluation.gradcam import activation_maps
+from brisc.evaluation.predict import Inference, predict
+from brisc.evaluation.rows import FLOAT_FORMAT
 from brisc.evaluation.segmentation import TUMOURS, measure, summarise
 
 SUBSETS = ("official", "clean", "strict")
 
+Subsets = Mapping[str, pd.DataFrame]
 
-def evaluate(net: nn.Module, samples: Samples, out: Path, *, settings: Evaluate, train: Train) -> None:
-    """Write out/metrics.json, out/per_image.csv and out/masks.npy.
 
-    masks.npy is (N, H, W / 8) uint8, the predicted masks packed eight pixels to a byte, in the row order of per_image.csv.
+@dataclass(frozen=True)
+class Job:
+    """Which net sees which images, and how."""
+
+    net: Inference
+    samples: Samples
+    rows: np.ndarray
+    settings: Evaluate
+
+
+@dataclass(frozen=True)
+class Head:
+    """How what a head predicts is measured, a row per image, summed up by subset, and shown."""
+
+    column: str  # that a table of this head's measurements has, and no other
+    measure: Callable[[np.ndarray, Job], pd.DataFrame]
+    summarise: Callable[[Subsets, Evaluate], dict[str, Any]]
+    file: str
+    picture: Callable[[np.ndarray, Job], np.ndarray]
+
+
+def evaluate(net: nn.Module, samples: Samples, out: Path, *, weights: Path, settings: Evaluate, train: Train) -> None:
+    """Write out/metrics.json, out/per_image.csv, out/cost.json and what shows each head at work.
+
+    weights: the file that `net` was loaded from. `net` is left in evaluation mode, without gradients of its weights.
+    metrics.json: see `subset_metrics`. masks.npy, of a mask head, is (N, H, W / 8) uint8, the predicted masks packed eight pixels
+    to a byte; cam.npy, of a label head, is (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row order of
+    per_image.csv: validation and test images by id.
     """
     rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in ("validation", "test")]))
-    masks = predict_masks(
-        net, samples, rows, batch_size=settings.batch_size, threshold=settings.threshold, train=train
+    job = Job(Inference(net, train), samples, rows, settings)
+    predictions = predict(job.net, samples, rows, settings=settings)
+    table = measure_images(predictions, job)
+    pictures = {HEADS[head].file: HEADS[head].picture(prediction, job) for head, prediction in predictions.items()}
+    cost = measure_cost(
+        job.net, size=samples.images.shape[1], batch_size=settings.batch_size, weights=weights,
+        measure_seconds=train.measure_seconds,
     )  # fmt: skip
-    table = samples.table.iloc[rows].drop(columns="mask_pixels").reset_index(drop=True)
-    table = pd.concat([table, measure(masks, samples.masks[rows] > 0)], axis=1)
     with atomic(out) as folder:
         folder.mkdir()
-        table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format="%.6g")
-        np.save(folder / "masks.npy", np.packbits(masks, axis=2))
+        table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
+        for file, picture in pictures.items():
+            np.save(folder / file, picture)
         write_json(folder / "metrics.json", subset_metrics(table, settings))
+        write_json(folder / "cost.json", cost)
+
+
+def measure_images(predictions: Mapping[str, np.ndarray], job: Job) -> pd.DataFrame:
+    """The content of per_image.csv: what is known of each image, and what is measured of each head's prediction."""
+    known = job.samples.table.iloc[job.rows].drop(columns="mask_pixels").reset_index(drop=True)
+    return pd.concat([known, *(HEADS[head].measure(predictions[head], job) for head in HEADS if head in predictions)], axis=1)
 
 
 def subset_metrics(table: pd.DataFrame, settings: Evaluate) -> dict[str, Any]:
-    """{"official", "clean", "strict", "validation"}: the metrics of each, all weighted to the official class mix as well."""
-    official = table.loc[table["official"] == 1, "label"]
-    weights = {label: int((official == label).sum()) for label in TUMOURS}
+    """{"official", "clean", "strict", "validation"}: the metrics of each, of all heads that `table` has columns of.
+
+    With a label head also "temperature", by which its logits are divided in `ece_scaled`: fitted on validation alone. All
+    class-weighted numbers are in the class mix of the official test set.
+    """
     subsets = {name: table[table[name] == 1] for name in SUBSETS}
     subsets["validation"] = table[table["split"] == "validation"]
+    metrics: dict[str, Any] = {}
+    for head in HEADS.values():
+        if head.column in table:
+            metrics = _merge(metrics, head.summarise(subsets, settings))
+    return metrics
+
+
+def _measure_masks(masks: np.ndarray, job: Job) -> pd.DataFrame:
+    return measure(masks, job.samples.masks[job.rows] > 0)
+
+
+def _measure_labels(probabilities: np.ndarray, job: Job) -> pd.DataFrame:
+    return measure_labels(probabilities)
+
+
+def _summarise_masks(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
+    mix = _class_mix(subsets, TUMOURS)
     return {
         name: summarise(
-            rows, study_batch_size=settings.study_batch_size, resamples=settings.bootstrap_resamples,
-            seed=settings.bootstrap_seed, class_weights=weights,
+            table, study_batch_size=settings.study_batch_size, resamples=settings.bootstrap_resamples,
+            seed=settings.bootstrap_seed, class_weights=mix,
         )
-        for name, rows in subsets.items()
+        for name, table in subsets.items()
     }  # fmt: skip
+
+
+def _summarise_labels(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
+    mix, temperature = _class_mix(subsets, LABELS), fit_temperature(subsets["validation"])
+    metrics: dict[str, Any] = {
+        name: {
+            **summarise_labels(
+                table, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed, class_weights=mix
+            ),
+            **summarise_calibration(table, temperature=temperature, bins=settings.calibration_bins),
+        }
+        for name, table in subsets.items()
+    }  # fmt: skip
+    return {**metrics, "temperature": temperature}
+
+
+def _class_mix(subsets: Subsets, labels: tuple[str, ...]) -> dict[str, int]:
+    return {label: int((subsets["official"]["label"] == label).sum()) for label in labels}
+
+
+def _pack(masks: np.ndarray, job: Job) -> np.ndarray:
+    return np.packbits(masks, axis=2)
+
+
+def _explain(probabilities: np.ndarray, job: Job) -> np.ndarray:
+    predicted = codes(measure_labels(probabilities)["predicted"])
+    return activation_maps(job.net, job.samples, job.rows, predicted, batch_size=job.settings.batch_size)
+
+
+def _merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both, dicts within them too. What else both have, such as the number of images, is the same."""
+    merged = {**one, **other}
+    for key in one.keys() & other.keys():
+        if isinstance(one[key], dict):
+            merged[key] = _merge(one[key], other[key])
+    return merged
+
+
+HEADS = {
+    "mask": Head("dice", _measure_masks, _summarise_masks, "masks.npy", _pack),
+    "label": Head("predicted", _measure_labels, _summarise_labels, "cam.npy", _explain),
+}
