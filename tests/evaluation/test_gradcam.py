@@ -41,7 +41,7 @@ def test_maps_by_hand(samples, train):
 
 
 def test_weights_are_mean_gradients():
-    # Channel weights (1 + 3) / 2 = 2 and (-1 + 0) / 2 = -1/2: evidence 2 x 1 - 2 / 2 = 1 and 2 x 2 - 4 / 2 = 2; 127.5 becomes 128.
+    # Channel weights (1 + 3) / 2 = 2, (-1 + 0) / 2 = -1/2: evidence 2 x 1 - 2 / 2 = 1, 2 x 2 - 4 / 2 = 2; 127.5 becomes 128.
     features = torch.tensor([[[[1.0, 2.0]], [[2.0, 4.0]]]])
     gradient = torch.tensor([[[[1.0, 3.0]], [[-1.0, 0.0]]]])
     assert weigh(features, gradient).tolist() == [[[128, 255]]]
