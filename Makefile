@@ -4,22 +4,31 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro test check
+.PHONY: help repro grid verify test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
+	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
+	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 
 repro: .venv/installed
-	dvc repro
+	@python -m pipeline.repro
 	@echo "Report: reports/$$(sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)/report.md"
+
+# Without WORKERS as many as there are GPUs, at least one.
+grid: .venv/installed
+	@python -m pipeline.grid $(WORKERS)
+
+verify: .venv/installed
+	@python -m pipeline.verify
 
 test: .venv/installed
 	python -m pytest
 
 check: .venv/installed
-	ruff check src stages tests bench
-	ruff format --check src stages tests bench
+	ruff check src stages pipeline tests bench
+	ruff format --check src stages pipeline tests bench
 	mypy
 
 # The stamp is written last, so an interrupted installation is taken up again.

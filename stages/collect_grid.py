@@ -8,7 +8,7 @@ import pandas as pd
 import command
 from brisc.atomic import atomic, write_json
 from brisc.config import load, load_params
-from brisc.evaluation.grid import best_of, read_cells, summarise_grid
+from brisc.evaluation.grid import CELL, best_of, read_cells, summarise_grid
 
 
 def main(profile: str) -> None:
@@ -20,7 +20,7 @@ def main(profile: str) -> None:
     )
     write_json(reports / "grid.json", grid)
     write_json(reports / "grid_scores.json", best_of(grid))
-    for name, table in (("grid.csv", pd.DataFrame(grid["cells"])), ("grid_history.csv", history)):
+    for name, table in (("grid.csv", pd.DataFrame(grid["cells"], columns=CELL)), ("grid_history.csv", history)):
         with atomic(reports / name) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
 

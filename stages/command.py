@@ -89,8 +89,9 @@ def portable_cpu() -> None:
 
 
 def scratch(*parts: str) -> Path:
-    """Where a stage keeps what survives a kill: beside the repository's cache, also for an experiment in a temporary clone."""
-    return Path(os.environ.get("DVC_ROOT", ".")).joinpath(".scratch", *parts)
+    """Where a stage keeps what survives a kill: the repository's .scratch, also for an experiment in a temporary clone."""
+    root = os.environ.get("BRISC_SCRATCH") or Path(os.environ.get("DVC_ROOT", "."), ".scratch")
+    return Path(root, *parts)
 
 
 def _die_with_parent() -> None:

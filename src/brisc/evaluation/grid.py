@@ -38,6 +38,9 @@ METHOD = (
     "of 95 %.",
 )
 
+KEYS = ["optimizer", "learning_rate"]
+CELL = [*KEYS, "score", "low", "high", "epoch", "epochs", "diverged_at", "seconds", "rank_first", "rank_last"]
+
 # Enough for any table, and the same on every machine whatever the order of summation.
 DIGITS = 6
 
@@ -85,7 +88,8 @@ def read_cells(folder: Path, axes: GridAxes) -> tuple[list[Cell], pd.DataFrame]:
         if (trained["name"], trained["learning_rate"]) != (optimizer, learning_rate):
             raise InputError(
                 "the result of another training", where=place / "summary.json",
-                got=f"{trained['name']} at {trained['learning_rate']}", expected=f"{optimizer} at {learning_rate}", mend="Remove the folder and run dvc repro.",
+                got=f"{trained['name']} at {trained['learning_rate']}", expected=f"{optimizer} at {learning_rate}",
+                mend="Remove the folder and run dvc repro.",
             )  # fmt: skip
         images = pd.read_csv(place / "validation.csv") if summary["best_epoch"] is not None else None
         seconds = json.loads((place / "cost.json").read_text(encoding="utf-8"))["seconds"]
@@ -96,9 +100,8 @@ def read_cells(folder: Path, axes: GridAxes) -> tuple[list[Cell], pd.DataFrame]:
             .assign(optimizer=optimizer, learning_rate=learning_rate)
         )
     _check_images(folder, cells)
-    history = pd.concat(histories, ignore_index=True)
-    keys = ["optimizer", "learning_rate"]
-    return cells, history[[*keys, *(name for name in history.columns if name not in keys)]]
+    history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame(columns=[*KEYS, "epoch"])
+    return cells, history[[*KEYS, *(name for name in history.columns if name not in KEYS)]]
 
 
 def summarise_grid(
@@ -125,6 +128,8 @@ def summarise_grid(
 
 def best_of(grid: dict[str, Any]) -> dict[str, Any]:
     """The best cell of grid.json in the few columns of `dvc exp show`; in an experiment of one cell, that cell."""
+    if not grid["cells"]:
+        return {}
     best = grid["cells"][0]
     return {
         "optimizer": best["optimizer"],
@@ -190,19 +195,9 @@ def _row(cell: Cell, ranks: Ranks | None, settings: Evaluate) -> dict[str, Any]:
             cell.images["score"], groups=cell.images["group"], resamples=settings.bootstrap_resamples,
             seed=settings.bootstrap_seed,
         )  # fmt: skip
-    return {
-        "optimizer": cell.optimizer,
-        "learning_rate": cell.learning_rate,
-        "score": _rounded(cell.score),
-        "low": _rounded(low),
-        "high": _rounded(high),
-        "epoch": cell.summary["best_epoch"],
-        "epochs": cell.summary["epochs"],
-        "diverged_at": cell.summary["diverged_at"],
-        "seconds": cell.seconds,
-        "rank_first": None if ranks is None else ranks.first,
-        "rank_last": None if ranks is None else ranks.last,
-    }
+    scores = [_rounded(value) for value in (cell.score, low, high)]
+    epochs = [cell.summary[key] for key in ("best_epoch", "epochs", "diverged_at")]
+    return dict(zip(CELL, (*cell.key, *scores, *epochs, cell.seconds, *(ranks or (None, None))), strict=True))
 
 
 def _rounded(value: float | None) -> float | None:

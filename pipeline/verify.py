@@ -1,0 +1,70 @@
+"""make verify: the content of every object in DVC's cache is what its name says.
+
+    python -m pipeline.verify
+
+DVC names an object by the MD5 of its content and, having stored it, does not look again: a bit that flips on the disk, or a
+write through a hard link, comes back with the next `dvc checkout`. Damaged objects are named with the outputs they belong to and
+moved to .scratch/damaged, after which `make repro` makes them again. Exit code 1 if there are any.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from brisc.config import read_yaml
+
+DAMAGED = Path(".scratch/damaged")
+
+
+def objects(cache: Path) -> Iterator[tuple[str, Path]]:
+    """(MD5 that its name gives, file) of every object; a temporary file that a killed run left is none."""
+    for path in sorted((cache / "files" / "md5").glob("??/*")):
+        if re.fullmatch(r"[0-9a-f]{30}(\.dir)?", path.name):
+            yield path.parent.name + path.stem, path
+
+
+def is_whole(digest: str, path: Path) -> bool:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest() == digest
+
+
+def owners(cache: Path, lock: Path) -> dict[str, str]:
+    """{MD5: output of dvc.lock} of files, of folders' lists, and of what whole lists name."""
+    found = {}
+    stages = read_yaml(lock)["stages"] if lock.is_file() else {}
+    for out in (out for stage in stages.values() for out in stage.get("outs", []) if "md5" in out):
+        digest = out["md5"].removesuffix(".dir")
+        found[digest] = out["path"]
+        listed = cache / "files" / "md5" / digest[:2] / f"{digest[2:]}.dir"
+        if out["md5"].endswith(".dir") and listed.is_file() and is_whole(digest, listed):
+            for entry in json.loads(listed.read_bytes()):
+                found[entry["md5"]] = f"{out['path']}/{entry['relpath']}"
+    return found
+
+
+def main() -> int:
+    cache = Path(subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip())
+    count = size = 0
+    damaged = []
+    for digest, path in objects(cache):
+        count, size = count + 1, size + path.stat().st_size
+        if not is_whole(digest, path):
+            damaged.append((digest, path))
+    if not damaged:
+        print(f"{count} objects, {size / 2**20:.0f} MiB in {cache}: all are what their names say")
+        return 0
+    owned = owners(cache, Path("dvc.lock"))
+    DAMAGED.mkdir(parents=True, exist_ok=True)
+    for digest, path in damaged:
+        print(f"damaged: {path}: {owned.get(digest, 'of no output in dvc.lock')}", file=sys.stderr)
+        path.rename(DAMAGED / path.relative_to(cache).as_posix().replace("/", "-"))
+    print(f"error: {len(damaged)} of {count} objects were damaged; they are in {DAMAGED} now. Run make repro.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
