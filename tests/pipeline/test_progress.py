@@ -1,0 +1,46 @@
+"""make repro's own lines: where the run is, and how long it may still take."""
+
+from pipeline.repro import Progress
+
+
+def progress(pending: set[str], **seconds: float) -> Progress:
+    return Progress(4, pending, {name.replace("_at_", "@"): value for name, value in seconds.items()})
+
+
+def test_stages_are_counted_as_dvc_comes_to_them() -> None:
+    run = progress({"train@unet", "render@demo"}, train_at_unet=300.0, render_at_demo=60.0)
+    assert run.read("Stage 'fetch@demo' didn't change, skipping", 1.0) is None
+    assert run.read("Stage 'prepare@demo' is cached - skipping run, checking out outputs", 2.0) is None
+    assert run.read("Running stage 'train@unet':", 3.0) == "== stage 3 of 4: train@unet, at most 6 min left"
+    assert run.read("> python stages/train.py demo unet", 3.1) is None
+    assert run.read("Running stage 'render@demo':", 103.0) == "== stage 4 of 4: render@demo, at most 60 s left"
+    run.close(110.0)
+    assert run.seconds == {"train@unet": 100.0, "render@demo": 7.0}
+    assert run.ran == ["train@unet", "render@demo"]
+
+
+def test_an_epoch_s_pace_replaces_what_was_known_of_the_stage() -> None:
+    run = progress({"train@unet", "render@demo"}, train_at_unet=300.0, render_at_demo=60.0)
+    run.read("Running stage 'train@unet':", 0.0)
+    # Two of eight epochs took 20 s, so the other six take 60 s, and render 60 s more.
+    assert run.after("epoch 2/8  train loss 1.2  10.0 s, 60 s left", 20.0) == "  [stage 1 of 4, at most 120 s left]"
+    assert run.after("resumed after epoch 2", 20.0) == ""
+
+
+def test_a_stage_never_timed_counts_as_its_kind_or_is_said_to_be_unknown() -> None:
+    run = progress({"train@unet", "train@joint", "grid@a", "grid@b"}, train_at_unet=200.0)
+    assert run.read("Running stage 'train@unet':", 0.0) == (
+        "== stage 1 of 4: train@unet, at most 7 min and 2 stages never timed here left"
+    )
+
+
+def test_a_stage_that_turns_out_unchanged_is_not_waited_for() -> None:
+    run = progress({"train@unet", "evaluate@unet"}, train_at_unet=200.0, evaluate_at_unet=600.0)
+    run.read("Stage 'evaluate@unet' didn't change, skipping", 0.0)
+    assert run.read("Running stage 'train@unet':", 0.0) == "== stage 2 of 4: train@unet, at most 3 min left"
+
+
+def test_a_stage_that_was_broken_off_is_not_timed() -> None:
+    run = progress({"train@unet"})
+    run.read("Running stage 'train@unet':", 0.0)
+    assert run.seconds == {}
