@@ -30,8 +30,8 @@ def test_fusion_starts_as_a_mean() -> None:
 
 
 def test_resizing_by_hand() -> None:
-    grid = torch.arange(16.0).reshape(1, 1, 4, 4)
-    assert coarser(grid).tolist() == [[[[5.0, 7.0], [13.0, 15.0]]]]
+    grid = torch.arange(15.0, -1.0, -1.0).reshape(1, 1, 4, 4)  # 15 to 0, so that each window's largest is its first
+    assert coarser(grid).tolist() == [[[[15.0, 14.0], [11.0, 10.0]]]]
     assert finer(torch.tensor([[[[1.0, 2.0]]]])).tolist() == [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]]]
 
 
