@@ -7,9 +7,9 @@ from brisc.reporting.report import render
 
 
 def main(profile: str) -> None:
-    render(
-        Path(f"reports/{profile}"), profile=profile, published=Path("published.json"), estimate=Path("reports/paper/estimate.json")
-    )
+    reports = Path("reports")
+    estimate = reports / "paper" / "estimate.json"
+    render(reports / profile, profile=profile, published=Path("published.json"), estimate=estimate)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-from brisc.reporting.cells import DASH, Cell
 from brisc.reporting.data_tables import matrix
+
+from brisc.reporting.cells import DASH, Cell
 from brisc.reporting.results import Record
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from brisc.reporting.cells import DASH, Cell, Table, percent, setting, signed_points, tenth, thousands, whole_percent
-from brisc.reporting.comparisons import Pair, tiers
+from brisc.reporting.comparisons import Pair, like_for_like, tiers
 from brisc.reporting.grid_cells import best_of, cells, find, scored
 from brisc.reporting.heads import HEADS, Head
-from brisc.reporting.prose.words import apart, equals, interval
 from brisc.reporting.results import Grid, Record, Results
 from brisc.reporting.tables.provenance import differing
+from brisc.reporting.words import apart, equals, interval
 
 REPRODUCED, NOT_REPRODUCED, NOT_COMPARABLE = "reproduced", "not reproduced", "not comparable"
 
@@ -20,20 +20,20 @@ REPRODUCED, NOT_REPRODUCED, NOT_COMPARABLE = "reproduced", "not reproduced", "no
 SAME_SPEED = 0.1
 
 RULES = (
-    f"**{REPRODUCED.capitalize()}**: the published figure, to the digits it is given in, lies within the 95 % interval of ours. Both "
-    "are the same average over the same images, the official test set. An average that has no interval of its own borrows that of "
-    "the per-image mean, moved to its value, and the reason says so.",
-    f"**{NOT_REPRODUCED.capitalize()}**: it lies outside. The verdict is on the figure and on this run with its settings, of which "
-    "those that differ from the study's are listed below. It does not say that the published figure is wrong.",
-    f"**{NOT_COMPARABLE.capitalize()}**: the two are not the same quantity (phantoms, augmented validation images, another machine), "
-    "ours was not measured, or it has no interval.",
+    f"**{REPRODUCED.capitalize()}**: the published figure, to the digits it is given in, lies within the 95 % interval of "
+    "ours. Both are the same average over the same images, the official test set. An average that has no interval of its own "
+    "borrows that of the per-image mean, moved to its value, and the reason says so.",
+    f"**{NOT_REPRODUCED.capitalize()}**: it lies outside. The verdict is on the figure and on this run with its settings, of "
+    "which those that differ from the study's are listed below. It does not say that the published figure is wrong.",
+    f"**{NOT_COMPARABLE.capitalize()}**: the two are not the same quantity (phantoms, augmented validation images, another "
+    "machine), ours was not measured, or it has no interval.",
     "A difference between two trainings, such as joint less separate, follows the same rules with the interval of the paired "
     "difference.",
-    f"An order, of two models or of the cells of the grid, is {REPRODUCED} when our test shows it, {NOT_REPRODUCED} when our test "
-    f"shows another, and {NOT_COMPARABLE} when our test cannot tell. That an optimiser needs higher rates is {REPRODUCED} when its "
-    "best rate is above the best rate of every other.",
-    f"A count is {REPRODUCED} when it is equal; the size of a weights file when it is equal to the whole MB, of a net with the same "
-    f"settings; a speed or a time when it was measured on the same device and differs by at most {100 * SAME_SPEED:.0f} %.",
+    f"An order, of two models or of the cells of the grid, is {REPRODUCED} when our test shows it, {NOT_REPRODUCED} when our "
+    f"test shows another, and {NOT_COMPARABLE} when our test cannot tell. That an optimiser needs higher rates is {REPRODUCED} "
+    "when its best rate is above the best rate of every other.",
+    f"A count is {REPRODUCED} when it is equal; the size of a weights file when it is equal to the whole MB, of a net with the "
+    f"same settings; a speed or a time when it was measured on the same device and differs by at most {100 * SAME_SPEED:.0f} %.",
 )
 
 
@@ -86,8 +86,8 @@ def table(found: Sequence[Claim], topic: str) -> Table:
 
 def within(published: float, low: float, high: float, *, digits: int) -> bool:
     """Whether a published percentage, known to `digits` decimals, can lie in the interval; all three are fractions."""
-    half = 0.5 * 10**-digits
-    return 100 * low <= 100 * published + half and 100 * published - half <= 100 * high
+    half = 0.5 / 10**digits
+    return bool(100 * low <= 100 * published + half and 100 * published - half <= 100 * high)
 
 
 def by_interval(published: float, low: float, high: float, *, digits: int) -> str:
@@ -125,15 +125,13 @@ def by_rates(rate: float | None, others: Sequence[float]) -> str:
 
 def _counts(results: Results) -> Iterator[Claim]:
     published = results.published.record("data")
-    for kind in ("images", "pairs"):
+    for kind, name in (("images", "images"), ("pairs", "image-mask pairs")):
         theirs, ours = published.record(kind), results.validation.record(kind)
         for half in theirs.keys:
             n, found = theirs.count(half), ours.count(half)
-            same = n == found
-            yield Claim(
-                "Data", f"{'images' if kind == 'images' else 'image-mask pairs'}, {half}", f"{n:,}", f"{found:,}",
-                Cell(DASH, A_COUNT), REPRODUCED if same else NOT_REPRODUCED, "equal" if same else f"{abs(found - n):,} {'more' if found > n else 'fewer'}",
-            )  # fmt: skip
+            verdict = REPRODUCED if n == found else NOT_REPRODUCED
+            why = "equal" if n == found else f"{abs(found - n):,} {'more' if found > n else 'fewer'}"
+            yield Claim("Data", f"{name}, {half}", f"{n:,}", f"{found:,}", Cell(DASH, A_COUNT), verdict, why)
 
 
 A_COUNT = "counted, so there is no interval"
@@ -349,17 +347,6 @@ def _gap(results: Results, figure: str, published: str, model: str, key: str) ->
     )
     return Claim(
         "Joint or separate", figure, published, signed_points(difference), _bracket(low, high, signed=True), verdict, why
-    )  # fmt: skip
-
-
-def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Record | None:
-    """The comparison of a joint net with the separate one that differs from it in one thing."""
-    if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
-        return None
-    subsets = results.comparisons.record("joint_against_separate").record("subsets")
-    entries = subsets.listed(subset) if subset in subsets else []
-    return next(
-        (entry for entry in entries if (entry["joint"], entry["measure"], entry["like_for_like"]) == (joint, measure, True)), None
     )  # fmt: skip
 
 

@@ -93,6 +93,17 @@ def method(results: Results, head: Head) -> str:
     return str(results.comparisons.record("heads").record(head.name)["test"])
 
 
+def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Record | None:
+    """The comparison of a joint net with the separate one that differs from it in one thing."""
+    if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
+        return None
+    subsets = results.comparisons.record("joint_against_separate").record("subsets")
+    entries = subsets.listed(subset) if subset in subsets else []
+    return next(
+        (entry for entry in entries if (entry["joint"], entry["measure"], entry["like_for_like"]) == (joint, measure, True)), None
+    )  # fmt: skip
+
+
 def turned(pair: Pair) -> Pair:
     """The same test, told from the other side."""
     difference = None if pair.difference is None else -pair.difference
@@ -101,8 +112,8 @@ def turned(pair: Pair) -> Pair:
 
 
 def _pair(entry: Record) -> Pair:
-    numbers = (entry.number(key) for key in ("difference", "low", "high", "p_holm"))
-    return Pair(entry["a"], entry["b"], *numbers, bool(entry["told_apart"]))
+    difference, low, high, p = (entry.number(key) for key in ("difference", "low", "high", "p_holm"))
+    return Pair(entry["a"], entry["b"], difference, low, high, p, bool(entry["told_apart"]))
 
 
 def _apart(pair: Pair | None) -> bool:

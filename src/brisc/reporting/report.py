@@ -4,28 +4,20 @@ import re
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
 import jinja2
 
 from brisc.atomic import atomic, write_text
 from brisc.reporting import claims as ledgers
+from brisc.reporting import prose, tables
 from brisc.reporting.cells import Table
 from brisc.reporting.comparisons import tiers
 from brisc.reporting.figures import PHANTOM, Chart, charts, save
 from brisc.reporting.heads import HEADS
-from brisc.reporting.prose import data, questions
-from brisc.reporting.prose.answer import answer
 from brisc.reporting.results import Results, read_results
-from brisc.reporting.tables import classification, comparisons, cost, grid, provenance, segmentation
-from brisc.reporting.tables import data as data_tables
-from brisc.reporting.tables import results as result_tables
+from brisc.reporting.tables.provenance import deviations
 
 CHARTS = "figures"
-TABLES = SimpleNamespace(
-    classification=classification, comparisons=comparisons, cost=cost, data=data_tables, grid=grid, provenance=provenance,
-    results=result_tables, segmentation=segmentation,
-)  # fmt: skip
 
 
 def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> None:
@@ -60,7 +52,7 @@ def report_text(results: Results, drawn: Sequence[Chart], ledger: Sequence[ledge
         return f"![Figure {number}]({CHARTS}/{chart.name}.png)\n\n**Figure {number}{label}.** {chart.caption}"
 
     text = _environment().get_template("report.md.jinja").render(
-        results=results, answer=answer, ledger=ledger, questions=questions, tables=TABLES, data=data, table=table, figure=figure,
+        results=results, ledger=ledger, prose=prose, tables=tables, table=table, figure=figure,
         figures=set(by_name), heads=tuple(HEADS.values()), phantom=PHANTOM,
         comparisons=[head for head in HEADS.values() if tiers(results, head, "official") is not None],
     )  # fmt: skip
@@ -71,7 +63,8 @@ def claims_text(results: Results, ledger: Sequence[ledgers.Claim]) -> str:
     """The ledger of claims in Markdown."""
     text = _environment().get_template("claims.md.jinja").render(
         profile=results.profile, phantom=results.phantom, counts=ledgers.counted(ledger), rules=ledgers.RULES,
-        deviations=provenance.deviations(results), topics=list(dict.fromkeys(claim.topic for claim in ledger)), table=lambda topic: ledgers.table(ledger, topic).markdown(),
+        deviations=deviations(results), topics=list(dict.fromkeys(claim.topic for claim in ledger)),
+        table=lambda topic: ledgers.table(ledger, topic).markdown(),
     )  # fmt: skip
     return _tidy(text)
 

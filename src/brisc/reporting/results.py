@@ -150,6 +150,11 @@ class Results:
     def cost(self, model: str) -> Record:
         return self.metrics.record(model).record("cost")
 
+    def cost_of(self, model: str, key: str) -> float | None:
+        """One of the costs, None where it was not measured."""
+        record = self.cost(model)
+        return record.number(key) if key in record else None
+
     def published_model(self, model: str) -> Record:
         """What the study says of `model`; empty where it says nothing."""
         models = self.published.record("models")

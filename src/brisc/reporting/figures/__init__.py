@@ -3,7 +3,7 @@
 from brisc.reporting.figures import classification, data, grid, pairs, scores, segmentation, training
 from brisc.reporting.figures.style import PHANTOM, Chart, save, style
 from brisc.reporting.heads import HEADS
-from brisc.reporting.prose.questions import attention_pair
+from brisc.reporting.prose.attention import trained_pair
 from brisc.reporting.results import Results
 
 __all__ = ["PHANTOM", "Chart", "charts", "save", "style"]
@@ -35,7 +35,7 @@ def _of_comparisons(results: Results) -> list[Chart]:
     if results.comparisons is None:
         return []
     drawn = []
-    pair = attention_pair(results)
+    pair = trained_pair(results)
     if pair is not None:
         drawn.append(pairs.attention(results, pair))
     if results.comparisons["joint_against_separate"] is not None:

@@ -21,17 +21,15 @@ def confusion(results: Results) -> Chart:
         sns.heatmap(
             shares, ax=ax, annot=counts.map(lambda n: f"{n:,}"), fmt="", cmap=SHADES, vmin=0, vmax=100, linewidths=1,
             cbar=i % columns == columns - 1 or i == len(models) - 1, cbar_kws={"label": "share of the true class, %"},
-            xticklabels=names, yticklabels=names if i % columns == 0 else False, annot_kws={"fontsize": 7, "color": INK},
+            yticklabels=names if i % columns == 0 else False, annot_kws={"fontsize": 7, "color": INK},
         )  # fmt: skip
         ax.set(title=model, xlabel="called", ylabel="is" if i % columns == 0 else "")
         ax.tick_params(left=False, bottom=False)
-        ax.tick_params(axis="x", labelrotation=35)
-        for label in ax.get_xticklabels():
-            label.set_ha("right")
+        ax.set_xticks(ax.get_xticks(), names, rotation=35, ha="right", rotation_mode="anchor")
     n = results.subsets(models[0])["official"].count("n_images")
     caption = (
-        f"Official test images (n = {n:,}) by true class, down, and the class they are given, across: number of images, shaded by "
-        "their share of the true class in %."
+        f"Official test images (n = {n:,}) by true class, down, and the class they are given, across: number of images, shaded "
+        "by their share of the true class in %."
     )
     return Chart("confusion", caption, figure)
 
@@ -61,9 +59,9 @@ def reliability(results: Results) -> Chart:
     n = results.subsets(models[0])["official"].count("n_images")
     bins = len(results.subsets(models[0])["official"].listed("reliability"))
     caption = (
-        f"Accuracy in % against confidence in %, over {bins} equally wide bins of the confidence of the official test images (n = {n:,}); "
-        "bins without images are left out, and the area of a point grows with the images in its bin. Below the line a model is too "
-        "sure, above it not sure enough."
+        f"Accuracy in % against confidence in %, over {bins} equally wide bins of the confidence of the official test images "
+        f"(n = {n:,}); bins without images are left out, and the area of a point grows with the images in its bin. Below the "
+        "line a model is too sure, above it not sure enough."
     )
     return Chart("reliability", caption, figure)
 

@@ -1,7 +1,6 @@
 """Charts of the grid of optimisers and learning rates."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,8 @@ from brisc.reporting.figures.style import BLUE, DASHES, GREY, INK, SHADES, Chart
 from brisc.reporting.grid_cells import GridCell, cells, measure_of, scored
 from brisc.reporting.results import Grid, Results
 
-T = TypeVar("T")
+# Dash and marker of the lines, which differ in lightness too.
+LINES = list(zip(DASHES, "os^Dv", strict=True))
 
 
 def grid_charts(results: Results, grid: Grid) -> list[Chart]:
@@ -39,6 +39,7 @@ def heatmap(results: Results, grid: Grid) -> Chart:
     for row, column in zip(*np.nonzero(values.isna().to_numpy()), strict=True):  # seaborn writes nothing into empty cells
         ax.annotate(texts.iloc[row, column], (column + 0.5, row + 0.5), ha="center", va="center", color=INK)
     ax.set(xlabel="learning rate (no unit)", ylabel="")
+    ax.grid(False)
     ax.tick_params(left=False, bottom=False, labelrotation=0)
     caption = (
         f"Validation {measure_of(grid)} in % of the best epoch of each cell (`{grid.summary['model']}`, "
@@ -86,8 +87,9 @@ def ranking(results: Results, grid: Grid) -> Chart:
     ax.grid(False, axis="y")
     legend_below(figure, [ax], 2)
     caption = (
-        f"Validation {measure_of(grid)} in % of each cell with its 95 % interval ({_images(results, grid)}), and the 95 % range of "
-        "its rank, for all cells together. The order is that of the means; cells whose ranges overlap are not told apart."
+        f"Validation {measure_of(grid)} in % of each cell with its 95 % interval ({_images(results, grid)}), and the 95 % "
+        "range of its rank, for all cells together. The order is that of the means; cells whose ranges overlap are not told "
+        "apart."
     )
     return Chart("grid_ranking", caption, figure)
 
@@ -99,23 +101,19 @@ def curves(results: Results, grid: Grid) -> Chart:
     figure, axes = panels(results, "Grid: validation score by epoch", len(optimizers), columns=columns, height=2.0, share=True)
     shades = sns.color_palette("viridis", len(rates)).as_hex()
     for ax, optimizer in zip(axes, optimizers, strict=True):
-        for rate, colour, dash, marker in zip(
-            rates, shades, _cycle(DASHES, len(rates)), _cycle(list("os^Dv"), len(rates)), strict=True
-        ):
-            chosen = grid.history[(grid.history["optimizer"] == optimizer) & np.isclose(grid.history["learning_rate"], rate)]
+        own = grid.history[grid.history["optimizer"] == optimizer]
+        for rate, colour, (dash, marker) in zip(rates, shades, cycle(LINES), strict=False):
+            cell = own[np.isclose(own["learning_rate"], rate)]
             ax.plot(
-                chosen["epoch"], 100 * chosen["validation_score"], linestyle=dash, marker=marker, markersize=3, color=colour, label=setting(rate)
+                cell["epoch"], 100 * cell["validation_score"], linestyle=dash, marker=marker, markersize=3, color=colour,
+                label=setting(rate),
             )  # fmt: skip
         ax.set(title=optimizer, xlabel="epoch", ylabel=f"{measure_of(grid)}, %")
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
         ax.label_outer()
     legend_below(figure, axes, len(rates))
     caption = (
-        f"Validation {measure_of(grid)} in % after each epoch, a line for each learning rate ({_images(results, grid)}); a line that "
-        "ends early diverged or was stopped."
+        f"Validation {measure_of(grid)} in % after each epoch, a line for each learning rate ({_images(results, grid)}); a "
+        "line that ends early diverged or was stopped."
     )
     return Chart("grid_curves", caption, figure)
-
-
-def _cycle(values: Sequence[T], count: int) -> list[T]:
-    return [values[i % len(values)] for i in range(count)]

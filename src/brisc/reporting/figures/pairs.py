@@ -7,9 +7,7 @@ from matplotlib.axes import Axes
 from brisc.reporting.comparisons import tiers
 from brisc.reporting.figures.style import (
     BLUE,
-    COLOURS,
     GREY,
-    MARKERS,
     ORANGE,
     Chart,
     legend_below,
@@ -29,16 +27,14 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     with_it, without = pair
     figure = sheet(results, f"{with_it} less {without}", 3.7)
     difference, both = figure.subplots(1, 2, width_ratios=[1.15, 1])
-    names, counts = [], []
+    names: list[str] = []
+    counts: list[str] = []
     for subset in (*SUBSETS, "validation"):
         standing = tiers(results, MASK, subset)
         test = None if standing is None else standing.pair(with_it, without)
         if standing is None or test is None or test.difference is None:
             continue
-        bounds = (None, None) if test.low is None or test.high is None else (100 * test.low, 100 * test.high)
-        span(
-            difference, 100 * test.difference, *bounds, len(names), COLOURS[subset], MARKERS[subset], ""
-        )  # fmt: skip
+        span(difference, test.difference, test.low, test.high, y=len(names), subset=subset, label="")
         names.append(f"{subset}\nn = {standing.n:,}")
         counts.append(f"{subset} {standing.n:,}")
     _seeds(difference, results, pair)
@@ -57,9 +53,9 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     both.set(title="Dice of each official tumour slice", xlabel=f"{without}, %", ylabel=f"{with_it}, %", aspect="equal")
     legend_below(figure, [difference, both], 3)
     caption = (
-        f"Left: mean per-image Dice of `{with_it}` less that of `{without}` on the same tumour slices (n: {', '.join(counts)}), in "
-        "points, with the 95 % interval of the paired bootstrap; crosses: on official, with each seed. Right: Dice in % of both on "
-        "every official test image with a tumour; on the line both are equal."
+        f"Left: mean per-image Dice of `{with_it}` less that of `{without}` on the same tumour slices (n: "
+        f"{', '.join(counts)}), in points, with the 95 % interval of the paired bootstrap; crosses: on official, with each "
+        "seed. Right: Dice in % of both on every official test image with a tumour; on the line both are equal."
     )
     return Chart("attention", caption, figure)
 
@@ -95,8 +91,7 @@ def joint(results: Results, block: Record) -> Chart:
             y = nets.index(entry["joint"]) + 0.24 * (SUBSETS.index(subset) - 1)
             value, low, high = (entry.number(key) for key in ("difference", "low", "high"))
             assert value is not None
-            bounds = (None, None) if low is None or high is None else (100 * low, 100 * high)
-            span(ax, 100 * value, *bounds, y, COLOURS[subset], MARKERS[subset], f"ours, {subset}")
+            span(ax, value, low, high, y=y, subset=subset, label=f"ours, {subset}")
         published = block.record("published")
         gap = published.number(measure) if measure in published else None
         if gap is not None:
@@ -109,8 +104,9 @@ def joint(results: Results, block: Record) -> Chart:
     legend_below(figure, list(axes), 4)
     n = "; ".join(f"{measure}: {_numbers(entries, measure)}" for measure in measures)
     caption = (
-        "Score of the joint net less that of the separate net that differs from it in one thing, on the same images, in points with "
-        f"the 95 % interval of the paired bootstrap (n: {n}). Dashed: the gap that the study publishes, which has no interval."
+        "Score of the joint net less that of the separate net that differs from it in one thing, on the same images, in points "
+        f"with the 95 % interval of the paired bootstrap (n: {n}). Dashed: the gap that the study publishes, which has no "
+        "interval."
     )
     return Chart("joint", caption, figure)
 

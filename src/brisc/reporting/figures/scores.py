@@ -6,8 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from brisc.reporting.figures.style import (
-    COLOURS,
-    MARKERS,
     WIDTH,
     Chart,
     legend_below,
@@ -19,7 +17,7 @@ from brisc.reporting.figures.style import (
 from brisc.reporting.heads import HEADS, Head
 from brisc.reporting.results import Record, Results
 
-# For each head two panels: the key, and whether only the official set is shown because only there it stands beside a published one.
+# For each head two panels: the key, whether the official set alone is shown, beside the published figure, and the title.
 PANELS = {
     "mask": (("dice_study", True, "averaged as in the study"), ("dice_per_image", False, "mean per image")),
     "label": (("accuracy", False, "accuracy"), ("f1_macro", False, "F1, mean over the classes")),
@@ -52,8 +50,8 @@ def comparison(results: Results, head: Head) -> Chart:
     n = ", ".join(f"{subset} {scores.count(head.counted):,}" for subset, scores in first.items())
     (left, _, _), (right, _, _) = PANELS[head.name]
     caption = (
-        f"`{left}` and `{right}` in % on the test {head.images} (n: {n}), with their 95 % intervals where they have one; published "
-        "figures have none."
+        f"`{left}` and `{right}` in % on the test {head.images} (n: {n}), with their 95 % intervals where they have one; "
+        "published figures have none."
     )
     if head.compared != head.followed:
         caption += f" Only `{head.compared}` may stand beside the published figure."
@@ -65,8 +63,7 @@ def _point(ax: Axes, scores: Record, key: str, y: float, subset: str) -> None:
     if value is None:
         return
     low, high = (scores.number(f"{key}_{end}") if f"{key}_{end}" in scores else None for end in ("low", "high"))
-    bounds = (None, None) if low is None or high is None else (100 * low, 100 * high)
-    span(ax, 100 * value, *bounds, y, COLOURS[subset], MARKERS[subset], f"ours, {subset}")
+    span(ax, value, low, high, y=y, subset=subset, label=f"ours, {subset}")
 
 
 def efficiency(results: Results) -> Chart:
@@ -99,8 +96,8 @@ def efficiency(results: Results) -> Chart:
         _log_ticks(ax)
     legend_below(figure, list(axes), 4)
     caption = (
-        "Score in % on the official test images with its 95 % interval against the multiply-adds of one image (logarithmic axis). The "
-        "area of a point grows with the number of parameters. Points of equal cost are set apart a little."
+        "Score in % on the official test images with its 95 % interval against the multiply-adds of one image (logarithmic "
+        "axis). The area of a point grows with the number of parameters. Points of equal cost are set apart a little."
     )
     return Chart("efficiency", caption, figure)
 

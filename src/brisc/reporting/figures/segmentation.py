@@ -7,10 +7,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from brisc.reporting.figures.style import (
     BLUE,
-    COLOURS,
     GREEN,
     INK,
-    MARKERS,
     ORANGE,
     RED,
     SHADES,
@@ -40,9 +38,8 @@ def size_strata(results: Results) -> Chart:
                 record = scores.record("by_size").record(size)
                 value, low, high = (record.number(key) for key in ("dice_per_image", "low", "high"))
                 if value is not None:
-                    bounds = (None, None) if low is None or high is None else (100 * low, 100 * high)
                     y = row + 0.3 * (step - (len(subsets) - 1) / 2)
-                    span(ax, 100 * value, *bounds, y, COLOURS[subset], MARKERS[subset], subset)
+                    span(ax, value, low, high, y=y, subset=subset, label=subset)
         n = ", ".join(
             f"{name} {scores.record('by_size').record(size).count('n'):,}"
             for name, scores in first.items()
@@ -53,8 +50,8 @@ def size_strata(results: Results) -> Chart:
     name_rows(axes, models)
     legend_below(figure, list(axes), 2)
     caption = (
-        "Mean per-image Dice in % by true tumour area, with its 95 % interval, on the official test images with a tumour and on those "
-        "of them that are in clean. Small: under 1 % of the image's area; large: 2 % or more."
+        "Mean per-image Dice in % by true tumour area, with its 95 % interval, on the official test images with a tumour and "
+        "on those of them that are in clean. Small: under 1 % of the image's area; large: 2 % or more."
     )
     return Chart("dice_by_stratum", caption, figure)
 
@@ -85,8 +82,8 @@ def dice_distribution(results: Results) -> Chart:
     legend_below(figure, list(axes.ravel()), 2)
     caption = (
         "Distribution of per-image Dice in % over the official test images with a tumour (filled) and over those of them that "
-        "are in clean (line), in steps of 5 points, as a share of the images; n is in the titles. The bar at the left end holds the "
-        "missed tumours."
+        "are in clean (line), in steps of 5 points, as a share of the images; n is in the titles. The bar at the left end "
+        "holds the missed tumours."
     )
     return Chart("dice_distribution", caption, figure)
 
@@ -102,8 +99,8 @@ def dice_heatmap(results: Results) -> Chart:
         text = means.map(lambda mean: "" if np.isnan(mean) else f"{mean:.1f}") + n.map(lambda count: f"\nn = {count:,}")
         sns.heatmap(
             means, ax=ax, annot=text, fmt="", cmap=SHADES, vmin=np.floor(lowest / 10) * 10, vmax=100, linewidths=1,
-            cbar=i % columns == columns - 1 or i == len(models) - 1, cbar_kws={"label": "Dice, %"}, annot_kws={"fontsize": 7, "color": INK},
-            yticklabels=i % columns == 0,
+            cbar=i % columns == columns - 1 or i == len(models) - 1, cbar_kws={"label": "Dice, %"}, yticklabels=i % columns == 0,
+            annot_kws={"fontsize": 7, "color": INK},
         )  # fmt: skip
         ax.set(title=model, xlabel="", ylabel="")
         ax.tick_params(left=False, bottom=False, labelrotation=0)

@@ -107,11 +107,13 @@ def name_rows(axes: Sequence[Axes], names: Sequence[str]) -> None:
         ax.tick_params(left=False)
 
 
-def span(ax: Axes, value: float, low: float | None, high: float | None, y: float, colour: str, marker: str, label: str) -> None:
-    """A point at `value` with its interval as a line through it."""
+def span(
+    ax: Axes, value: float, low: float | None, high: float | None, *, y: float, subset: str, label: str
+) -> None:  # fmt: skip
+    """A point at a fraction, in %, with its interval as a line through it, in the look of a subset."""
     if low is not None and high is not None:
-        ax.plot([low, high], [y, y], color=colour, linewidth=1.6)
-    ax.plot(value, y, marker, color=colour, label=label, markersize=5)
+        ax.plot([100 * low, 100 * high], [y, y], color=COLOURS[subset], linewidth=1.6)
+    ax.plot(100 * value, y, MARKERS[subset], color=COLOURS[subset], label=label, markersize=5)
 
 
 def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:

@@ -48,9 +48,9 @@ def learning_curves(results: Results) -> Chart:
     n = sorted({results.runs.record(model).count("validation_images") for model in models})
     caption = (
         "Loss (no unit) and score on the validation images (n = "
-        f"{' or '.join(f'{count:,}' for count in n)}; Dice: mean per image) after each epoch; the star marks the epoch whose weights "
-        "are kept. Training loss is measured on augmented images while the weights change, validation loss on images as they are; "
-        "losses of models with other heads have other terms."
+        f"{' or '.join(f'{count:,}' for count in n)}; Dice: mean per image) after each epoch; the star marks the epoch whose "
+        "weights are kept. Training loss is measured on augmented images while the weights change, validation loss on images "
+        "as they are; losses of models with other heads have other terms."
     )
     if drops:
         caption += " Dotted upright lines: the plateau rule lowered the learning rate."

@@ -6,9 +6,10 @@ from brisc.reporting.cells import percent
 from brisc.reporting.claims import Claim, counted
 from brisc.reporting.comparisons import tiers
 from brisc.reporting.heads import HEADS, Head
-from brisc.reporting.prose import data, questions
-from brisc.reporting.prose.words import best, joined, knobs, number_of, span
+from brisc.reporting.prose import data, grid
+from brisc.reporting.prose.scores import best, gap
 from brisc.reporting.results import Results
+from brisc.reporting.words import joined, knobs, number_of, span
 
 
 def answer(results: Results, ledger: Sequence[Claim]) -> list[str]:
@@ -18,7 +19,7 @@ def answer(results: Results, ledger: Sequence[Claim]) -> list[str]:
         *(f"**Which model {head.does} best.** {best(results, head)}" for head in heads),
         f"**With which settings.** {' '.join(_settings(results, head) for head in heads)}{_grid(results)}",
         f"**How sure.** {' '.join(sentence for head in heads for sentence in _sure(results, head))}",
-        f"**Official against clean.** {data.copies(results)} {questions.gap(results, heads)}",
+        f"**Official against clean.** {data.copies(results)} {gap(results, heads)}",
         f"**Against the study.** {_study(results, ledger)}",
     ]
 
@@ -35,7 +36,7 @@ def _settings(results: Results, head: Head) -> str:
 
 
 def _grid(results: Results) -> str:
-    return "" if results.grid is None else f" {questions.grid(results)[0]}"
+    return "" if results.grid is None else f" {grid.answer(results)[0]}"
 
 
 def _sure(results: Results, head: Head) -> list[str]:

@@ -40,7 +40,10 @@ def per_class(results: Results) -> Table:
             rows.append(row)
     header = ["model", "class", "n official", "precision", "recall", "published F1", "F1", "AUROC"]
     header += ["n clean", "F1 clean"] if len(rows[0]) > len(header) else []
-    caption = "By class, on the official test images unless named otherwise: precision, recall and F1 in %, AUROC of one class against the rest."
+    caption = (
+        "By class, on the official test images unless named otherwise: precision, recall and F1 in %, AUROC of one class against "
+        "the rest."
+    )
     return Table(caption, header, rows, left=2)
 
 

@@ -100,8 +100,8 @@ def joint(block: Record) -> Table:
     ]  # fmt: skip
     caption = (
         "Joint against separate on the same images. Like for like: the two trainings differ in one thing, whether the other head "
-        "is trained along. Differences with their 95 % interval, p after Holm's correction over the comparisons of a measure on a "
-        "subset. What remains is the difference as a share of the published one."
+        "is trained along. Differences with their 95 % interval, p after Holm's correction over the comparisons of a measure "
+        "on a subset. What remains is the difference as a share of the published one."
     )
     return Table(caption, header, rows, left=5)
 

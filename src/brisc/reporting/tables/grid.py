@@ -21,8 +21,9 @@ def ranking(grid: Grid) -> Table:
     ]  # fmt: skip
     header = ["optimiser", "rate", f"validation {measure}, %", "rank", "best epoch", "epochs", "diverged", "training, s"]
     caption = (
-        f"The cells of the grid (`{grid.summary['model']}`, {grid.summary.count('epochs')} epochs at most) by the validation {measure} of "
-        "their best epoch, with the 95 % interval and the 95 % range of the rank; cells whose ranges overlap are not told apart."
+        f"The cells of the grid (`{grid.summary['model']}`, {grid.summary.count('epochs')} epochs at most) by the validation "
+        f"{measure} of their best epoch, with the 95 % interval and the 95 % range of the rank; cells whose ranges overlap are "
+        "not told apart."
     )
     return Table(caption, header, rows, left=2)
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from brisc.reporting.cells import in_words, p_value, percent, signed_points
-from brisc.reporting.comparisons import Pair, Tiers, tiers
+from brisc.reporting.cells import in_words, percent
 from brisc.reporting.heads import Head
-from brisc.reporting.results import Record, Results
+from brisc.reporting.results import Record
 
 
 def named(models: Iterable[str]) -> str:
@@ -61,56 +60,6 @@ def duration(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def best(results: Results, head: Head) -> str:
-    """Which models lead on official and on clean, as far as the tests can say."""
-    models = results.with_head(head)
-    if len(models) == 1:
-        scores = [
-            f"{name} **{measured(scores, head)}**" for name, scores in results.subsets(models[0]).items() if name != "strict"
-        ]
-        return f"`{models[0]}` is the only model that {head.does}. Its `{head.followed}`: {joined(scores)}."
-    said = []
-    for subset in ("official", "clean"):
-        standing = tiers(results, head, subset)
-        if standing is not None:
-            said.append(_best_of(results, head, standing))
-    return " ".join(said) or f"The {len(models)} models were not compared by a test, so they are not ranked."
-
-
-def _best_of(results: Results, head: Head, standing: Tiers) -> str:
-    first, *tied = standing.with_the_first()
-    scores = results.subsets(first)[standing.subset]
-    start = f"On {standing.subset} `{first}` has the highest `{head.followed}`, **{measured(scores, head)}**"
-    if not standing.tested:
-        return (
-            f"{start}, but {number_of(standing.groups, 'independent group')} of slices are too few for a test, so the models are "
-            "not ranked."
-        )
-    if standing.smallest_p is not None and standing.smallest_p >= 1 - LEVEL:
-        return f"{start}, but so few resamples cannot tell any two of {len(standing.order)} models apart, so they are not ranked."
-    behind = standing.behind()
-    if not tied:
-        return f"{start}, and is told apart from {'the other' if len(behind) == 1 else f'all {len(behind)} others'}."
-    if not behind:
-        others = "the other" if len(tied) == 1 else f"any of the {len(tied)} others"
-        return f"{start}, but cannot be told apart from {others}: no model leads."
-    return f"{start}; {named(tied)} cannot be told apart from it, {named(behind)} {'is' if len(behind) == 1 else 'are'} behind."
-
-
-LEVEL = 0.95  # of every interval and test here
-
-
-def tested(pair: Pair, subset: str, unit: str) -> str:
-    """One paired test: the difference, its interval, p, and whether the two are told apart."""
-    if pair.difference is None:
-        return f"on {subset} the difference is not defined"
-    text = f"on {subset} {signed_points(pair.difference)} points of {unit}"
-    if pair.low is not None and pair.high is not None:
-        text += f" (95 % interval {signed_points(pair.low)} to {signed_points(pair.high)}"
-        text += ", not tested)" if pair.p is None else f", corrected p {equals(p_value(pair.p))})"
-    return f"{text}: {'told apart' if pair.told_apart else 'not told apart'}"
 
 
 def equals(p: str) -> str:

@@ -1,0 +1,71 @@
+"""The fourth question: what does a score cost?"""
+
+from collections.abc import Sequence
+
+from brisc.reporting.cells import (
+    billions,
+    millions,
+    tenth,
+    whole_percent,
+)
+from brisc.reporting.comparisons import tiers
+from brisc.reporting.heads import HEADS, Head
+from brisc.reporting.results import Results
+from brisc.reporting.words import duration, number_of, span
+
+
+def answer(results: Results) -> list[str]:
+    said = [text for head in HEADS.values() if results.with_head(head) for text in _cheapest(results, head)]
+    return [*said, *_time(results), *_fits(results)]
+
+
+def _cheapest(results: Results, head: Head) -> list[str]:
+    """The model with the fewest multiply-adds among those that are not told apart from the highest mean."""
+    standing = tiers(results, head, "official")
+    if len(results.with_head(head)) < 2 or standing is None:
+        return []
+    macs = {model: known for model in standing.with_the_first() if (known := results.cost_of(model, "macs")) is not None}
+    if not macs:
+        return []
+    first, least = standing.order[0].model, min(macs, key=lambda model: (macs[model], model))
+    group = f"`{first}` alone has the highest `{head.followed}` on official"
+    if len(macs) > 1:
+        group = (
+            f"Of the {len(macs)} models with the highest `{head.followed}` on official, as far as they are told apart, `{least}` "
+        )
+        group += "is the cheapest"
+    text = f"{group}: {billions(macs[least])} billion multiply-adds an image"
+    parameters = results.cost_of(least, "parameters")
+    if parameters is not None:
+        text += f", {millions(parameters)} million parameters"
+    if least != first and first in macs:
+        text += f", {whole_percent(macs[least] / macs[first])} % of the multiply-adds of `{first}`"
+    return [f"{text}."]
+
+
+def _time(results: Results) -> list[str]:
+    seconds = [value for model in results.models if (value := results.cost(model).number("seconds")) is not None]
+    if not seconds:
+        return ["Time and memory are not measured in this profile."]
+    rates = span([results.cost_of(model, "images_per_second") for model in results.models], tenth)
+    each = " a model" if len(results.models) > 1 else ""
+    device = results.provenance["device"] or "an unnamed device"
+    return [f"Training took {_durations(seconds)}{each} on {device}, at {rates} images/s."]
+
+
+def _durations(seconds: Sequence[float]) -> str:
+    shortest, longest = duration(min(seconds)), duration(max(seconds))
+    return shortest if shortest == longest else f"{shortest} to {longest}"
+
+
+def _fits(results: Results) -> list[str]:
+    """Which models fit the study's GPU at full size, by estimate."""
+    if results.estimate is None:
+        return []
+    models = results.estimate.record("models").records()
+    fitting = [model for model, record in models.items() if record.record("train")["fits"]]
+    size, batch = results.estimate.count("image_size"), results.estimate.count("batch_size")
+    return [
+        f"By estimate, {len(fitting)} of {number_of(len(models), 'model')} of the `{results.estimate['profile']}` profile fit "
+        f"a GPU of 8 GiB as the profile stands ({size} x {size} px, {batch} images a step)."
+    ]
