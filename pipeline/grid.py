@@ -95,7 +95,7 @@ class Tally:
 
 
 def drive(grid: Grid, queue: Queue, workers: int) -> None:
-    """Run what has no result yet until everything has, or a cell was tried TRIES times. `queue` is left empty and at rest."""
+    """Run what has no result yet until everything has, or a cell was tried TRIES times. `queue` is left at rest."""
     tally, tries, trained = Tally(grid), Counter[str](), 0
     while missing := [cell for cell in grid.cells if cell not in tally.told and tries[cell] < TRIES]:
         print(f"{len(grid.cells) - len(missing)} of {len(grid.cells)} cells have a result; queueing {len(missing)}", flush=True)
@@ -116,6 +116,8 @@ def drive(grid: Grid, queue: Queue, workers: int) -> None:
                 why = last_words(logs.get(f"grid-{cell}", ""))
                 print(f"grid-{cell} ended without a result (try {tries[cell]} of {TRIES}): {why}", flush=True)
         queue.stop()
+    if len(tally.told) == len(grid.cells):
+        queue.discard()  # else its logs may be wanted
     print(f"{len(tally.told)} of {len(grid.cells)} cells have a result; {trained} trained now, the others were found", flush=True)
 
 

@@ -39,8 +39,7 @@ class Queue:
 
     def reset(self) -> None:
         """A new clone with an empty queue; what an earlier one left running is ended."""
-        self.stop()
-        shutil.rmtree(self.place, ignore_errors=True)
+        self.discard()
         git(self.root, "clone", "--quiet", "--no-checkout", str(self.root), str(self.place))
         git(self.place, "checkout", "--quiet", "--detach", self.head)
         local = self.root / ".dvc" / "config.local"
@@ -48,6 +47,11 @@ class Queue:
             shutil.copyfile(local, self.place / ".dvc" / "config.local")
         cache = self._run("dvc", "cache", "dir", place=self.root)
         self._run("dvc", "cache", "dir", "--local", cache.strip())
+
+    def discard(self) -> None:
+        """Leave nothing of the queue."""
+        self.stop()
+        shutil.rmtree(self.place, ignore_errors=True)
 
     def prepare(self, *stages: str) -> None:
         """Run what all cells need once, before several workers would each do it."""

@@ -69,6 +69,9 @@ class FakeQueue(Queue):
     def reset(self) -> None:
         self.tasks = []
 
+    def discard(self) -> None:
+        self.stop()
+
     def prepare(self, *stages: str) -> None:
         assert stages == ("prepare@demo", "sources@demo")
 
