@@ -237,7 +237,7 @@ def kill(run: Run, command: str | None) -> bool:
 def strike(
     bench: Bench, source: Path, command: list[str], unbroken: Run, when: float, hit: Callable[[Run], bool]
 ) -> tuple[Run, str]:
-    """A run of `command` in a copy of `source` that `hit` broke at that moment, and where it was. If it ended first, once more."""
+    """A run of `command` in a copy of `source` that `hit` broke at that moment, and where it was; if it ended first, another."""
     while True:
         run = bench.start(bench.copy(source), command)
         where = await_moment(run, unbroken, when)
