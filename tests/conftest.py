@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import pytest
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # nets this small spend more time handing work over than doing it
 
 ROOT = Path(__file__).parents[1]
 

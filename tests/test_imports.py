@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "brisc"
 FILES = sorted(PACKAGE.rglob("*.py"))
-BASE = {"errors", "atomic", "progress", "config"}
+BASE = {"errors", "atomic", "progress", "config", "sources"}
 MAY_IMPORT = {
     "data": BASE | {"data"},
     "models": {"errors", "models"},
