@@ -1,20 +1,22 @@
 # Every target makes .venv first when it is missing or older than the pins.
 PYTHON ?= python3
 BIN := .venv/bin
+PROFILE = $(shell sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro grid verify test check
+.PHONY: help repro grid site verify test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
+	@echo "make site    the page of predictions and results, to be opened from disk"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 
 repro: .venv/installed
 	@python -m pipeline.repro
-	@echo "Report: reports/$$(sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)/report.md"
+	@echo "Report: reports/$(PROFILE)/report.md   Page: site/$(PROFILE)/index.html"
 
 # Without WORKERS as many as there are GPUs, at least one.
 grid: .venv/installed
@@ -22,6 +24,10 @@ grid: .venv/installed
 
 verify: .venv/installed
 	@python -m pipeline.verify
+
+site: .venv/installed
+	dvc repro site@$(PROFILE)
+	@echo "Open site/$(PROFILE)/index.html in a browser; it needs no server and no network"
 
 test: .venv/installed
 	python -m pytest

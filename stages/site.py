@@ -7,9 +7,8 @@ from brisc.reporting.page.build import write_page
 
 
 def main(profile: str) -> None:
-    write_page(
-        reports=Path(f"reports/{profile}"), runs=Path(f"runs/{profile}"), data=Path(f"data/{profile}"), out=Path(f"site/{profile}")
-    )
+    reports, runs, data, out = (Path(room, profile) for room in ("reports", "runs", "data", "site"))
+    write_page(reports=reports, runs=runs, data=data, out=out)
 
 
 if __name__ == "__main__":

@@ -142,9 +142,10 @@ def _evaluated(evaluated: Path, slices: Slices) -> tuple[pd.DataFrame, np.ndarra
     path = evaluated / "per_image.csv"
     table = pd.read_csv(path)
     rows = pd.Series(np.arange(len(table)), index=table["id"]).reindex(slices.test["id"])
-    if rows.isna().any():
+    missing = rows.index[rows.isna()]
+    if len(missing):
         raise InputError(
-            "a test image without a prediction", where=path, got=f"{int(rows.isna().sum())} missing, first {rows.index[rows.isna()][0]}",
+            "a test image without a prediction", where=path, got=f"{len(missing)} missing, first {missing[0]}",
             expected=f"all {len(rows)} test images", mend="Run the evaluate stage of this model again.",
         )  # fmt: skip
     order = rows.to_numpy().astype(int)

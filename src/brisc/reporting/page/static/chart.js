@@ -29,34 +29,40 @@ function logarithmic([low, high], range) {
   return (value) => scale(Math.log10(value));
 }
 
-/** About `count` round numbers from low to high. */
-function ticks([low, high], count) {
+/** About `count` round numbers from low to high, no nearer to each other than `least`. */
+function ticks([low, high], count, least = 0) {
   const span = high - low || 1, rough = span / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
+  const step = Math.max(least, power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999));
   const first = Math.ceil(low / step - 1e-9);
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, at) => Number(((first + at) * step).toPrecision(12)));
 }
 
+/** The coarsest of three rulers that puts at least three marks between low and high. */
 function logTicks([low, high]) {
-  const powers = ticks([Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))], 9).filter(Number.isInteger);
-  const all = powers.flatMap((power) => [1, 2, 5].map((factor) => factor * 10 ** power)).filter((value) => value >= low && value <= high);
-  return all.length > 6 ? all.filter((value) => Number.isInteger(Math.log10(value))) : all;
+  const first = Math.floor(Math.log10(low)), powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, at) => 10 ** (first + at));
+  const rulers = [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 8]].map((factors) =>
+    powers.flatMap((power) => factors.map((factor) => factor * power)).filter((value) => value >= low && value <= high));
+  return rulers.find(({ length }) => length >= 3) ?? rulers.at(-1);
 }
 
-/** Axes. x, y: {domain, label, format, log}. Gives the SVG, the scales and the area within the axes. */
+/** Axes. x, y: {domain, label, format, log, least distance of marks}. Gives the SVG, the scales and the area within the axes. */
 function axes(width, height, { x, y, label }) {
   const area = { left: 54, right: width - 14, top: 12, bottom: height - 44 };
   const scaleX = (x.log ? logarithmic : linear)(x.domain, [area.left, area.right]);
   const scaleY = (y.log ? logarithmic : linear)(y.domain, [area.bottom, area.top]);
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
-  const marks = (axis, count) => (axis.log ? logTicks(axis.domain) : ticks(axis.domain, count));
+  const marks = (axis, count) => (axis.log ? logTicks(axis.domain) : ticks(axis.domain, count, axis.least));
   for (const value of marks(y, height / 50)) {
     root.append(svg("line", { class: "grid", x1: area.left, x2: area.right, y1: scaleY(value), y2: scaleY(value) }),
       svg("text", { class: "mark", x: area.left - 8, y: scaleY(value), dy: "0.32em", "text-anchor": "end" }, y.format(value)));
   }
+  let free = -Infinity; // from here on a label covers no other
   for (const value of marks(x, width / 80)) {
-    root.append(svg("line", { class: "tickline", x1: scaleX(value), x2: scaleX(value), y1: area.bottom, y2: area.bottom + 5 }),
-      svg("text", { class: "mark", x: scaleX(value), y: area.bottom + 18, "text-anchor": "middle" }, x.format(value)));
+    const text = x.format(value), half = 3.6 * text.length, at = scaleX(value);
+    root.append(svg("line", { class: "tickline", x1: at, x2: at, y1: area.bottom, y2: area.bottom + 5 }));
+    if (at - half < free) continue;
+    root.append(svg("text", { class: "mark", x: at, y: area.bottom + 18, "text-anchor": "middle" }, text));
+    free = at + half + 6;
   }
   root.append(svg("line", { class: "axis", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom }),
     svg("text", { class: "title", x: (area.left + area.right) / 2, y: height - 6, "text-anchor": "middle" }, x.label),
@@ -83,7 +89,7 @@ function spread(values, fallback = [0, 1], room = 0.06) {
 function lineChart(width, { series, x, y, label, height = 320 }) {
   const drawn = series.map((one) => ({ ...one, points: one.x.map((value, at) => [value, one.y[at]]).filter(([, value]) => !absent(value)) }));
   const all = drawn.flatMap(({ points: pairs }) => pairs);
-  const axisX = { domain: spread(all.map(([value]) => value), [0, 1], 0.02), format: (value) => Number.isInteger(value) ? String(value) : "", ...x };
+  const axisX = { domain: spread(all.map(([value]) => value), [0, 1], 0.02), least: 1, format: String, ...x };
   const axisY = { domain: spread(all.map(([, value]) => value)), format: (value) => String(Number(value.toPrecision(3))), ...y };
   const { root, scaleX, scaleY, area } = axes(width, height, { x: axisX, y: axisY, label });
   for (const one of drawn.toSorted((a, b) => (b.faint ? 1 : 0) - (a.faint ? 1 : 0))) {

@@ -30,7 +30,8 @@ views.compare = {
       leaves.element, empty, pair,
       el("div", { class: "under" }, opacity.element, close.element,
         key(["truth", "truth (outline)"], ["prediction", "prediction"], ["hit", "right"], ["missed", "missed (chequered)"], ["false-alarm", "false alarm"])),
-      shared, keyApart, thumbs.element, el("div", { class: "halves" }, scatterBox, tested));
+      el("div", { class: "halves uneven" }, el("div", { class: "stack" }, shared, keyApart), tested),
+      el("div", { class: "halves" }, scatterBox, thumbs.element));
     this.parts = { one, two, filters, photo, truthMask, apart, sides, heads, notes, opacity, close, pair, shared, empty, leaves, scatter, scatterBox, tested, keyApart, thumbs };
     this.list = [];
   },
@@ -150,14 +151,14 @@ function verdicts(a, b) {
     const { measure, test, subsets } = core.comparisons.heads[head];
     const rows = ["official", "clean", "strict"].filter((name) => subsets[name]).map((name) => {
       const pair = subsets[name].pairs.find((one) => [one.a, one.b].includes(a.name) && [one.a, one.b].includes(b.name));
-      if (!pair) return [name, whole(subsets[name].n), DASH, DASH, "not compared"];
+      if (!pair) return [name, "not compared", DASH, DASH, whole(subsets[name].n)];
       const sign = pair.a === a.name ? 1 : -1;
       const bounds = sign === 1 ? [pair.low, pair.high] : [negative(pair.high), negative(pair.low)];
       const range = bounds.some(absent) ? "" : ` [${bounds.map(points).join(", ")}]`;
       const ahead = pair.told_apart ? `told apart: ${pair.a} ahead` : subsets[name].tested ? "not told apart" : `not tested: ${counted(subsets[name].groups, "group")}`;
-      return [name, whole(subsets[name].n), `${gapText(sign * pair.difference)}${range}`, fixed(pair.p_holm, 3), el("strong", {}, ahead)];
+      return [name, el("strong", {}, ahead), `${gapText(sign * pair.difference)}${range}`, fixed(pair.p_holm, 3), whole(subsets[name].n)];
     });
-    return [table(`${words(measure)}: ${a.name} minus ${b.name}, points`, ["subset", "n", "difference [95 %]", "p, Holm", "verdict"], rows),
+    return [table(`${words(measure)}: ${a.name} minus ${b.name}, points`, ["subset", "verdict", "difference [95 %]", "p, Holm", "n"], rows),
       el("p", { class: "hint" }, `${test[0].toUpperCase()}${test.slice(1)}; p corrected over all pairs of models. Over all classes and planes, whatever the filters.`)];
   }), ...seedNote(a, b)];
 }

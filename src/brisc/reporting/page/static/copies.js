@@ -59,7 +59,7 @@ views.copies = {
     for (const part of [parts.panels, parts.controls, parts.about]) part.hidden = none;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     parts.flicker.hidden = still;
-    parts.thumbs.show(this.list.map((one) => ({ id: core.cases.id[pairs.case[one]], text: words(pairs.relation[one]) })), this.place);
+    parts.thumbs.show(this.list.map((one) => ({ id: core.cases.id[pairs.case[one]], text: RELATIONS[pairs.relation[one]] ?? words(pairs.relation[one]) })), this.place);
     parts.leaves.show(this.place, this.list.length, ...(none ? [] : caseName(pairs.case[pair]).slice(0, 1)));
     if (none) return;
     state.pair = this.nameOf(pair);
@@ -78,7 +78,7 @@ views.copies = {
     const { audit } = core;
     if (!audit?.test_with_copy_in_train) return ["Test images whose slice is also in train."];
     const { total } = audit.test_with_copy_in_train;
-    const by = Object.entries(audit.test_with_copy_in_train_by_relation ?? {}).filter(([, n]) => n > 0).map(([name, n]) => `${whole(n)} ${words(name)}`).join(", ");
+    const by = Object.entries(audit.test_with_copy_in_train_by_relation ?? {}).filter(([, n]) => n > 0).map(([name, n]) => `${whole(n)} ${RELATIONS[name] ?? words(name)}`).join(", ");
     return [el("strong", {}, `${whole(total)} of ${whole(core.cases.id.length)} test images are also in train`), by ? `: ${by}. ` : ". ", "The subset clean leaves them out."];
   },
   paint() {

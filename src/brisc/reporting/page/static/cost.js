@@ -57,7 +57,7 @@ views.cost = {
       y: { domain: spread(dots.flatMap(({ y, low, high }) => [y, low, high])), label: `${title}, %`, format: (value) => String(Number((100 * value).toPrecision(3))) },
       label: `${title} against ${COSTS[cost][0]} of ${dots.map(({ model }) => model.name).join(", ")}`,
     });
-    const taken = [];
+    const taken = [], names = [];
     for (const { model, at, x, y, low, high } of dots) {
       const cx = scaleX(x), cy = scaleY(y);
       if (!absent(low) && !absent(high)) root.append(svg("line", { class: `whisker ${ink(at)}`, x1: cx, x2: cx, y1: scaleY(low), y2: scaleY(high) }));
@@ -67,8 +67,9 @@ views.cost = {
       let line = cy;
       while (taken.some(([from, to, other]) => Math.abs(other - line) < 14 && start < to && start + wide > from)) line += 4;
       taken.push([start, start + wide, line]);
-      root.append(svg("text", { class: "name", x: left ? cx - 10 : cx + 10, y: line, dy: "0.32em", "text-anchor": left ? "end" : "start" }, model.name));
+      names.push(svg("text", { class: "name", x: left ? cx - 10 : cx + 10, y: line, dy: "0.32em", "text-anchor": left ? "end" : "start" }, model.name));
     }
+    root.append(...names);
     const count = dots[0].model.metrics[state.quality][n];
     return el("figure", {}, root, caption(`${counted(count, head === "mask" ? "tumour slice" : "image")}: ${SUBSETS[state.quality].title}`));
   },

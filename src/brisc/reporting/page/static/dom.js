@@ -45,13 +45,13 @@ function table(caption, head, rows, attributes = {}) {
   const cell = (tag, content, more = {}) => el(tag, more, content);
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
     el("table", attributes,
-      el("caption", {}, caption, phantomTag()),
+      el("caption", {}, el("div", {}, caption, phantomTag())),
       el("thead", {}, el("tr", {}, head.map((text) => cell("th", text, { scope: "col" })))),
       el("tbody", {}, rows.map(([first, ...rest]) => el("tr", {}, cell("th", first, { scope: "row" }), rest.map((content) => cell("td", content)))))));
 }
 
 const MINUS = "\u2212", DASH = "\u2013", THIN = "\u202f";
-const signed = (text) => text.replace("-", MINUS);
+const signed = (text) => Number(text) === 0 ? text.replace("-", "") : text.replace("-", MINUS);
 const absent = (value) => value === null || value === undefined;
 const percent = (fraction, digits = 1) => absent(fraction) ? DASH : `${signed((100 * fraction).toFixed(digits))}${THIN}%`;
 const points = (fraction) => absent(fraction) ? DASH : signed((100 * fraction).toFixed(1));

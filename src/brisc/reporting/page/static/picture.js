@@ -132,6 +132,7 @@ function zoomTo(host, masks) {
 /** What a model made of a case, in panels: for a mask prediction, overlay and difference, for a class Grad-CAM. */
 function modelPanels() {
   const prediction = panel("Prediction"), over = panel("Overlay"), apart = panel("Difference", { dim: true }), cam = panel("Grad-CAM");
+  for (const one of [over, cam]) one.element.classList.add("chief");
   return {
     elements: [prediction, over, apart, cam].map(({ element }) => element),
     /** found: {mask, cam} as far as the model has them. */
@@ -235,11 +236,11 @@ function strip(onchoose) {
 
 /** Buttons and place of a list that is leafed through; `step(by)` moves, and wraps round at neither end. */
 function leaf(step) {
-  const place = el("strong", {}), name = el("span", { class: "name" });
+  const place = el("strong", {}), name = el("p", { class: "name" });
   const back = button("Previous", () => step(-1), { class: "step", "aria-keyshortcuts": "ArrowLeft" });
   const forth = button("Next", () => step(1), { class: "step", "aria-keyshortcuts": "ArrowRight" });
   return {
-    element: el("div", { class: "leaf" }, back, el("p", {}, place, " ", name), forth),
+    element: el("div", { class: "leaf" }, back, el("p", {}, place), name, forth),
     show(at, length, ...text) {
       place.textContent = length ? `${whole(at + 1)} of ${whole(length)}` : "No such image";
       name.replaceChildren(...text);

@@ -52,17 +52,13 @@ function go(patch) {
   Object.assign(state, patch);
   redraw();
   clearTimeout(writing);
-  writing = setTimeout(() => {
-    const next = address(state.view, state);
-    if (next !== location.hash) location.replace(next);
-  }, 150);
+  writing = setTimeout(() => history.replaceState(null, "", address(state.view, state)), 150);
 }
 
-/** Draw at every change of the address, of a link or by hand. */
+/** Draw at every change of the address by a link, by hand or by going back; those that `go` makes are not told. */
 function followAddress(draw) {
   redraw = draw;
   addEventListener("hashchange", () => {
-    if (location.hash === address(state.view, state)) return;
     clearTimeout(writing);
     readAddress();
     redraw();

@@ -56,30 +56,29 @@ views.training = {
       return card;
     }
     const cellAt = (optimizer, rate) => grid.cells.find((one) => one.optimizer === optimizer && Number(one.learning_rate) === Number(rate));
-    const scores = grid.cells.map(gridScore).filter((value) => !absent(value));
+    const scores = grid.cells.map(({ score }) => score).filter((score) => !absent(score));
     const [low, high] = [Math.min(...scores), Math.max(...scores)];
     const look = (cell) => { this.cell = cell; this.gridLines.redraw(); };
     const rows = grid.optimizers.map((optimizer) => [optimizer, ...grid.learning_rates.map((rate) => {
       const cell = cellAt(optimizer, rate);
       if (!cell) return DASH;
-      const score = gridScore(cell), failed = !absent(cell.diverged_at);
-      const text = failed ? `diverged, epoch ${cell.diverged_at}` : percent(score);
+      const failed = !absent(cell.diverged_at);
       const one = button("", () => { this.pinned = this.pinned === cell ? null : cell; this.markPinned(); look(cell); }, {
         class: "heat right", "data-cell": gridKey(cell), "aria-pressed": "false",
-        "aria-label": `${optimizer}, rate ${rateText(rate)}: ${failed ? text : `validation Dice ${text}, epoch ${cell.best_epoch}`}`,
+        "aria-label": `${gridName(cell)}: ${gridText(cell)}`,
         onfocus: () => look(cell), onmouseenter: () => look(cell), onmouseleave: () => look(this.pinned ?? this.cell),
       });
-      one.append(el("b", {}, failed ? "diverged" : percent(score)), el("small", {}, failed ? `epoch ${cell.diverged_at}` : `epoch ${cell.best_epoch}`));
-      one.style.setProperty("--share", failed || absent(score) ? 0 : (score - low) / (high - low || 1));
+      one.append(el("b", {}, absent(cell.score) ? DASH : percent(cell.score)), el("small", {}, failed ? `diverged, epoch ${cell.diverged_at}` : `epoch ${cell.epoch}`));
+      one.style.setProperty("--share", absent(cell.score) ? 0 : (cell.score - low) / (high - low || 1));
       return one;
     })]);
-    this.cell = grid.cells.find((cell) => gridScore(cell) === high) ?? grid.cells[0];
+    this.cell = grid.cells[0];
     this.gridLines = chart((width) => this.drawCell(width));
     this.gridTitle = el("h4", { "aria-live": "polite" });
-    this.heat = table(`Best validation Dice of ${grid.model ?? "the grid's model"} after ${grid.epochs ?? "its"} epochs, by optimiser and learning rate`,
+    this.heat = table(`Best validation ${GRID_MEASURES[grid.measure]} of ${grid.model} within ${grid.epochs} epochs, by optimiser and learning rate`,
       ["optimiser", ...grid.learning_rates.map(rateText)], rows, { class: "matrix" });
-    card.append(this.heat, el("p", { class: "hint" }, "Point at a cell, or reach it by the tab key, to see its curve among all the others; press it to keep it. One run a cell: neighbours may differ by chance."),
-      this.gridTitle, this.gridLines.element);
+    card.append(this.heat, el("p", { class: "hint" }, "Point at a cell, or reach it by the tab key, to see its curve among all the others; press it to keep it. Cells whose ranges of ranks overlap are not told apart."),
+      this.gridTitle, this.gridLines.element, el("details", { class: "values" }, el("summary", {}, "How the cells were ranked"), grid.method.map((line) => el("p", {}, line))));
     return card;
   },
   markPinned() {
@@ -87,14 +86,25 @@ views.training = {
   },
   drawCell(width) {
     const { curves } = core.grid, chosen = gridKey(this.cell);
-    this.gridTitle.textContent = `${this.cell.optimizer}, rate ${rateText(this.cell.learning_rate)}`;
-    const series = Object.entries(curves).map(([name, { epoch, validation_dice: dice, validation_score: score }]) =>
-      ({ name: name === chosen ? "validation Dice" : name, at: 0, x: epoch, y: dice ?? score ?? [], faint: name !== chosen, best: name === chosen ? this.cell.best_epoch : null }));
-    return lineChart(width, { series, x: { label: "epoch" }, y: { label: "validation Dice" }, height: 260, label: `Validation Dice over epochs with ${this.gridTitle.textContent}` });
+    const measure = `validation ${GRID_MEASURES[core.grid.measure]}`;
+    this.gridTitle.textContent = `${gridName(this.cell)}: ${gridText(this.cell)}`;
+    const series = Object.entries(curves).map(([name, columns]) =>
+      ({ name: name === chosen ? measure : name, at: 0, x: columns.epoch, y: columns[`validation_${core.grid.measure}`] ?? [], faint: name !== chosen, best: name === chosen ? this.cell.epoch : null }));
+    return lineChart(width, { series, x: { label: "epoch" }, y: { label: measure }, height: 260, label: `${measure} over epochs with ${gridName(this.cell)}` });
   },
 };
 
-const gridScore = (cell) => cell.best_validation_score ?? cell.best_validation_dice ?? null;
+const GRID_MEASURES = { dice: "Dice", accuracy: "accuracy", score: "score" };
+const gridName = (cell) => `${cell.optimizer}, rate ${rateText(cell.learning_rate)}`;
+
+/** What a cell reached, with the range of ranks that chance leaves it. */
+function gridText(cell) {
+  const failed = absent(cell.diverged_at) ? "" : `; diverged in epoch ${cell.diverged_at}`;
+  if (absent(cell.score)) return `nothing measured${failed}`;
+  const rank = absent(cell.rank_first) ? "" : `, rank ${cell.rank_first} to ${cell.rank_last} of ${core.grid.cells.length}`;
+  return `${interval(cell.score, cell.low, cell.high)} in epoch ${cell.epoch}${rank}${failed}`;
+}
+
 const gridKey = (cell) => `${cell.optimizer} ${pythonic(cell.learning_rate)}`;
 
 /** A rate as Python's %g writes it, which is how the curves are called. */

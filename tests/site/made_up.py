@@ -1,0 +1,309 @@
+"""A small profile made by code, in the schemas of the stages, so that the page is tested without a run of the pipeline."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brisc.evaluation.segmentation import measure, summarise
+
+LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
+CODES = dict(zip(LABELS, ("gl", "me", "no", "pi"), strict=True))
+PLANES = ("axial", "coronal", "sagittal")
+SIDE = 64
+TEST, VALIDATION, TRAIN = 24, 8, 16
+MASKS = {"unet": 0.9, "attention_unet": 1.1, "joint": 0.7}  # the share of the true diameter that each draws
+CLASSIFIERS = {"densenet121": 0.8, "mobilenetv2": 0.6, "joint": 0.7}  # how often each is right
+MODELS = ("unet", "attention_unet", "mobilenetv2", "densenet121", "joint")
+OPTIMIZERS, RATES = ("adam", "sgd"), (1e-5, 1e-4, 1e-3)
+
+
+def write_profile(root: Path) -> None:
+    rng = np.random.default_rng(6)
+    samples, images, masks = draw_slices(rng)
+    cache, reports = root / "data" / "cache", root / "reports"
+    cache.mkdir(parents=True)
+    reports.mkdir()
+    np.save(cache / "images.npy", images)
+    np.save(cache / "masks.npy", masks)
+    samples.to_csv(cache / "samples.csv", index=False)
+    copies_of(samples).to_csv(root / "data" / "copies.csv", index=False)
+
+    seen = samples["split"].isin(["validation", "test"]).to_numpy()
+    table, truth = samples[seen].drop(columns="mask_pixels").reset_index(drop=True), masks[seen] > 0
+    metrics, runs, histories = {}, {}, []
+    for number, model in enumerate(MODELS):
+        folder = root / "runs" / "eval" / model
+        folder.mkdir(parents=True)
+        per_image = table
+        if model in MASKS:
+            predicted = rescale(truth, MASKS[model], rng)
+            per_image = pd.concat([per_image, measure(predicted, truth)], axis=1)
+            np.save(folder / "masks.npy", np.packbits(predicted, axis=2))
+        if model in CLASSIFIERS:
+            per_image = pd.concat([per_image, classify(table, CLASSIFIERS[model], rng)], axis=1)
+            np.save(folder / "cam.npy", draw_cams(truth, rng))
+        per_image.to_csv(folder / "per_image.csv", index=False, float_format="%.6g")
+        metrics[model] = describe(per_image, model) | {"cost": cost(number)}
+        runs[model] = {"heads": heads(model), "epochs": 6, "best_epoch": 5, "stopped": "at the last epoch", "diverged_at": None}
+        histories.append(history(model, number))
+    write_json(reports / "metrics.json", metrics)
+    write_json(reports / "runs.json", runs)
+    write_json(reports / "comparisons.json", comparisons())
+    write_json(reports / "audit.json", audit(samples))
+    write_json(reports / "provenance.json", provenance())
+    pd.concat(histories).to_csv(reports / "history.csv", index=False)
+    grid, curves = grid_results()
+    write_json(reports / "grid.json", grid)
+    curves.to_csv(reports / "grid_history.csv", index=False)
+
+
+def heads(model: str) -> list[str]:
+    return [head for head, models in (("mask", MASKS), ("label", CLASSIFIERS)) if model in models]
+
+
+def draw_slices(rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """samples.csv, images and masks (N, SIDE, SIDE) uint8, rows sorted by id. The first eight test images are in train again,
+    every second of them mirrored.
+    """
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    rows, images, masks = [], [], []
+    for split, count in (("test", TEST), ("train", TRAIN), ("validation", VALIDATION)):
+        half = "test" if split == "test" else "train"
+        for number in range(count):
+            label, plane = LABELS[number % 4], PLANES[number // 4 % 3]
+            # Validation is taken from the publisher's train half, so its numbers follow those of train.
+            name = f"brisc2025_{half}_{number + 1 + TRAIN * (split == 'validation'):05d}_{CODES[label]}_{plane[:2]}_t1"
+            copied = split == "test" and number < 8
+            if split == "train" and number < 8:
+                image, mask = images[number], masks[number]
+                if number % 2:
+                    image, mask = image[:, ::-1], mask[:, ::-1]
+            else:
+                head = (x / 0.42) ** 2 + (y / 0.47) ** 2
+                tissue = np.where(head < 1, 90 - 30 * head + 12 * np.sin(22 * x) * np.cos(19 * y), 4)
+                image = tissue + 60 * (abs(head - 0.95) < 0.06)  # the skull
+                mask = np.zeros((SIDE, SIDE), bool)
+                if label != "no_tumor":
+                    cx, cy = rng.uniform(-0.2, 0.2, 2)
+                    mask = np.hypot(x - cx, (y - cy) * rng.uniform(0.8, 1.2)) < rng.uniform(0.05, 0.12)
+                    image = image + 90 * mask
+                image = np.clip(image + rng.normal(0, 5, image.shape), 0, 255).astype(np.uint8)
+                mask = mask.astype(np.uint8)
+            images.append(image)
+            masks.append(mask)
+            rows.append(
+                {
+                    "id": name, "split": split, "label": label, "plane": plane, "group": name,
+                    "official": int(split == "test"), "clean": int(split == "test" and not copied),
+                    "strict": int(split == "test" and number >= 12), "mask_pixels": int(mask.sum()),
+                }
+            )  # fmt: skip
+    order = sorted(range(len(rows)), key=lambda row: str(rows[row]["id"]))
+    return pd.DataFrame(rows).iloc[order].reset_index(drop=True), np.stack(images)[order], np.stack(masks)[order]
+
+
+def copies_of(samples: pd.DataFrame) -> pd.DataFrame:
+    test, train = (samples[samples["split"] == split]["id"].tolist() for split in ("test", "train"))
+    relations = ["reencoded", "mirrored"] * 4 + ["neighbour"] * 2
+    pairs = pd.DataFrame({"test_id": test[:10], "train_id": train[:10], "relation": relations})
+    mirrored = (pairs["relation"] == "mirrored").astype(int)
+    return pairs.assign(mirrored=mirrored, aligned=[0.99] * 8 + [0.7] * 2, frame=0.9, head=0.9)
+
+
+def rescale(truth: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Each mask drawn again about its centre with `share` of its diameter, one pixel aside; on some healthy slices a false alarm.
+    The last tumour of test is missed.
+    """
+    y, x = np.mgrid[:SIDE, :SIDE]
+    out = np.zeros_like(truth)
+    for number, mask in enumerate(truth):
+        if not mask.any():
+            if number % 8 == 2:
+                out[number, 20:24, 30:35] = True
+            continue
+        cy, cx = (float(axis.mean()) for axis in np.nonzero(mask))
+        radius = share * np.sqrt(mask.sum() / np.pi)
+        out[number] = np.hypot(x - cx - rng.uniform(-1, 1), y - cy - 1) < radius
+    out[TEST - 1] = False
+    return out
+
+
+def classify(table: pd.DataFrame, skill: float, rng: np.random.Generator) -> pd.DataFrame:
+    truth = table["label"].map(LABELS.index).to_numpy()
+    guess = np.where(rng.random(len(table)) < skill, truth, (truth + rng.integers(1, 4, len(table))) % 4)
+    scores = rng.uniform(0, 1, (len(table), 4))
+    scores[np.arange(len(table)), guess] += 2
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    columns = {f"p_{label}": probabilities[:, at] for at, label in enumerate(LABELS)}
+    return pd.DataFrame(columns | {"predicted": [LABELS[at] for at in guess]})
+
+
+def draw_cams(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(N, 8, 8) uint8: warm where the tumour is."""
+    blocks = truth.reshape(len(truth), 8, SIDE // 8, 8, SIDE // 8).mean(axis=(2, 4))
+    return np.clip(255 * blocks + rng.uniform(0, 70, blocks.shape), 0, 255).astype(np.uint8)
+
+
+def describe(per_image: pd.DataFrame, model: str) -> dict[str, Any]:
+    parts = {name: per_image[per_image[name] == 1] for name in ("official", "clean", "strict")}
+    parts["validation"] = per_image[per_image["split"] == "validation"]
+    weights = {label: 1 for label in LABELS if label != "no_tumor"}
+    described: dict[str, Any] = {name: {"n_images": len(part)} for name, part in parts.items()}
+    for name, part in parts.items():
+        if model in MASKS:
+            described[name] |= summarise(part, study_batch_size=16, resamples=50, seed=0, class_weights=weights)
+        if model in CLASSIFIERS:
+            described[name] |= label_metrics(part)
+    return described | ({"temperature": 1.4} if model in CLASSIFIERS else {})
+
+
+def label_metrics(part: pd.DataFrame) -> dict[str, Any]:
+    counts = part.groupby(["label", "predicted"]).size()
+    confusion = {truth: {guess: int(counts.get((truth, guess), 0)) for guess in LABELS} for truth in LABELS}
+    by_label = {}
+    for label in LABELS:
+        hit, named, true = confusion[label][label], sum(confusion[t][label] for t in LABELS), sum(confusion[label].values())
+        precision, recall = (hit / of if of else None for of in (named, true))
+        f1 = 2 * hit / (named + true) if named + true else None
+        by_label[label] = {"n": true, "precision": precision, "recall": recall, "f1": f1, "auroc": 0.9}
+    right = float((part["label"] == part["predicted"]).mean())
+
+    def mean(key: str) -> float:
+        return float(np.mean([one[key] or 0 for one in by_label.values()]))
+
+    def bins(shift: float) -> list[dict[str, Any]]:
+        return [
+            {
+                "low": low,
+                "high": low + 0.25,
+                "n": n,
+                "confidence": low + 0.12 if n else None,
+                "accuracy": low + shift if n else None,
+            }
+            for low, n in ((0.0, 0), (0.25, 4), (0.5, 9), (0.75, 6))
+        ]
+
+    return {
+        "accuracy": right, "accuracy_low": max(0, right - 0.1), "accuracy_high": min(1, right + 0.1), "f1_macro": mean("f1"),
+        "f1_macro_low": None, "f1_macro_high": None, "precision_macro": mean("precision"), "recall_macro": mean("recall"),
+        "auroc_macro": 0.9, "by_label": by_label, "confusion": confusion, "ece": 0.08, "ece_scaled": 0.03,
+        "reliability": bins(0.02), "reliability_scaled": bins(0.1),
+    }  # fmt: skip
+
+
+def cost(number: int) -> dict[str, Any]:
+    """As in demo, where nothing that depends on the machine is written."""
+    unmeasured = dict.fromkeys(
+        ("latency_ms", "batch_latency_ms", "seconds", "images_per_second", "peak_memory_mb", "device", "threads")
+    )
+    return {
+        "parameters": 120_000 * (number + 1),
+        "macs": 9e6 * (number + 2),
+        "weights_mb": 0.5 + number,
+        "batch_size": 8,
+        **unmeasured,
+    }
+
+
+def history(model: str, number: int) -> pd.DataFrame:
+    epoch = np.arange(1, 7)
+    rise = 0.8 - 0.6 * np.exp(-epoch / (2 + number))
+    columns = {"model": model, "epoch": epoch, "learning_rate": 1e-3, "train_loss": 1.2 - rise, "validation_loss": 1.3 - rise}
+    if model in MASKS:
+        columns["validation_dice"] = rise
+    if model in CLASSIFIERS:
+        columns["validation_accuracy"] = rise + 0.1
+    return pd.DataFrame(columns | {"validation_score": rise, "best": (epoch == 5).astype(int)})
+
+
+def comparisons() -> dict[str, Any]:
+    """unet and attention_unet are not told apart; both are ahead of joint. No classifiers are compared on strict."""
+
+    def part(models: list[str], apart: set[tuple[str, str]]) -> dict[str, Any]:
+        pairs = [
+            {"a": a, "b": b, "difference": 0.02, "low": -0.01, "high": 0.05, "p": 0.01 if (a, b) in apart else 0.3,
+             "p_holm": 0.02 if (a, b) in apart else 0.6, "told_apart": (a, b) in apart}
+            for i, a in enumerate(models) for b in models[i + 1 :]
+        ]  # fmt: skip
+        letters = {model: ["a"] if not any(b == model for _, b in apart) else ["b"] for model in models}
+        order = [{"model": model, "value": 0.8, "letters": letters[model]} for model in models]
+        return {"n": 18, "groups": 18, "tested": True, "family": len(pairs), "smallest_p": 0.001, "order": order, "pairs": pairs}
+
+    untested = part(["densenet121", "joint", "mobilenetv2"], set()) | {"tested": False, "groups": 9}
+    for pair in untested["pairs"]:
+        pair |= {"p": None, "p_holm": None, "low": None, "high": None}
+    masks = part(["unet", "attention_unet", "joint"], {("unet", "joint"), ("attention_unet", "joint")})
+    labels = part(["densenet121", "joint", "mobilenetv2"], set())
+    subsets = ("official", "clean", "strict", "validation")
+    return {
+        "level": 0.95, "resamples": 50, "seed": 0, "min_groups": 20,
+        "heads": {
+            "mask": {
+                "measure": "dice_per_image", "test": "paired bootstrap over groups", "subsets": dict.fromkeys(subsets, masks),
+            },
+            "label": {
+                "measure": "accuracy", "test": "paired bootstrap over groups and exact McNemar, the larger p",
+                "subsets": dict.fromkeys(subsets, labels) | {"strict": untested},
+            },
+        },
+        "joint_against_separate": None,
+        "seeds": {
+            "models": {},
+            "pairs": [
+                {"a": "unet", "b": "attention_unet", "subset": "official", "measure": "dice_study", "n": 2,
+                 "differences": {"42": 0.01, "43": -0.02}, "mean": -0.005, "sd": 0.02, "low": -0.2, "high": 0.19,
+                 "smallest_p": 0.5},
+            ],
+        },
+    }  # fmt: skip
+
+
+def grid_results() -> tuple[dict[str, Any], pd.DataFrame]:
+    """sgd at the highest rate diverges in its second epoch."""
+    cells, curves = [], []
+    for row, optimizer in enumerate(OPTIMIZERS):
+        for column, rate in enumerate(RATES):
+            diverged = (optimizer, rate) == ("sgd", 1e-3)
+            epochs = 1 if diverged else 4
+            dice = [round(0.2 + 0.1 * epoch + 0.05 * column - 0.03 * row, 4) for epoch in range(epochs)]
+            cells.append(
+                {"optimizer": optimizer, "learning_rate": rate, "score": max(dice), "low": max(dice) - 0.05,
+                 "high": max(dice) + 0.05, "epoch": epochs, "epochs": epochs, "diverged_at": 2 if diverged else None,
+                 "seconds": None, "rank_first": 1, "rank_last": 6}
+            )  # fmt: skip
+            curves.append(
+                pd.DataFrame(
+                    {"optimizer": optimizer, "learning_rate": rate, "epoch": range(1, epochs + 1), "validation_dice": dice}
+                )
+            )
+    cells.sort(key=lambda cell: -cell["score"])
+    grid = {
+        "model": "unet", "epochs": 4, "optimizers": list(OPTIMIZERS), "learning_rates": list(RATES), "measure": "dice",
+        "cells": cells, "claims": [], "method": ["Ranks are simultaneous 95 % ranges."],
+    }  # fmt: skip
+    return grid, pd.concat(curves)
+
+
+def audit(samples: pd.DataFrame) -> dict[str, Any]:
+    test = samples[samples["official"] == 1]
+    return {
+        "images": {"train": TRAIN + VALIDATION, "test": TEST},
+        "subsets": {name: {"total": int(test[name].sum())} for name in ("official", "clean", "strict")},
+        "test_with_copy_in_train": {"total": 8, **dict.fromkeys(LABELS, 2)},
+        "test_with_copy_in_train_by_relation": {"reencoded": 4, "mirrored": 4, "rescaled": 0},
+    }
+
+
+def provenance() -> dict[str, Any]:
+    return {
+        "profile": "demo", "source": "phantom", "source_tree": "a" * 40,
+        "data": {"raw_sha256": "b" * 64, "fingerprint": "d" * 64, "size": SIDE, "images": {"test": TEST}, "vanished_masks": 0},
+        "prepare": {"size": SIDE, "fit": "squeeze"}, "versions": {"python": "3.11"}, "device": None,
+    }  # fmt: skip
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
