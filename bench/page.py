@@ -1,6 +1,6 @@
 """What the page weighs and how soon it shows its first case: python bench/page.py PROFILE, after dvc repro.
 
-Opens site/PROFILE/index.html from disk in a new Chromium for every run, as a reader does who has never seen it, then walks through
+Opens site/PROFILE/index.html from disk in a new Chromium for every run, as one does who has never seen it, then walks through
 all views at the width of a desk and of a phone and stops at the first console message or missing file. Screenshots are kept in
 .scratch/screenshots/PROFILE/.
 """
