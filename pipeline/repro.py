@@ -18,6 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
+import networkx
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
 from brisc.atomic import write_json
 from pipeline.processes import end_with_parent
 from pipeline.words import in_words
@@ -86,9 +90,6 @@ class Progress:
 
 def plan() -> tuple[int, set[str]]:
     """How many stages there are, and the names of those that may run: what is changed now and everything that follows from it."""
-    import networkx
-    from dvc.repo import Repo
-
     with Repo() as repo:
         graph = repo.index.graph  # edges lead from a stage to what it depends on
         changed = set(repo.status())
@@ -97,7 +98,10 @@ def plan() -> tuple[int, set[str]]:
 
 
 def main() -> int:
-    stages, pending = plan()
+    try:
+        stages, pending = plan()
+    except DvcException:
+        return subprocess.run(["dvc", "repro"], check=False).returncode  # which says in its own words what is wrong
     seconds = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
     progress, began = Progress(stages, pending, seconds), time.monotonic()
     # A terminal sends Ctrl-C to the whole group, DVC and stage included; this process waits for their last words.
@@ -112,11 +116,12 @@ def main() -> int:
         now = time.monotonic()
         if (news := progress.read(line, now)) is not None:
             print(news)
+            write_json(SECONDS, progress.seconds)  # of the stages before this one, in case this run is broken off
         print(f"{line.rstrip()}{progress.after(line, now)}", flush=True)
     code = process.wait()
     if code == 0:
         progress.close(time.monotonic())
-    write_json(SECONDS, dict(sorted(progress.seconds.items())))
+        write_json(SECONDS, progress.seconds)
     print(f"== {len(progress.ran)} of {stages} stages ran, in {in_words(time.monotonic() - began)}")
     return code if code >= 0 else 128 - code
 

@@ -1,6 +1,16 @@
 """make repro's own lines: where the run is, and how long it may still take."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 from pipeline.repro import Progress
+
+ROOT = Path(__file__).parents[2]
 
 
 def progress(pending: set[str], **seconds: float) -> Progress:
@@ -44,3 +54,62 @@ def test_a_stage_that_was_broken_off_is_not_timed() -> None:
     run = progress({"train@unet"})
     run.read("Running stage 'train@unet':", 0.0)
     assert run.seconds == {}
+
+
+STAGES = """
+stages:
+  train:
+    matrix: {model: [a, b]}
+    cmd: echo "epoch 1/1 of ${item.model}" && mkdir runs-${item.model}
+    deps: [knob]
+    outs: ["runs-${item.model}"]
+  report:
+    cmd: cat report-source > report
+    deps: [runs-a, runs-b, report-source]
+    outs: [report]
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A pipeline of three stages, the last of which fails as long as report-source cannot be read as a file."""
+    (tmp_path / "dvc.yaml").write_text(STAGES)
+    (tmp_path / "knob").write_text("1")
+    (tmp_path / "report-source").mkdir()
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
+    return tmp_path
+
+
+def repro(place: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "DVC_SITE_CACHE_DIR": str(place / "site"),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "pipeline.repro"]
+    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_dvc_runs_with_its_own_lines_and_exit_code(place: Path) -> None:
+    failed = repro(place)
+    assert failed.returncode == 255
+    assert "ERROR: failed to reproduce 'report'" in failed.stderr
+    assert "== stage 1 of 3: train@a, at most 3 stages never timed here left\nRunning stage 'train@a':\n" in failed.stdout
+    assert "epoch 1/1 of b  [stage 2 of 3, at most " in failed.stdout
+    assert sorted(json.loads((place / ".scratch" / "seconds.json").read_text())) == ["train@a", "train@b"]
+
+    (place / "report-source").rmdir()
+    (place / "report-source").write_text("text")
+    again = repro(place)
+    assert again.returncode == 0
+    assert "== stage 3 of 3: report, at most 1 stage never timed here left\nRunning stage 'report':\n" in again.stdout
+    assert again.stdout.count("Running stage") == 1
+    assert "== 1 of 3 stages ran" in again.stdout
+
+
+def test_what_dvc_refuses_is_told_by_dvc(place: Path) -> None:
+    (place / "dvc.yaml").write_text("stages: [")
+    done = repro(place)
+    assert done.returncode != 0
+    assert "dvc.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
