@@ -12,7 +12,8 @@ import pytest
 
 from brisc.config import Compare, Evaluate, LikeForLike, Separate, load
 from brisc.errors import InputError
-from brisc.evaluation.compare import MIN_GROUPS, compare, compare_scores, published_gap, spread_over_seeds
+from brisc.evaluation.compare import compare, compare_scores, published_gap, spread_over_seeds
+from brisc.evaluation.statistics import MIN_GROUPS
 
 SMALLEST_P = 2 / 1000
 JOINT = Compare(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from brisc.errors import InputError
-from brisc.evaluation.ranks import MIN_GROUPS, Ranks, rank_ranges
+from brisc.evaluation.ranks import Ranks, rank_ranges
+from brisc.evaluation.statistics import MIN_GROUPS
 
 GROUPS = [f"g{i:02}" for i in range(40)]
 

@@ -47,6 +47,7 @@ from brisc.errors import InputError
 from brisc.evaluation.segmentation import HEALTHY, dice_study_statistic
 from brisc.evaluation.statistics import (
     LEVEL,
+    MIN_GROUPS,
     PairedDifference,
     Statistic,
     holm,
@@ -56,9 +57,6 @@ from brisc.evaluation.statistics import (
     paired_bootstrap_statistic,
     student_interval,
 )
-
-# A percentile bootstrap of fewer groups gives intervals that are too narrow, and so finds differences that are not there.
-MIN_GROUPS = 20
 
 Scores = NDArray[np.float64]
 Seeds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float | None]]]]

@@ -24,8 +24,8 @@ import pandas as pd
 
 from brisc.config import Evaluate, GridAxes
 from brisc.errors import InputError
-from brisc.evaluation.ranks import MIN_GROUPS, Ranks, rank_ranges
-from brisc.evaluation.statistics import LEVEL, bootstrap_mean
+from brisc.evaluation.ranks import Ranks, rank_ranges
+from brisc.evaluation.statistics import LEVEL, MIN_GROUPS, bootstrap_mean
 
 SUPPORTED, NOT_SUPPORTED, CANNOT_BE_TOLD = "supported", "not supported", "cannot be told"
 

@@ -13,9 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from brisc.errors import InputError
-
-# With fewer groups a percentile bootstrap is too narrow and finds differences that are not there.
-MIN_GROUPS = 20
+from brisc.evaluation.statistics import MIN_GROUPS
 
 _RANK_STREAM = 7  # apart from the draws of other bootstraps with the same seed
 

@@ -21,6 +21,9 @@ from brisc.errors import InputError
 # The convention of every table of the study's field, and not a knob of a profile.
 LEVEL = 0.95
 
+# With fewer groups a percentile bootstrap gives intervals that are too narrow, and finds differences that are not there.
+MIN_GROUPS = 20
+
 # The draws of the two bootstraps do not overlap when they are given the same seed.
 _MEAN_STREAM, _PAIRED_STREAM = 0, 1
 
