@@ -280,9 +280,13 @@ def grid_results() -> tuple[dict[str, Any], pd.DataFrame]:
                 )
             )
     cells.sort(key=lambda cell: -cell["score"])
+    claims = [
+        {"source": "the study's table", "optimizer": "adam", "learning_rate": 1e-5, "published": 0.79, "ours": 0.5,
+         "verdict": "cannot be told", "reason": "its range of ranks holds the first."},
+    ]  # fmt: skip
     grid = {
         "model": "unet", "epochs": 4, "optimizers": list(OPTIMIZERS), "learning_rates": list(RATES), "measure": "dice",
-        "cells": cells, "claims": [], "method": ["Ranks are simultaneous 95 % ranges."],
+        "cells": cells, "claims": claims, "method": ["Ranks are simultaneous 95 % ranges."],
     }  # fmt: skip
     return grid, pd.concat(curves)
 

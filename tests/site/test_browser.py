@@ -395,6 +395,8 @@ def test_a_cell_of_the_grid_shows_its_curve_on_hover_and_on_focus(visit: Open) -
     cell.hover()
     expect(title).to_have_text("sgd, rate 1e\u22125: 47.0\u202f% [42.0, 52.0] in epoch 4, rank 1 to 6 of 6")
     expect(page.locator("#view-training svg .line.faint")).to_have_count(5)
+    claim = "the study's table: adam, rate 1e\u22125 is best, 79.0\u202f%. cannot be told: its range of ranks holds the first."
+    expect(page.locator("#view-training .claims li")).to_have_text([claim])
     page.locator('[data-cell="adam 0.0001"]').focus()
     expect(title).to_contain_text("adam, rate 1e\u22124: 55.0")
     page.keyboard.press("Tab")
@@ -566,7 +568,7 @@ def test_axe_finds_nothing_serious(visit: Open, scheme: str, width: int) -> None
 
     for view in VIEWS:
         show(page, view)
-        check("html", view)
+        check("html" if view == VIEWS[0] else f"#view-{view}", view)
     page.keyboard.press("?")
     check("dialog", "the list of keys")
     assert found == {}, json.dumps(found, indent=1)

@@ -21,8 +21,8 @@ from brisc.reporting.page.results import core
 STATIC = files("brisc.reporting.page") / "static"
 # Classic scripts in the order in which they build on each other: modules may not be imported from disk.
 SCRIPTS = (
-    "data.js", "dom.js", "state.js", "picture.js", "chart.js", "cases.js", "compare.js", "classes.js", "training.js", "cost.js",
-    "copies.js", "app.js",
+    "data.js", "dom.js", "state.js", "picture.js", "panels.js", "chart.js", "cases.js", "compare.js", "classes.js", "training.js",
+    "cost.js", "copies.js", "app.js",
 )  # fmt: skip
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

@@ -2,26 +2,45 @@
 // The page: views, keys, theme.
 
 const KEYS_HELP = [
-  ["\u2190 \u2192", "previous and next case, pair or page"], ["Home End", "first and last"], ["o", "overlay on and off"],
-  ["z", "zoom to the tumour"], ["f", "flicker a copy"], ["1 to 6", "views"], ["?", "this list"],
+  ["\u2190 \u2192", "previous and next case, pair or page"],
+  ["Home End", "first and last"],
+  ["o", "overlay on and off"],
+  ["z", "zoom to the tumour"],
+  ["f", "flicker a copy"],
+  ["1 to 6", "views"],
+  ["?", "this list"],
 ];
 
-function start() {
-  const main = document.getElementById("main"), nav = document.getElementById("nav");
-  document.getElementById("notice").textContent = core.phantom ? `${core.notice[0].toUpperCase()}${core.notice.slice(1)}.` : `${core.notice}.`;
-  const rooms = {}, links = {};
+function startPage() {
+  const main = document.getElementById("main"),
+    nav = document.getElementById("nav");
+  document.getElementById("notice").textContent = core.phantom
+    ? `${core.notice[0].toUpperCase()}${core.notice.slice(1)}.`
+    : `${core.notice}.`;
+  const rooms = {},
+    links = {};
   for (const [name, view] of Object.entries(views)) {
-    rooms[name] = el("section", { class: "view", id: `view-${name}`, hidden: true, "aria-labelledby": `title-${name}` },
-      el("h2", { id: `title-${name}`, tabindex: -1 }, view.title, phantomTag()));
+    rooms[name] = el(
+      "section",
+      { class: "view", id: `view-${name}`, hidden: true, "aria-labelledby": `title-${name}` },
+      el("h2", { id: `title-${name}`, tabindex: -1 }, view.title, phantomTag()),
+    );
     links[name] = el("a", { href: address(name) }, view.title);
     main.append(rooms[name]);
   }
-  nav.append(el("ul", {}, Object.values(links).map((link) => el("li", {}, link))));
+  nav.append(
+    el(
+      "ul",
+      {},
+      Object.values(links).map((link) => el("li", {}, link)),
+    ),
+  );
   document.getElementById("foot").replaceChildren(...footer());
 
   let current = null;
   followAddress(async () => {
-    const view = views[state.view], room = rooms[state.view];
+    const view = views[state.view],
+      room = rooms[state.view];
     if (current !== view) {
       current?.leave?.();
       for (const [name, other] of Object.entries(rooms)) {
@@ -57,7 +76,13 @@ function start() {
   theme(document.getElementById("theme"));
   const letters = help(document.getElementById("keys"));
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input, select, textarea, dialog, summary, .scroll")) return;
+    if (
+      event.ctrlKey ||
+      event.altKey ||
+      event.metaKey ||
+      event.target.closest?.("input, select, textarea, dialog, summary, .scroll")
+    )
+      return;
     const act = keyAction(event.key, current, letters.input.checked);
     if (act) {
       event.preventDefault();
@@ -68,16 +93,28 @@ function start() {
 
 /** What a key does in a view. `letters`: whether keys without a modifier other than arrows count; some people speak to their browser. */
 function keyAction(key, view, letters) {
-  const step = (by) => view.step ? () => view.step(by) : view.turnPage ? () => pageBy(view, by) : null;
+  const step = (by) => (view.step ? () => view.step(by) : view.turnPage ? () => pageBy(view, by) : null);
   const press = (input) => input && (() => input.click());
-  const moves = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => view.jump && (() => view.jump(-1)), End: () => view.jump && (() => view.jump(1)) };
+  const moves = {
+    ArrowLeft: () => step(-1),
+    ArrowRight: () => step(1),
+    Home: () => view.jump && (() => view.jump(-1)),
+    End: () => view.jump && (() => view.jump(1)),
+  };
   if (Object.hasOwn(moves, key)) return moves[key]();
   if (!letters) return null;
   const { opacity, close, flicker } = view.parts ?? {};
-  const shown = { o: opacity && (() => toggleOpacity(opacity.input)), z: press(close?.input), f: flicker && !flicker.hidden ? press(flicker) : null };
+  const shown = {
+    o: opacity && (() => toggleOpacity(opacity.input)),
+    z: press(close?.input),
+    f: flicker && !flicker.hidden ? press(flicker) : null,
+  };
   if (Object.hasOwn(shown, key)) return shown[key];
   const name = Object.keys(views)[Number(key) - 1];
-  if (name) return () => { location.hash = address(name, state); };
+  if (name)
+    return () => {
+      location.hash = address(name, state);
+    };
   return key === "?" ? () => document.getElementById("keys").click() : null;
 }
 
@@ -98,9 +135,14 @@ function toggleOpacity(input) {
 
 function help(opener) {
   const letters = tick("Letter keys are on", true, () => {});
-  const dialog = el("dialog", { "aria-labelledby": "keys-title" }, el("h2", { id: "keys-title" }, "Keys"),
-    facts(KEYS_HELP.map(([key, does]) => [el("kbd", {}, key), does])), letters.element,
-    button("Close", () => dialog.close(), { class: "main" }));
+  const dialog = el(
+    "dialog",
+    { "aria-labelledby": "keys-title" },
+    el("h2", { id: "keys-title" }, "Keys"),
+    facts(KEYS_HELP.map(([key, does]) => [el("kbd", {}, key), does])),
+    letters.element,
+    button("Close", () => dialog.close(), { class: "main" }),
+  );
   document.body.append(dialog);
   opener.addEventListener("click", () => dialog.showModal());
   return letters;
@@ -110,14 +152,22 @@ function help(opener) {
 function theme(opener) {
   const THEMES = ["auto", "light", "dark"];
   let at = 0;
-  try { at = Math.max(0, THEMES.indexOf(localStorage.getItem("theme"))); } catch { /* no storage for pages from disk */ }
+  try {
+    at = Math.max(0, THEMES.indexOf(localStorage.getItem("theme")));
+  } catch {
+    /* no storage for pages from disk */
+  }
   const show = () => {
     document.documentElement.dataset.theme = THEMES[at];
     opener.textContent = `Theme: ${THEMES[at]}`;
   };
   opener.addEventListener("click", () => {
     at = (at + 1) % THEMES.length;
-    try { localStorage.setItem("theme", THEMES[at]); } catch { /* as above */ }
+    try {
+      localStorage.setItem("theme", THEMES[at]);
+    } catch {
+      /* as above */
+    }
     show();
   });
   show();
@@ -127,10 +177,14 @@ function footer() {
   const { provenance, cases, models } = core;
   const copied = cases.clean.filter((flag) => flag === 0).length;
   return [
-    el("p", {}, `${counted(cases.id.length, "test image")} at ${core.size} px, ${copied} of them also in train; ${counted(models.length, "model")}. `,
-      `Sources ${provenance.source_tree.slice(0, 10)}, data ${provenance.data.fingerprint.slice(0, 10)}. ${core.notice}.`),
+    el(
+      "p",
+      {},
+      `${counted(cases.id.length, "test image")} at ${core.size} px, ${copied} of them also in train; ${counted(models.length, "model")}. `,
+      `Sources ${provenance.source_tree.slice(0, 10)}, data ${provenance.data.fingerprint.slice(0, 10)}. ${core.notice}.`,
+    ),
     el("p", {}, el("a", { href: "copies/index.html" }, "Contact sheets of all copies")),
   ];
 }
 
-start();
+startPage();

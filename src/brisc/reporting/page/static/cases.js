@@ -8,7 +8,11 @@ function caseFilters(sortKey, orders) {
   const pick = (name) => (value) => go({ [name]: value, ...(name === sortKey ? { case: "" } : {}) });
   const label = choice("Class", [["", "all classes"], ...core.labels.map((name) => [name, words(name)])], pick("label"));
   const plane = choice("Plane", [["", "all planes"], ...core.planes.map((name) => [name, name])], pick("plane"));
-  const subset = choice("Subset", Object.entries(SUBSETS).map(([name, { title }]) => [name, title]), pick("subset"));
+  const subset = choice(
+    "Subset",
+    Object.entries(SUBSETS).map(([name, { title }]) => [name, title]),
+    pick("subset"),
+  );
   const sort = choice("Sort", orders, pick(sortKey));
   return {
     elements: [label, plane, subset, sort].map(({ element }) => element),
@@ -24,8 +28,9 @@ function caseFilters(sortKey, orders) {
 
 /** Cases in order of a value; those without one come last. */
 function sorted(cases, valueOf, direction) {
-  const missing = (value) => absent(value) ? 1 : 0;
-  return cases.map((index) => [index, valueOf(index)])
+  const missing = (value) => (absent(value) ? 1 : 0);
+  return cases
+    .map((index) => [index, valueOf(index)])
     .sort(([one, a], [two, b]) => missing(a) - missing(b) || (missing(a) ? 0 : direction * (a - b)) || one - two)
     .map(([index]) => index);
 }
@@ -38,15 +43,26 @@ const stepIn = (list, place, by) => {
   if (next !== place && list.length) go({ case: core.cases.id[list[next]] });
 };
 
-const nameModels = () => core.models.map((model) => [model.name, `${model.name}: ${model.heads.map((head) => head === "mask" ? "mask" : "class").join(" and ")}`]);
+const nameModels = () =>
+  core.models.map((model) => [
+    model.name,
+    `${model.name}: ${model.heads.map((head) => (head === "mask" ? "mask" : "class")).join(" and ")}`,
+  ]);
 
 views.cases = {
   title: "Cases",
   build(host) {
-    const ORDERS = [["file", "file order"], ["low", "worst Dice first"], ["high", "best Dice first"], ["large", "largest tumour first"], ["small", "smallest tumour first"]];
+    const ORDERS = [
+      ["file", "file order"],
+      ["low", "worst Dice first"],
+      ["high", "best Dice first"],
+      ["large", "largest tumour first"],
+      ["small", "smallest tumour first"],
+    ];
     const model = choice("Model", nameModels(), (value) => go({ model: value }));
     const filters = caseFilters("sort", ORDERS);
-    const photo = panel("Slice"), truthMask = panel("Truth");
+    const photo = panel("Slice"),
+      truthMask = panel("Truth");
     const made = modelPanels();
     const opacity = slider("Opacity", 45, () => this.paint());
     const close = tick("Zoom to the tumour", false, () => this.update());
@@ -57,16 +73,37 @@ views.cases = {
     const leaves = leaf((by) => this.step(by));
     host.append(
       el("form", { class: "filters", "aria-label": "Model and filters" }, model.element, filters.elements),
-      leaves.element, empty, panels,
-      el("div", { class: "under" }, opacity.element, close.element,
-        key(["truth", "truth (outline)"], ["prediction", "prediction"], ["hit", "right"], ["missed", "missed (chequered)"], ["false-alarm", "false alarm"])),
-      about, thumbs.element);
+      leaves.element,
+      empty,
+      panels,
+      el(
+        "div",
+        { class: "under" },
+        opacity.element,
+        close.element,
+        colourKey(
+          ["truth", "truth (outline)"],
+          ["prediction", "prediction"],
+          ["hit", "right"],
+          ["missed", "missed (chequered)"],
+          ["false-alarm", "false alarm"],
+        ),
+      ),
+      about,
+      thumbs.element,
+    );
     this.parts = { model, filters, photo, truthMask, made, opacity, close, panels, about, empty, thumbs, leaves };
     this.list = [];
   },
-  step(by) { stepIn(this.list, this.place, by); },
-  jump(end) { stepIn(this.list, this.place, end * this.list.length); },
-  get model() { return modelNamed(state.model) ?? modelsWith("mask")[0] ?? core.models[0]; },
+  step(by) {
+    stepIn(this.list, this.place, by);
+  },
+  jump(end) {
+    stepIn(this.list, this.place, end * this.list.length);
+  },
+  get model() {
+    return modelNamed(state.model) ?? modelsWith("mask")[0] ?? core.models[0];
+  },
   async update() {
     const { parts, model } = this;
     const measure = hasHead(model, "mask") ? "Dice" : "probability of the true class";
@@ -76,8 +113,10 @@ views.cases = {
     parts.filters.set();
     const found = selectCases(state);
     const orders = {
-      low: [(index) => rankScore(model, index), 1], high: [(index) => rankScore(model, index), -1],
-      large: [(index) => core.cases.pixels[index], -1], small: [(index) => core.cases.pixels[index] || null, 1],
+      low: [(index) => rankScore(model, index), 1],
+      high: [(index) => rankScore(model, index), -1],
+      large: [(index) => core.cases.pixels[index], -1],
+      small: [(index) => core.cases.pixels[index] || null, 1],
     };
     this.list = Object.hasOwn(orders, state.sort) ? sorted(found, ...orders[state.sort]) : found;
     this.place = placeOf(this.list);
@@ -86,7 +125,10 @@ views.cases = {
     parts.empty.hidden = !none;
     parts.panels.hidden = parts.about.hidden = none;
     parts.leaves.show(this.place, this.list.length, ...(none ? [] : caseName(index)));
-    parts.thumbs.show(this.list.map((one) => ({ id: core.cases.id[one], text: scoreText(model, one) })), this.place);
+    parts.thumbs.show(
+      this.list.map((one) => ({ id: core.cases.id[one], text: scoreText(model, one) })),
+      this.place,
+    );
     if (none) {
       announce("No test image passes these filters.");
       return;
@@ -101,7 +143,7 @@ views.cases = {
     parts.photo.draw(core.cases.id[index]);
     parts.photo.describe(`Slice ${core.cases.id[index]}`);
     parts.truthMask.draw(null, (context) => fill(context, truth, "#fff"));
-    parts.truthMask.describe(`True mask: ${counted(area(truth), "pixel")}`);
+    parts.truthMask.describe(`True mask: ${counted(pixelCount(truth), "pixel")}`);
     this.paint();
     this.describe();
     for (const near of [this.place + 1, this.place - 1]) {
@@ -117,27 +159,56 @@ views.cases = {
   describe() {
     const { index, model } = this.shown;
     const copied = core.cases.clean[index] === 0;
-    const general = [["Class", words(core.labels[core.cases.label[index]])], ["Plane", core.planes[core.cases.plane[index]]],
-      ["Subset", subsetName(index)], ["True area", counted(core.cases.pixels[index], "pixel")]];
+    const general = [
+      ["Class", words(core.labels[core.cases.label[index]])],
+      ["Plane", core.planes[core.cases.plane[index]]],
+      ["Subset", subsetName(index)],
+      ["True area", counted(core.cases.pixels[index], "pixel")],
+    ];
     const classifiers = modelsWith("label");
     this.parts.about.replaceChildren(
-      el("section", {}, el("h3", {}, model.name), facts([...(hasHead(model, "mask") ? maskFacts(model, index) : []), ...general]),
-        el("p", { class: "links" },
+      el(
+        "section",
+        {},
+        el("h3", {}, model.name),
+        facts([...(hasHead(model, "mask") ? maskFacts(model, index) : []), ...general]),
+        el(
+          "p",
+          { class: "links" },
           el("a", { href: address("compare", { case: core.cases.id[index] }) }, "Compare two models on this case"),
-          copied ? el("a", { href: address("copies", { pair: core.cases.id[index] }) }, "See its twin in train") : null)),
-      ...(classifiers.length ? [el("section", { class: "says" }, el("h3", {}, "What the classifiers say"),
-        el("div", { class: "sayings" }, classifiers.map((one) => probabilityBars(one, index))))] : []));
-    announce(`${this.place + 1} of ${this.list.length}: ${core.cases.id[index]}, ${words(core.labels[core.cases.label[index]])}. ${model.name}: ${scoreText(model, index)}`);
+          copied ? el("a", { href: address("copies", { pair: core.cases.id[index] }) }, "See its twin in train") : null,
+        ),
+      ),
+      ...(classifiers.length
+        ? [
+            el(
+              "section",
+              { class: "says" },
+              el("h3", {}, "What the classifiers say"),
+              el(
+                "div",
+                { class: "sayings" },
+                classifiers.map((one) => probabilityBars(one, index)),
+              ),
+            ),
+          ]
+        : []),
+    );
+    announce(
+      `${this.place + 1} of ${this.list.length}: ${core.cases.id[index]}, ${words(core.labels[core.cases.label[index]])}. ${model.name}: ${scoreText(model, index)}`,
+    );
   },
 };
 
 /** What cases are sorted by: Dice where the model draws masks (healthy slices have none), else the probability of the true class. */
-const rankScore = (model, index) => hasHead(model, "mask") && isHealthy(index) ? null : scoreOf(model, index);
+const rankScore = (model, index) => (hasHead(model, "mask") && isHealthy(index) ? null : scoreOf(model, index));
 
 function scoreText(model, index) {
   if (hasHead(model, "mask")) {
     if (!isHealthy(index)) return `Dice ${percent(model.cases.dice[index])}`;
     return model.cases.predicted_pixels[index] === 0 ? "healthy: right" : "false alarm";
   }
-  return model.cases.predicted[index] === core.cases.label[index] ? "right" : `says ${words(core.labels[model.cases.predicted[index]])}`;
+  return model.cases.predicted[index] === core.cases.label[index]
+    ? "right"
+    : `says ${words(core.labels[model.cases.predicted[index]])}`;
 }

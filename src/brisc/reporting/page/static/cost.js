@@ -2,8 +2,12 @@
 // Cost: what a model takes against what it reaches.
 
 const COSTS = {
-  parameters: ["parameters", compact], macs: ["multiply-adds per image", compact], weights_mb: ["weights, MB", (value) => fixed(value, 1)],
-  latency_ms: ["latency of one image, ms", (value) => fixed(value, 1)], seconds: ["training, s", compact], peak_memory_mb: ["peak memory in training, MB", whole],
+  parameters: ["parameters", compact],
+  macs: ["multiply-adds per image", compact],
+  weights_mb: ["weights, MB", (value) => fixed(value, 1)],
+  latency_ms: ["latency of one image, ms", (value) => fixed(value, 1)],
+  seconds: ["training, s", compact],
+  peak_memory_mb: ["peak memory in training, MB", whole],
 };
 const REACHED = {
   mask: { key: "dice_per_image", title: "Dice, mean per tumour slice", n: "n_pairs" },
@@ -14,18 +18,45 @@ views.cost = {
   title: "Cost",
   build(host) {
     const measured = (key) => core.models.some(({ cost }) => !absent(cost[key]));
-    const cost = choice("Cost", Object.entries(COSTS).map(([key, [title]]) => [key, measured(key) ? title : `${title} (not measured)`, !measured(key)]), (value) => go({ cost: value }));
-    const quality = choice("Subset", ["official", "clean", "strict"].map((name) => [name, SUBSETS[name].title]), (value) => go({ quality: value }));
+    const cost = choice(
+      "Cost",
+      Object.entries(COSTS).map(([key, [title]]) => [key, measured(key) ? title : `${title} (not measured)`, !measured(key)]),
+      (value) => go({ cost: value }),
+    );
+    const quality = choice(
+      "Subset",
+      ["official", "clean", "strict"].map((name) => [name, SUBSETS[name].title]),
+      (value) => go({ quality: value }),
+    );
     const heads = ["mask", "label"].filter((head) => modelsWith(head).length);
     const charts = Object.fromEntries(heads.map((head) => [head, chart((width) => this.drawPoints(width, head))]));
     const tables = el("div", {});
-    host.append(el("form", { class: "filters", "aria-label": "Cost and subset" }, cost.element, quality.element),
-      el("div", { class: "halves" }, heads.map((head) => el("section", { class: "card" }, el("h3", {}, head === "mask" ? "Drawing tumours" : "Naming the class"), charts[head].element))),
-      el("p", { class: "hint" }, "Whiskers are 95 % intervals over groups of similar slices. Whether two models differ is said by the letters below, not by the height of their points."),
-      tables);
+    host.append(
+      el("form", { class: "filters", "aria-label": "Cost and subset" }, cost.element, quality.element),
+      el(
+        "div",
+        { class: "halves" },
+        heads.map((head) =>
+          el(
+            "section",
+            { class: "card" },
+            el("h3", {}, head === "mask" ? "Drawing tumours" : "Naming the class"),
+            charts[head].element,
+          ),
+        ),
+      ),
+      el(
+        "p",
+        { class: "hint" },
+        "Whiskers are 95 % intervals over groups of similar slices. Whether two models differ is said by the letters below, not by the height of their points.",
+      ),
+      tables,
+    );
     this.parts = { cost, quality, charts, tables };
   },
-  get cost() { return Object.hasOwn(COSTS, state.cost) ? state.cost : "parameters"; },
+  get cost() {
+    return Object.hasOwn(COSTS, state.cost) ? state.cost : "parameters";
+  },
   update() {
     const { parts, cost } = this;
     parts.cost.set(cost);
@@ -33,46 +64,101 @@ views.cost = {
     for (const one of Object.values(parts.charts)) one.redraw();
     const head = (model, name) => {
       if (!hasHead(model, name)) return DASH;
-      const { key } = REACHED[name], metrics = model.metrics[state.quality];
+      const { key } = REACHED[name],
+        metrics = model.metrics[state.quality];
       return metrics ? interval(metrics[key], metrics[`${key}_low`], metrics[`${key}_high`]) : DASH;
     };
     const names = Object.keys(parts.charts);
     parts.tables.replaceChildren(
-      table(`All models on ${SUBSETS[state.quality].title}, in the order of params.yaml`,
+      table(
+        `All models on ${SUBSETS[state.quality].title}, in the order of params.yaml`,
         ["model", ...names.flatMap((name) => [REACHED[name].title, "letters"]), ...Object.values(COSTS).map(([title]) => title)],
-        core.models.map((model) => [model.name, ...names.flatMap((name) => [head(model, name), hasHead(model, name) ? letters(name, model) : DASH]),
-          ...Object.entries(COSTS).map(([key, [, format]]) => format(model.cost[key]))])),
-      el("p", { class: "hint" }, core.comparisons
-        ? `Two models that share a letter are not told apart on this subset (paired tests, Holm's correction, 5 % level). ${DASH}: not measured in this profile, or no such head.`
-        : `No tests between models were run in this profile: no order of models is claimed. ${DASH}: not measured.`));
+        core.models.map((model) => [
+          model.name,
+          ...names.flatMap((name) => [head(model, name), hasHead(model, name) ? sharedLetters(name, model) : DASH]),
+          ...Object.entries(COSTS).map(([key, [, format]]) => format(model.cost[key])),
+        ]),
+      ),
+      el(
+        "p",
+        { class: "hint" },
+        core.comparisons
+          ? `Two models that share a letter are not told apart on this subset (paired tests, Holm's correction, 5 % level). ${DASH}: not measured in this profile, or no such head.`
+          : `No tests between models were run in this profile: no order of models is claimed. ${DASH}: not measured.`,
+      ),
+    );
   },
   drawPoints(width, head) {
-    const { cost } = this, { key, title, n } = REACHED[head];
-    const dots = modelsWith(head).map((model) => ({ model, at: core.models.indexOf(model), x: model.cost[cost], y: model.metrics[state.quality]?.[key],
-      low: model.metrics[state.quality]?.[`${key}_low`], high: model.metrics[state.quality]?.[`${key}_high`] })).filter(({ x, y }) => !absent(x) && x > 0 && !absent(y));
+    const { cost } = this,
+      { key, title, n } = REACHED[head];
+    const dots = modelsWith(head)
+      .map((model) => ({
+        model,
+        at: core.models.indexOf(model),
+        x: model.cost[cost],
+        y: model.metrics[state.quality]?.[key],
+        low: model.metrics[state.quality]?.[`${key}_low`],
+        high: model.metrics[state.quality]?.[`${key}_high`],
+      }))
+      .filter(({ x, y }) => !absent(x) && x > 0 && !absent(y));
     if (dots.length === 0) return el("p", { class: "hint" }, `${COSTS[cost][0]}: not measured in this profile.`);
-    const xs = dots.map(({ x }) => x), height = 340;
+    const xs = dots.map(({ x }) => x),
+      height = 340;
     const { root, scaleX, scaleY, area } = axes(width, height, {
       x: { domain: [Math.min(...xs) / 1.6, Math.max(...xs) * 1.6], log: true, label: COSTS[cost][0], format: compact },
-      y: { domain: spread(dots.flatMap(({ y, low, high }) => [y, low, high])), label: `${title}, %`, format: (value) => String(Number((100 * value).toPrecision(3))) },
+      y: {
+        domain: spread(dots.flatMap(({ y, low, high }) => [y, low, high])),
+        label: `${title}, %`,
+        format: (value) => String(Number((100 * value).toPrecision(3))),
+      },
       label: `${title} against ${COSTS[cost][0]} of ${dots.map(({ model }) => model.name).join(", ")}`,
     });
-    const taken = [], names = [];
+    const placed = [];
     for (const { model, at, x, y, low, high } of dots) {
-      const cx = scaleX(x), cy = scaleY(y);
-      if (!absent(low) && !absent(high)) root.append(svg("line", { class: `whisker ${ink(at)}`, x1: cx, x2: cx, y1: scaleY(low), y2: scaleY(high) }));
+      const cx = scaleX(x),
+        cy = scaleY(y);
+      if (!absent(low) && !absent(high))
+        root.append(svg("line", { class: `whisker ${ink(at)}`, x1: cx, x2: cx, y1: scaleY(low), y2: scaleY(high) }));
       root.append(shape(SHAPES[at % SHAPES.length], cx, cy, 6, { class: `dot ${ink(at)}` }));
-      const wide = 6.6 * model.name.length, left = cx + 10 + wide > area.right;
-      const start = left ? cx - 10 - wide : cx + 10;
-      let line = cy;
-      while (taken.some(([from, to, other]) => Math.abs(other - line) < 14 && start < to && start + wide > from)) line += 4;
-      taken.push([start, start + wide, line]);
-      names.push(svg("text", { class: "name", x: left ? cx - 10 : cx + 10, y: line, dy: "0.32em", "text-anchor": left ? "end" : "start" }, model.name));
+      placed.push({ name: model.name, at, cx, cy });
     }
-    root.append(...names);
+    root.append(...nameTags(placed, area));
     const count = dots[0].model.metrics[state.quality][n];
-    return el("figure", {}, root, caption(`${counted(count, head === "mask" ? "tumour slice" : "image")}: ${SUBSETS[state.quality].title}`));
+    return el(
+      "figure",
+      {},
+      root,
+      caption(`${counted(count, head === "mask" ? "tumour slice" : "image")}: ${SUBSETS[state.quality].title}`),
+    );
   },
 };
 
-const letters = (head, model) => core.comparisons?.heads[head]?.subsets[state.quality]?.order.find((one) => one.model === model.name)?.letters.join(" ") ?? DASH;
+/** The names beside their points, those that would cover each other moved apart, with a line to the point where they had to move. */
+function nameTags(placed, area) {
+  const LINE = 16,
+    GAP = 22,
+    taken = [];
+  return placed
+    .toSorted((a, b) => a.cy - b.cy)
+    .flatMap(({ name, at, cx, cy }) => {
+      const wide = 7.2 * name.length,
+        left = cx + GAP + wide > area.right;
+      const start = left ? cx - GAP - wide : cx + GAP;
+      const free = (y) => !taken.some(([from, to, other]) => Math.abs(other - y) < LINE && start < to && start + wide > from);
+      const shifts = Array.from({ length: 80 }, (_, step) => (step % 2 ? -1 : 1) * Math.ceil(step / 2) * 4);
+      const line = cy + (shifts.find((shift) => free(cy + shift) && cy + shift > area.top && cy + shift < area.bottom) ?? 0);
+      taken.push([start, start + wide, line]);
+      const side = left ? -1 : 1;
+      return [
+        svg("line", { class: `leader ${ink(at)}`, x1: cx + side * 8, y1: cy, x2: cx + side * (GAP - 3), y2: line }),
+        svg(
+          "text",
+          { class: `name ${ink(at)}`, x: cx + side * GAP, y: line, dy: "0.32em", "text-anchor": left ? "end" : "start" },
+          name,
+        ),
+      ];
+    });
+}
+
+const sharedLetters = (head, model) =>
+  core.comparisons?.heads[head]?.subsets[state.quality]?.order.find((one) => one.model === model.name)?.letters.join(" ") ?? DASH;

@@ -40,7 +40,10 @@ const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charC
 /** Run lengths (see encode.py) to size * size bytes of 0 or 1, row after row. */
 function decodeMask(text, size = core.size) {
   const mask = new Uint8Array(size * size);
-  let at = 0, value = 0, run = 0, shift = 0;
+  let at = 0,
+    value = 0,
+    run = 0,
+    shift = 0;
   for (const byte of bytes(text)) {
     run |= (byte & 127) << shift;
     shift += 7;
@@ -80,10 +83,12 @@ const SUBSETS = {
 /** Indices of the cases that pass the filters; an empty filter lets all pass. */
 function selectCases({ label = "", plane = "", subset = "official" }) {
   const { label: labels, plane: planes } = core.cases;
-  return [...core.cases.id.keys()].filter((index) =>
-    (label === "" || core.labels[labels[index]] === label)
-    && (plane === "" || core.planes[planes[index]] === plane)
-    && SUBSETS[subset].holds(index));
+  return [...core.cases.id.keys()].filter(
+    (index) =>
+      (label === "" || core.labels[labels[index]] === label) &&
+      (plane === "" || core.planes[planes[index]] === plane) &&
+      SUBSETS[subset].holds(index),
+  );
 }
 
 /** How well a model does on a case: Dice of a tumour slice, else the probability of the true class; null where neither is defined. */

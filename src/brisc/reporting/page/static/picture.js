@@ -3,10 +3,20 @@
 
 const GRAIN = Math.max(2, Math.round(512 / core.size)); // canvas pixels to a pixel of the mask
 const SIDE = core.size * GRAIN;
-const INK = Object.fromEntries(["truth", "prediction", "hit", "missed", "false-alarm", "other"].map((name) =>
-  [name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()]));
+const INK = Object.fromEntries(
+  ["truth", "prediction", "hit", "missed", "false-alarm", "other"].map((name) => [
+    name,
+    getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim(),
+  ]),
+);
 // Grad-CAM from nothing over violet and orange to pale yellow: lightness rises all the way, as in matplotlib's inferno.
-const HEAT = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
+const HEAT = [
+  [0, 0, 4],
+  [87, 16, 110],
+  [188, 55, 84],
+  [249, 142, 9],
+  [252, 255, 164],
+];
 
 const pictureOf = (id) => `page/images/${id}.webp`;
 
@@ -28,8 +38,12 @@ function panel(title, { dim = false, mirrored = false } = {}) {
   const self = {
     element: el("figure", { class: "panel" }, view, caption(name)),
     layer,
-    title(text) { name.textContent = text; },
-    describe(text) { view.setAttribute("aria-label", text); },
+    title(text) {
+      name.textContent = text;
+    },
+    describe(text) {
+      view.setAttribute("aria-label", text);
+    },
     draw(id, paint = () => {}) {
       image.hidden = id === null;
       if (id !== null && image.getAttribute("src") !== pictureOf(id)) image.src = pictureOf(id);
@@ -37,7 +51,9 @@ function panel(title, { dim = false, mirrored = false } = {}) {
       context.globalAlpha = 1;
       paint(context);
     },
-    mirror(on) { layer.classList.toggle("mirrored", on); },
+    mirror(on) {
+      layer.classList.toggle("mirrored", on);
+    },
   };
   self.mirror(mirrored);
   return self;
@@ -69,9 +85,13 @@ let zoom = 1; // of the slices that are drawn now, see zoomTo
 
 /** The border of a mask, dark below so that it shows on any grey; as thin on an enlarged slice as on a whole one. */
 function outline(context, mask, colour) {
-  const size = core.size, path = new Path2D();
+  const size = core.size,
+    path = new Path2D();
   const inside = (x, y) => x >= 0 && y >= 0 && x < size && y < size && mask[y * size + x];
-  const line = (x1, y1, x2, y2) => { path.moveTo(x1 * GRAIN, y1 * GRAIN); path.lineTo(x2 * GRAIN, y2 * GRAIN); };
+  const line = (x1, y1, x2, y2) => {
+    path.moveTo(x1 * GRAIN, y1 * GRAIN);
+    path.lineTo(x2 * GRAIN, y2 * GRAIN);
+  };
   for (let y = 0; y <= size; y += 1) {
     for (let x = 0; x <= size; x += 1) {
       if (!inside(x, y) !== !inside(x - 1, y)) line(x, y, x, y + 1);
@@ -79,7 +99,10 @@ function outline(context, mask, colour) {
     }
   }
   context.lineCap = "round";
-  for (const [width, stroke] of [[7, "#000"], [3.5, colour]]) {
+  for (const [width, stroke] of [
+    [7, "#000"],
+    [3.5, colour],
+  ]) {
     context.lineWidth = width / zoom;
     context.strokeStyle = stroke;
     context.stroke(path);
@@ -98,8 +121,12 @@ function heat(context, cam, opacity) {
   const small = new OffscreenCanvas(cam.width, cam.height);
   const pixels = new ImageData(cam.width, cam.height);
   cam.values.forEach((value, index) => {
-    const place = (value / 255) * (HEAT.length - 1), from = Math.min(Math.floor(place), HEAT.length - 2), share = place - from;
-    HEAT[from].forEach((low, channel) => { pixels.data[4 * index + channel] = low + share * (HEAT[from + 1][channel] - low); });
+    const place = (value / 255) * (HEAT.length - 1),
+      from = Math.min(Math.floor(place), HEAT.length - 2),
+      share = place - from;
+    HEAT[from].forEach((low, channel) => {
+      pixels.data[4 * index + channel] = low + share * (HEAT[from + 1][channel] - low);
+    });
     pixels.data[4 * index + 3] = Math.round(255 * opacity * Math.min(1, 0.25 + value / 255));
   });
   small.getContext("2d").putImageData(pixels, 0, 0);
@@ -108,152 +135,33 @@ function heat(context, cam, opacity) {
   context.drawImage(small, 0, 0, SIDE, SIDE);
 }
 
-const area = (mask) => mask.reduce((sum, value) => sum + value, 0);
+const pixelCount = (mask) => mask.reduce((sum, value) => sum + value, 0);
 const overlap = (one, two) => one.reduce((sum, value, index) => sum + (value & two[index]), 0);
 
 /** Enlarge all layers below `host` around what the masks hold, or show whole slices where they hold nothing. Call before drawing. */
 function zoomTo(host, masks) {
   const size = core.size;
-  let left = size, right = 0, top = size, bottom = 0;
+  let left = size,
+    right = 0,
+    top = size,
+    bottom = 0;
   for (const mask of masks) {
-    runs(mask, (index) => mask[index], (x, y, length) => {
-      left = Math.min(left, x); right = Math.max(right, x + length); top = Math.min(top, y); bottom = Math.max(bottom, y + 1);
-    });
+    runs(
+      mask,
+      (index) => mask[index],
+      (x, y, length) => {
+        left = Math.min(left, x);
+        right = Math.max(right, x + length);
+        top = Math.min(top, y);
+        bottom = Math.max(bottom, y + 1);
+      },
+    );
   }
   const empty = right <= left;
   const scale = empty ? 1 : Math.max(1, Math.min(5, (0.6 * size) / Math.max(right - left, bottom - top)));
-  const shift = (low, high) => empty ? 0 : Math.min(0, Math.max(1 - scale, 0.5 - scale * (low + high) / 2 / size));
+  const shift = (low, high) => (empty ? 0 : Math.min(0, Math.max(1 - scale, 0.5 - (scale * (low + high)) / 2 / size)));
   zoom = scale;
   host.style.setProperty("--zoom", scale);
   host.style.setProperty("--left", `${100 * shift(left, right)}%`);
   host.style.setProperty("--top", `${100 * shift(top, bottom)}%`);
-}
-
-/** What a model made of a case, in panels: for a mask prediction, overlay and difference, for a class Grad-CAM. */
-function modelPanels() {
-  const prediction = panel("Prediction"), over = panel("Overlay"), apart = panel("Difference", { dim: true }), cam = panel("Grad-CAM");
-  for (const one of [over, cam]) one.element.classList.add("chief");
-  return {
-    elements: [prediction, over, apart, cam].map(({ element }) => element),
-    /** found: {mask, cam} as far as the model has them. */
-    draw(index, model, truth, found, opacity) {
-      const id = core.cases.id[index];
-      for (const one of [prediction, over, apart]) one.element.hidden = !found.mask;
-      cam.element.hidden = !found.cam;
-      if (found.mask) {
-        const hit = overlap(truth, found.mask), missed = area(truth) - hit, alarm = area(found.mask) - hit;
-        prediction.draw(null, (context) => fill(context, found.mask, "#fff"));
-        prediction.describe(`Mask predicted by ${model.name}: ${counted(hit + alarm, "pixel")}`);
-        over.draw(id, (context) => { fill(context, found.mask, INK.prediction, opacity); outline(context, truth, INK.truth); });
-        over.describe(`Prediction of ${model.name} over the slice, the truth as an outline`);
-        apart.draw(id, (context) => difference(context, truth, found.mask));
-        apart.describe(`Difference: ${hit} pixels right, ${missed} missed, ${alarm} false alarm`);
-      }
-      if (found.cam) {
-        const guess = words(core.labels[model.cases.predicted[index]]);
-        cam.title(`Grad-CAM for ${guess}`);
-        cam.draw(id, (context) => heat(context, found.cam, opacity));
-        cam.describe(`Where ${model.name} looked for its class ${guess}`);
-      }
-    },
-  };
-}
-
-const findings = async (model, index) => ({
-  mask: hasHead(model, "mask") ? await maskOf(model, index) : null,
-  cam: hasHead(model, "label") ? await camOf(model, index) : null,
-});
-
-/** One bar a class; the true one is named, the chosen one marked. */
-function probabilityBars(model, index) {
-  const truth = core.cases.label[index], guess = model.cases.predicted[index];
-  return el("div", { class: "bars" },
-    el("p", {}, el("strong", {}, model.name), " ", el("span", { class: truth === guess ? "right" : "wrong" },
-      truth === guess ? "right" : `wrong: ${words(core.labels[guess])}`)),
-    el("ul", {}, core.labels.map((label, at) => {
-      const share = model.cases.probabilities[index][at];
-      const bar = el("span", { class: "bar", "aria-hidden": "true" });
-      bar.style.setProperty("--share", share);
-      return el("li", { class: at === guess ? "chosen" : null }, el("span", {}, words(label), at === truth ? " (true)" : ""), bar,
-        el("span", {}, percent(share)));
-    })));
-}
-
-/** The facts of a mask on one case, as [name, value]. */
-function maskFacts(model, index) {
-  const { dice, iou, hd95_px: distance, boundary_dice: boundary, predicted_pixels: predicted } = model.cases;
-  if (isHealthy(index)) {
-    return [["No tumour here", predicted[index] === 0 ? "nothing drawn: right" : `${counted(predicted[index], "pixel")} drawn: false alarm`]];
-  }
-  return [
-    ["Dice", percent(dice[index])], ["IoU", percent(iou[index])], ["Boundary Dice, 1 px", percent(boundary[index])],
-    ["HD95", absent(distance[index]) ? "not defined" : `${fixed(distance[index], 1)} px`],
-    ["Predicted area", counted(predicted[index], "pixel")],
-  ];
-}
-
-const facts = (pairs) => el("dl", { class: "facts" }, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
-
-const key = (...names) => el("ul", { class: "key", "aria-label": "Colours" }, names.map(([ink, text]) =>
-  el("li", {}, el("span", { class: `swatch ${ink}`, "aria-hidden": "true" }), text)));
-
-/** Thumbnails of a list, a page at a time: the page that holds the chosen one. */
-function strip(onchoose) {
-  const PAGE = 24;
-  const list = el("ol", { class: "thumbs" }), place = el("span", {});
-  let items = [], page = 0, drawn = "";
-  const turn = (by) => { page = Math.max(0, Math.min(Math.ceil(items.length / PAGE) - 1, page + by)); fillPage(); };
-  const back = button("Previous page", () => turn(-1)), forth = button("Next page", () => turn(1));
-  let chosen = -1;
-  function fillPage() {
-    const first = page * PAGE, shown = items.slice(first, first + PAGE);
-    const wanted = JSON.stringify([first, shown]);
-    if (wanted !== drawn) {
-      drawn = wanted;
-      list.replaceChildren(...shown.map(({ id, text }, at) => el("li", {}, el("button", { type: "button", onclick: () => onchoose(first + at) },
-        el("img", { src: pictureOf(id), alt: "", loading: "lazy", width: core.size, height: core.size }),
-        el("span", { class: "unseen" }, `${id}, `), el("span", {}, text)))));
-    }
-    [...list.children].forEach((item, at) => {
-      if (first + at === chosen) item.firstChild.setAttribute("aria-current", "true");
-      else item.firstChild.removeAttribute("aria-current");
-    });
-    place.textContent = items.length ? `${whole(first + 1)} to ${whole(first + shown.length)} of ${whole(items.length)}` : "none";
-    back.disabled = page === 0;
-    forth.disabled = first + PAGE >= items.length;
-  }
-  return {
-    element: el("section", { class: "strip", "aria-label": "Thumbnails" }, list, el("div", { class: "pager" }, back, place, forth)),
-    /** things: [{id, text}]; at: which of them is looked at. */
-    show(things, at) {
-      items = things;
-      chosen = at;
-      page = Math.max(0, Math.floor(at / PAGE));
-      fillPage();
-    },
-  };
-}
-
-/** Buttons and place of a list that is leafed through; `step(by)` moves, and wraps round at neither end. */
-function leaf(step) {
-  const place = el("strong", {}), name = el("p", { class: "name" });
-  const back = button("Previous", () => step(-1), { class: "step", "aria-keyshortcuts": "ArrowLeft" });
-  const forth = button("Next", () => step(1), { class: "step", "aria-keyshortcuts": "ArrowRight" });
-  return {
-    element: el("div", { class: "leaf" }, back, el("p", {}, place), name, forth),
-    show(at, length, ...text) {
-      place.textContent = length ? `${whole(at + 1)} of ${whole(length)}` : "No such image";
-      name.replaceChildren(...text);
-      // A button that is switched off would lose the focus to the page.
-      back.setAttribute("aria-disabled", String(at <= 0));
-      forth.setAttribute("aria-disabled", String(at >= length - 1));
-    },
-  };
-}
-
-const subsetName = (index) => core.cases.clean[index] ? (core.cases.strict[index] ? "clean, strict" : "clean") : "copied: also in train";
-
-function caseName(index) {
-  const { id, label, plane } = core.cases;
-  return [el("code", {}, id[index]), ` ${words(core.labels[label[index]])}, ${core.planes[plane[index]]}, ${subsetName(index)}`];
 }

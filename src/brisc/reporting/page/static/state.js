@@ -3,8 +3,23 @@
 
 const HOME = "cases";
 const DEFAULTS = {
-  case: "", model: "", other: "", label: "", plane: "", subset: "official", sort: "file", order: "spread",
-  classifier: "", truth: "", predicted: "", page: "1", curve: "", cost: "parameters", quality: "official", pair: "", relation: "",
+  case: "",
+  model: "",
+  other: "",
+  label: "",
+  plane: "",
+  subset: "official",
+  sort: "file",
+  order: "spread",
+  classifier: "",
+  truth: "",
+  predicted: "",
+  page: "1",
+  curve: "",
+  cost: "parameters",
+  quality: "official",
+  pair: "",
+  relation: "",
 };
 const KEYS = {
   cases: ["case", "model", "label", "plane", "subset", "sort"],
@@ -17,24 +32,30 @@ const KEYS = {
 
 // Words of an address that name something of this page; anything else in their place is taken for the default.
 const KNOWN = {
-  label: () => core.labels, plane: () => core.planes, subset: () => Object.keys(SUBSETS), quality: () => ["official", "clean", "strict"],
-  truth: () => core.labels, predicted: () => core.labels, case: () => core.cases.id,
-  model: () => core.models.map(({ name }) => name), other: () => core.models.map(({ name }) => name),
+  label: () => core.labels,
+  plane: () => core.planes,
+  subset: () => Object.keys(SUBSETS),
+  quality: () => ["official", "clean", "strict"],
+  truth: () => core.labels,
+  predicted: () => core.labels,
+  case: () => core.cases.id,
+  model: () => core.models.map(({ name }) => name),
+  other: () => core.models.map(({ name }) => name),
   classifier: () => modelsWith("label").map(({ name }) => name),
 };
 
 const state = { view: HOME, ...DEFAULTS };
-let redraw = () => {};
+let drawAll = () => {};
 let writing;
 
 /** The address of a view as a link would have it. */
 function address(view, patch = {}) {
-  const words = new URLSearchParams();
+  const query = new URLSearchParams();
   for (const key of KEYS[view]) {
     const value = String(patch[key] ?? DEFAULTS[key]);
-    if (value !== DEFAULTS[key]) words.set(key, value);
+    if (value !== DEFAULTS[key]) query.set(key, value);
   }
-  return `#${view}${words.size ? `?${words}` : ""}`;
+  return `#${view}${query.size ? `?${query}` : ""}`;
 }
 
 function readAddress() {
@@ -50,19 +71,19 @@ function readAddress() {
 /** Change what is looked at and draw it. The address follows a moment later: a browser refuses hundreds of changes in a row. */
 function go(patch) {
   Object.assign(state, patch);
-  redraw();
+  drawAll();
   clearTimeout(writing);
   writing = setTimeout(() => history.replaceState(null, "", address(state.view, state)), 150);
 }
 
 /** Draw at every change of the address by a link, by hand or by going back; those that `go` makes are not told. */
 function followAddress(draw) {
-  redraw = draw;
+  drawAll = draw;
   addEventListener("hashchange", () => {
     clearTimeout(writing);
     readAddress();
-    redraw();
+    drawAll();
   });
   readAddress();
-  redraw();
+  drawAll();
 }
