@@ -5,11 +5,12 @@ PROFILE = $(shell sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro grid site verify test check
+.PHONY: help repro grid site print verify test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
+	@echo "make print   report and claims as one HTML file for paper, from the report that make repro wrote"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
@@ -28,6 +29,9 @@ verify: .venv/installed
 site: .venv/installed
 	dvc repro site@$(PROFILE)
 	@echo "Open site/$(PROFILE)/index.html in a browser; it needs no server and no network"
+
+print: .venv/installed
+	@python stages/print.py $(PROFILE)
 
 test: .venv/installed
 	python -m pytest

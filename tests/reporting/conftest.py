@@ -1,450 +1,71 @@
-"""Result files as the earlier stages write them, made up but consistent, so that the report can be tested without training."""
+"""Folders of made-up result files for the tests of the report."""
 
-import itertools
-import json
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
+from result_files import FIVE, write_results
 
-from brisc.evaluation.calibration import summarise_calibration
-from brisc.evaluation.classification import summarise_labels
-from brisc.evaluation.segmentation import summarise
-
-LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
-PLANES = ("axial", "coronal", "sagittal")
-SUBSETS = ("official", "clean", "strict")
-SIDE = 64
-
-# What the nets of the fixtures give. Names are those of the project, since published.json knows its figures by them.
-MASK, LABEL = ("mask",), ("label",)
-HEADS = {
-    "unet": MASK, "attention_unet": MASK, "bifpn_unet": MASK, "mobilenetv2": LABEL, "efficientnet_b0": LABEL,
-    "densenet121": LABEL, "joint": MASK + LABEL, "unet_healthy": MASK, "label_only": LABEL, "joint_uncertainty": MASK + LABEL,
-}  # fmt: skip
-FIVE = ("unet", "attention_unet", "mobilenetv2", "densenet121", "joint")  # two that draw, two that name, and a joint one
-MEASURE = {"mask": "dice_per_image", "label": "accuracy"}
+from brisc.reporting.results import Results, read_results
 
 Build = Callable[..., Path]
 
 
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
-    """build(source="phantom", models=("unet",), images=60, ...) -> a new folder of result files, of the profile demo."""
-    numbers = count()
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """made(...) -> a folder of such result files, written once for all tests, which must not change it."""
+    known: dict[str, Path] = {}
 
     def write(**kwargs: Any) -> Path:
-        return write_results(tmp_path / f"reports-{next(numbers)}" / "demo", **kwargs)
+        key = repr(sorted(kwargs.items()))
+        if key not in known:
+            known[key] = write_results(tmp_path_factory.mktemp("made") / "demo", **kwargs)
+        return known[key]
 
     return write
 
 
 @pytest.fixture
+def build(made: Build, tmp_path: Path) -> Build:
+    """build(source="phantom", models=("unet",), images=60, ...) -> a new folder of result files, of the profile demo."""
+    numbers = count()
+
+    def write(**kwargs: Any) -> Path:
+        folder = tmp_path / f"reports-{next(numbers)}"
+        shutil.copytree(made(**kwargs).parent, folder)
+        return folder / "demo"
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def published() -> Path:
     """The project's own file of published figures."""
     return Path(__file__).parents[2] / "published.json"
 
 
-def write_results(
-    folder: Path, *, source: str = "phantom", models: tuple[str, ...] = ("unet",), images: int = 60, epochs: int = 3,
-    measured: bool = False, audit: bool = False, compared: bool = False, grid: bool = False, estimate: bool = False,
-) -> Path:  # fmt: skip
-    """compared: comparisons.json and seeds.json too; estimate: ../paper/estimate.json."""
-    (folder / "per_image").mkdir(parents=True)
-    rng = np.random.default_rng([images, epochs])
-    known = test_images(images, rng)
-    metrics: dict[str, Any] = {}
-    runs, histories = {}, []
-    for skill, model in enumerate(models):
-        heads = HEADS[model]
-        parts = [known, *(OF_HEAD[head](known, 6 - 0.5 * skill, rng) for head in heads)]
-        table = pd.concat(parts, axis=1)
-        table.to_csv(folder / "per_image" / f"{model}.csv", index=False, lineterminator="\n", float_format="%.6g")
-        metrics[model] = scores(table, heads) | {"cost": cost(epochs, measured, skill)}
-        histories.append(history(model, heads, epochs, rng))
-        runs[model] = run(model, heads, epochs, best_epoch=int(histories[-1]["validation_score"].argmax()) + 1)
-    write_json(folder / "metrics.json", metrics)
-    write_json(folder / "runs.json", runs)
-    write_json(folder / "provenance.json", provenance(source))
-    write_json(folder / "validation.json", validation(images))
-    if audit:
-        write_json(folder / "audit.json", audited(images))
-    if compared:
-        write_json(folder / "comparisons.json", comparisons(metrics))
-        write_json(folder / "seeds.json", {model: {"42": seed_scores(metrics[model])} for model in models})
-    if grid:
-        write_grid(folder, rng)
-    if estimate:
-        (folder.parent / "paper").mkdir()
-        write_json(folder.parent / "paper" / "estimate.json", estimated(models))
-    pd.concat(histories).to_csv(folder / "history.csv", index=False, lineterminator="\n", float_format="%.6g")
-    return folder
+@pytest.fixture
+def read(published: Path) -> Callable[[Path], Results]:
+    return lambda folder: read_results(
+        folder, profile="demo", published=published, estimate=folder.parent / "paper" / "estimate.json"
+    )
 
 
-def test_images(images: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Test and validation rows: a third of the test images is not in clean, every sixth not in strict either."""
-    rows = []
-    for split, n in (("test", images), ("validation", images // 2)):
-        for i in range(n):
-            label, clean = LABELS[i % 4], split == "test" and i % 3 != 0
-            rows.append(
-                {
-                    "id": f"brisc2025_{split}_{i:05d}", "split": split, "label": label, "plane": PLANES[i // 4 % 3],
-                    "group": f"g{i // 2:04d}", "official": int(split == "test"), "clean": int(clean),
-                    "strict": int(clean and i % 6 != 1),
-                    "true_pixels": int(rng.lognormal(4, 0.7)) + 5 if label != "no_tumor" else 0,
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows)
+EVERYTHING = {
+    "source": "brisc2025", "models": FIVE, "audit": True, "compared": True, "grid": True, "estimate": True, "measured": True,
+}  # fmt: skip
 
 
-test_images.__test__ = False  # type: ignore[attr-defined]
+@pytest.fixture(scope="session")
+def five(made: Build) -> Path:
+    """Everything that a profile of real data can have, for five models. Not to be changed: copy it first (`copied`)."""
+    return made(**EVERYTHING)
 
 
-def masks(known: pd.DataFrame, easiness: float, rng: np.random.Generator) -> pd.DataFrame:
-    """What is measured of predicted masks: the easier, the more of a tumour is found."""
-    rows = []
-    for true in known["true_pixels"]:
-        overlap = int(true * rng.beta(easiness, 1)) if rng.random() > 0.05 else 0
-        if true > 0:
-            predicted = overlap + int(true * rng.uniform(0, 0.2)) * (rng.random() > 0.04)
-        else:
-            predicted = int(rng.integers(1, 40)) if rng.random() < 0.2 else 0
-        rows.append({"predicted_pixels": predicted, "intersection": overlap, "pixels": SIDE**2})
-    table = pd.DataFrame(rows)
-    true, total = known["true_pixels"], known["true_pixels"] + table["predicted_pixels"]
-    empty = total == 0
-    table["dice"] = (2 * table["intersection"] / total.where(~empty)).where(~empty, 1.0)
-    table["iou"] = (table["intersection"] / (total - table["intersection"]).where(~empty)).where(~empty, 1.0)
-    table["hd95_px"] = (12 * (1 - table["dice"])).where((true > 0) & (table["predicted_pixels"] > 0))
-    table["boundary_dice"] = table["dice"] ** 2
-    return table
-
-
-def labels(known: pd.DataFrame, easiness: float, rng: np.random.Generator) -> pd.DataFrame:
-    """Probabilities of the four classes, six digits of each: the easier, the more on the true one."""
-    logits = rng.normal(0, 1.5, (len(known), len(LABELS)))
-    logits[np.arange(len(known)), [LABELS.index(label) for label in known["label"]]] += 0.8 * easiness
-    odds = np.exp(logits)
-    probabilities = np.vectorize(lambda p: float(f"{p:.6g}"))(odds / odds.sum(axis=1, keepdims=True))
-    table = pd.DataFrame(probabilities, columns=[f"p_{label}" for label in LABELS])
-    return table.assign(predicted=[LABELS[i] for i in probabilities.argmax(axis=1)])
-
-
-OF_HEAD = {"mask": masks, "label": labels}
-
-
-def scores(table: pd.DataFrame, heads: tuple[str, ...]) -> dict[str, Any]:
-    official = table[table["official"] == 1]
-    counts = official["label"].value_counts().to_dict()
-    tumours = {label: n for label, n in counts.items() if label != "no_tumor"}
-    parts = {name: table[table[name] == 1] for name in SUBSETS} | {"validation": table[table["split"] == "validation"]}
-    found: dict[str, Any] = {name: {} for name in parts}
-    for name, part in parts.items():
-        if "mask" in heads:
-            found[name] |= summarise(part, study_batch_size=16, resamples=50, seed=0, class_weights=tumours)
-        if "label" in heads:
-            weighted = found[name].get("class_weighted", {})
-            found[name] |= summarise_labels(part, resamples=50, seed=0, class_weights=counts)
-            found[name] |= summarise_calibration(part, temperature=1.25, bins=15)
-            found[name]["class_weighted"] |= weighted
-    return found | ({"temperature": 1.25} if "label" in heads else {})
-
-
-def seed_scores(subsets: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("dice_study", "dice_per_image", "accuracy", "f1_macro")
-    names = (*SUBSETS, "validation")
-    return {name: {key: subsets[name][key] for key in keys if key in subsets[name]} for name in names}
-
-
-def cost(epochs: int, measured: bool, skill: int) -> dict[str, Any]:
-    wall = {
-        "seconds": 5160.4, "images_per_second": 15.5, "peak_memory_mb": 1510, "device": "Some Processor", "threads": 2,
-        "latency_ms": 12.5, "batch_latency_ms": 310.0,
-    }  # fmt: skip
-    return {
-        "parameters": 1_943_921 + 400_000 * skill, "macs": 720_000_000 + 90_000_000 * skill, "epochs": epochs,
-        "images_seen": 255 * epochs, "weights_mb": 7.8, "batch_size": 32, **(wall if measured else dict.fromkeys(wall)),
-    }  # fmt: skip
-
-
-def run(model: str, heads: tuple[str, ...], epochs: int, best_epoch: int) -> dict[str, Any]:
-    drawn, named = float("mask" in heads), float("label" in heads)
-    return {
-        "parameters": 1_943_921, "epochs": epochs, "best_epoch": best_epoch, "best_validation_score": 0.8, "heads": list(heads),
-        "stopped": "at the last epoch", "diverged_at": None, "train_images": 255, "validation_images": 45,
-        "images_seen": 255 * epochs, "run_fingerprint": "r" * 64, "data_fingerprint": "d" * 64, "source_tree": "a" * 40,
-        "code": {"training/fit.py": "c" * 40}, "versions": {"python": "3.11.2", "torch": "2.14.1"},
-        "run": {
-            "model": {"arch": model, "in_channels": 1, "base_channels": 16, "levels": 5},
-            "healthy_slices": heads != MASK,
-            "epochs": epochs,
-            "optimizer": {"name": "adam", "learning_rate": 1e-4, "weight_decay": 1e-5, "momentum": 0.0},
-            "loss": {"dice": drawn, "bce": drawn, "cross_entropy": named, "balance": "fixed"},
-        },
-        "train": train(),
-    }  # fmt: skip
-
-
-def comparisons(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """All pairs of models. Nothing is told apart: tests that need it write it in."""
-    heads: dict[str, Any] = {}
-    for head, measure in MEASURE.items():
-        models = [model for model in metrics if head in HEADS[model]]
-        if models:
-            subsets = {name: compared_on(name, models, metrics, head, measure) for name in (*SUBSETS, "validation")}
-            heads[head] = {"measure": measure, "test": "paired bootstrap over groups", "subsets": subsets}
-    return {
-        "level": 0.95, "resamples": 2000, "seed": 42, "min_groups": 20, "heads": heads,
-        "joint_against_separate": joint_against_separate(metrics), "seeds": spread_over_seeds(metrics),
-    }  # fmt: skip
-
-
-def compared_on(subset: str, models: list[str], metrics: Mapping[str, Any], head: str, measure: str) -> dict[str, Any]:
-    values = {model: metrics[model][subset][measure] for model in models}
-    order = sorted(models, key=lambda model: (-values[model], model))
-    pairs = [
-        {
-            "a": a, "b": b, "difference": values[a] - values[b], "low": values[a] - values[b] - 0.05,
-            "high": values[a] - values[b] + 0.05, "p": 0.4, "p_holm": 0.8, "told_apart": False,
-            **({"p_bootstrap": 0.4, "mcnemar": {"a_only": 7, "b_only": 5, "p": 0.77}} if head == "label" else {}),
-        }
-        for a, b in itertools.combinations(order, 2)
-    ]  # fmt: skip
-    n = metrics[models[0]][subset]["n_pairs" if head == "mask" else "n_images"]
-    return {
-        "n": n, "groups": n // 2, "tested": True, "family": len(pairs), "smallest_p": 0.001 * len(pairs) if pairs else None,
-        "order": [{"model": model, "value": values[model], "letters": ["a"]} for model in order], "pairs": pairs,
-    }  # fmt: skip
-
-
-def joint_against_separate(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The joint nets against `unet_healthy` and `label_only`, or against what stands in for them here."""
-    joints = [model for model in metrics if HEADS[model] == MASK + LABEL]
-    if not joints:
-        return None
-    candidates = [model for model in ("unet_healthy", "label_only", "unet", "densenet121") if model in metrics]
-    partner = {head: next((model for model in candidates if HEADS[model] == (head,)), None) for head in MEASURE}
-    measures = (("mask", "dice_study"), ("mask", "dice_per_image"), ("label", "accuracy"))
-    subsets = {
-        subset: [
-            gap(net, partner[head], head, measure, metrics, subset)
-            for net, (head, measure) in itertools.product(joints, measures)
-            if partner[head] is not None
-        ]
-        for subset in (*SUBSETS, "validation")
-    }
-    return {"published": GAPS, "subsets": subsets}
-
-
-GAPS = {"dice_study": -0.0491, "accuracy": -0.0581}
-
-
-def gap(net: str, partner: str | None, head: str, measure: str, metrics: Mapping[str, Any], subset: str) -> dict[str, Any]:
-    """One comparison; its interval reaches 4 points to either side, that of the part that remains 1."""
-    values = [metrics[model][subset][measure] for model in (net, partner)]
-    difference, published = values[0] - values[1], GAPS.get(measure)
-    share = None if published is None else difference / published
-    return {
-        "joint": net, "separate": partner, "head": head, "like_for_like": True, "measure": measure,
-        "n": metrics[net][subset]["n_images"], "groups": 20, "joint_value": values[0], "separate_value": values[1],
-        "difference": difference, "low": difference - 0.04, "high": difference + 0.04, "p": 0.2, "p_holm": 0.4,
-        "told_apart": False, "published": published, "remains": share, "remains_low": None if share is None else share - 1,
-        "remains_high": None if share is None else share + 1,
-    }  # fmt: skip
-
-
-def spread_over_seeds(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Two seeds of the first two nets that draw; the second seed is a point better and, of the second net, two points."""
-    models = [model for model in metrics if HEADS[model] == MASK][:2]
-    if len(models) < 2:
-        return None
-    spread: dict[str, Any] = {}
-    for gain, model in zip((0.01, 0.02), models, strict=True):
-        first = {subset: metrics[model][subset]["dice_per_image"] for subset in SUBSETS}
-        spread[model] = {
-            subset: {
-                "dice_per_image": {
-                    "n": 2, "mean": value + gain / 2, "sd": gain / 2**0.5, "values": {"42": value, "43": value + gain},
-                }
-            }
-            for subset, value in first.items()
-        }  # fmt: skip
-    a, b = models
-    values = [spread[model]["official"]["dice_per_image"]["values"] for model in models]
-    differences = {seed: values[0][seed] - values[1][seed] for seed in values[0]}
-    mean = sum(differences.values()) / 2
-    pair = {
-        "a": a, "b": b, "subset": "official", "measure": "dice_per_image", "n": 2, "differences": differences, "mean": mean,
-        "sd": 0.01 / 2**0.5, "low": mean - 0.06, "high": mean + 0.06, "smallest_p": 0.5,
-    }  # fmt: skip
-    return {"models": spread, "pairs": [pair]}
-
-
-OPTIMIZERS, RATES = ("adam", "sgd", "adamw", "rmsprop"), (1e-5, 5e-5, 1e-4, 5e-4, 1e-3)
-
-
-def write_grid(folder: Path, rng: np.random.Generator) -> None:
-    """20 cells: adam at 5e-5 is the best with 0.8, adamw at 5e-5 may be, sgd is best at 1e-3, rmsprop at 1e-3 diverged."""
-    best = {"adam": (5e-5, 0.80), "sgd": (1e-3, 0.60), "adamw": (5e-5, 0.79), "rmsprop": (1e-4, 0.70)}
-    rows, histories = [], []
-    for optimizer, rate in itertools.product(OPTIMIZERS, RATES):
-        peak, score = best[optimizer]
-        value: float | None = round(score - 0.04 * abs(np.log10(rate / peak)), 6)
-        diverged = (optimizer, rate) == ("rmsprop", 1e-3)
-        if diverged:
-            value = None
-        history = pd.DataFrame({"epoch": [1, 2, 3]})
-        curve = np.full(3, np.nan) if value is None else value - np.array([0.2, 0.1, 0.0])
-        histories.append(
-            history.assign(
-                optimizer=optimizer, learning_rate=rate, epoch_learning_rate=rate, train_loss=1.0, validation_loss=1.0,
-                validation_dice=curve, validation_score=curve, best=[0, 0, 1],
-            ).head(1 if diverged else 3)
-        )  # fmt: skip
-        rows.append(
-            {
-                "optimizer": optimizer, "learning_rate": rate, "score": value,
-                "low": None if value is None else value - 0.03, "high": None if value is None else value + 0.03,
-                "epoch": None if diverged else 3, "epochs": 0 if diverged else 3, "diverged_at": 1 if diverged else None,
-                "seconds": None, "rank_first": None, "rank_last": None,
-            }
-        )  # fmt: skip
-    rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0), row["optimizer"], row["learning_rate"]))
-    for place, row in enumerate(row for row in rows if row["score"] is not None):
-        row |= {"rank_first": 1 if place < 2 else place, "rank_last": 2 if place < 2 else place + 2}
-    claim = {"source": "study, grid table", "optimizer": "adam", "learning_rate": 5e-5, "published": 0.7857, "ours": 0.8}
-    log = {"source": "study, grid log", "optimizer": "rmsprop", "learning_rate": 5e-5, "published": 0.7919, "ours": 0.69}
-    content = {
-        "model": "unet", "epochs": 3, "optimizers": list(OPTIMIZERS), "learning_rates": list(RATES), "measure": "dice",
-        "cells": rows, "claims": [
-            claim | {"verdict": "cannot be told", "reason": "1 of 19 other cells cannot be told apart from it"},
-            log | {"verdict": "not supported", "reason": "4 of 19 other cells are better"},
-        ],
-        "method": ["Each cell is one training."],
-    }  # fmt: skip
-    write_json(folder / "grid.json", content)
-    pd.DataFrame(rows).to_csv(folder / "grid.csv", index=False)
-    pd.concat(histories).to_csv(folder / "grid_history.csv", index=False)
-
-
-def estimated(models: tuple[str, ...]) -> dict[str, Any]:
-    """Every model fits in bf16 and none in fp32."""
-
-    def precision(peak: float) -> dict[str, Any]:
-        return {"peak_mib": peak, "fits": peak < 7577.6, "largest_batch": 8, "accumulate": 2}
-
-    return {
-        "profile": "paper", "estimate": True, "method": "Counted on meta tensors.", "image_size": 256, "batch_size": 16,
-        "budget_mib": 7577.6, "context_mib": 614.4,
-        "models": {
-            model: {
-                "parameters": 31_000_000, "macs": 48_000_000_000,
-                "train": {"precision": "bf16-mixed", "batch_size": 16, "peak_mib": 6100.0, "fits": True},
-                "precisions": {"32-true": precision(9200.0), "bf16-mixed": precision(6100.0)},
-                "verdict": "fits with train.precision: bf16-mixed",
-            }
-            for model in models
-        },
-    }  # fmt: skip
-
-
-def train() -> dict[str, Any]:
-    return {
-        "seed": 42, "batch_size": 16, "precision": "bf16-mixed", "accelerator": "cpu", "devices": 1, "channels_last": True,
-        "portable_cpu": True, "measure_seconds": False, "accumulate": 1, "schedule": "plateau", "ema_decay": 0.0,
-        "early_stopping_patience": 15, "plateau_patience": 7,
-        "plateau_factor": 0.5, "plateau_floor": 1e-7,
-        "augment": {
-            "horizontal_flip": 0.5, "vertical_flip": 0.5, "rotate_degrees": 15.0, "rotate_probability": 0.5,
-            "shift_fraction": 0.1, "zoom_fraction": 0.1, "affine_probability": 0.5, "brightness": 0.2, "contrast": 0.2,
-            "brightness_contrast_probability": 0.5, "noise_std": [0.01, 0.05], "noise_probability": 0.3,
-        },
-    }  # fmt: skip
-
-
-def provenance(source: str) -> dict[str, Any]:
-    return {
-        "profile": "demo", "source": source, "source_tree": "a" * 40,
-        "data": {
-            "raw_sha256": "b" * 64, "fingerprint": "d" * 64, "size": SIDE, "vanished_masks": 0,
-            "images": {"test": 60, "train": 255, "validation": 45},
-        },
-        "prepare": {
-            "size": SIDE, "fit": "squeeze", "split": "grouped", "prune": "none", "validation_fraction": 0.15, "seed": 42,
-        },
-        "train": train(),
-        "versions": {"python": "3.11.2", "torch": "2.14.1"},
-        "device": None,
-    }  # fmt: skip
-
-
-def history(model: str, heads: tuple[str, ...], epochs: int, rng: np.random.Generator) -> pd.DataFrame:
-    epoch = np.arange(1, epochs + 1)
-    fall = np.exp(-epoch / max(4, epochs / 4))
-    columns = {"mask": "validation_dice", "label": "validation_accuracy"}
-    found = {column: np.full(epochs, np.nan) for column in columns.values()}
-    found |= {columns[head]: 0.83 - 0.7 * fall + rng.normal(0, 0.01, epochs) for head in heads}
-    score = np.mean([found[columns[head]] for head in heads], axis=0)
-    return pd.DataFrame(
-        {
-            "model": model, "epoch": epoch, "learning_rate": np.where(epoch > 0.8 * epochs, 5e-5, 1e-4),
-            "train_loss": 0.2 + 0.9 * fall, "validation_loss": 0.3 + 0.8 * fall + rng.normal(0, 0.02, epochs), **found,
-            "validation_score": score, "best": (score == score.max()).astype(int),
-        }
-    )  # fmt: skip
-
-
-def validation(images: int) -> dict[str, Any]:
-    counts = {f"{label} {plane}": images // 12 for label in LABELS for plane in PLANES}
-    return {
-        "images": {"train": 5 * images, "test": images},
-        "pairs": {"train": 4 * images, "test": 3 * images // 4},
-        "by_class_plane": {"train": {key: 5 * n for key, n in counts.items()}, "test": counts},
-        "sizes": {"distinct": 2, "most_common": {"512x512": 6 * images - 2, "256x256": 2}},
-        "modes": {"L": 5 * images, "RGB": images},
-        "orientations": {"glioma": {"1": 2 * images}, "no_tumor": {"1": 4 * images - 3, "6": 3}},
-        "mask_values": {"low": {"min": 0, "max": 10}, "high": {"min": 245, "max": 255}},
-        "problems": [],
-    }
-
-
-def audited(images: int) -> dict[str, Any]:
-    """A third of the test images of each class has a copy in train, as in `per_image`."""
-    by_class = {label: images // 12 for label in LABELS}
-    total = sum(by_class.values())
-    probe = {"accuracy": 0.61, "tumour_auc": 0.9}
-    return {
-        "exact": {
-            "sha256": {"groups": 3, "files": 7, "cross_split_groups": 2},
-            "pixels": {"groups": 5, "files": 12, "cross_split_groups": 4},
-        },
-        "test_with_copy_in_train": {"total": total, **by_class},
-        "test_with_copy_in_train_by_relation": {
-            "same_bytes": 2, "same_pixels": 2, "reencoded": 6, "mirrored": total - 10,
-        },
-        "subsets": {
-            "official": {"total": images, **{label: images // 4 for label in LABELS}},
-            "clean": {"total": images - total, **{label: images // 4 - images // 12 for label in LABELS}},
-            "strict": {"total": images // 2, **{label: images // 8 for label in LABELS}},
-        },
-        "split_leak": {
-            "random": {"validation": 45, "copies": 12, "neighbours": 30},
-            "grouped": {"validation": 45, "copies": 0, "neighbours": 0},
-        },
-        "mask_agreement": {"glioma": {"pairs": 12, "dice": 0.93}, "pituitary": {"pairs": 0, "dice": None}},
-        "baselines": {"nearest_mask": {"official": {"dice": 0.41}, "clean": {"dice": 0.21}}},
-        "shortcut_probe": {"metadata": {"official": probe, "clean": probe}, "margins": {"official": probe, "clean": probe}},
-        "similarity": {
-            "edges": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0], "same_class": [4, 20, 9, 1, total], "other_class": [9, 30, 4, 0, 0],
-            "threshold": 0.87,
-        },
-    }  # fmt: skip
-
-
-def write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+@pytest.fixture
+def copied(build: Build) -> Path:
+    """A copy of `five` to change."""
+    return build(**EVERYTHING)

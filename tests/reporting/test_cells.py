@@ -16,6 +16,11 @@ def test_a_table_in_markdown() -> None:
     ]
 
 
+def test_columns_of_words_are_aligned_left_wherever_they_stand() -> None:
+    table = Table("", ["name", "n", "why"], [["a", "1", "so"]], words=(2,))
+    assert table.markdown().splitlines()[1] == "| :-- | --: | :-- |"
+
+
 def test_several_reasons_get_a_letter_each() -> None:
     table = Table("", ["a", "b", "c"], [["x", Cell(DASH, "lost"), Cell(DASH, "never had")], ["y", Cell(DASH, "lost"), "1"]])
     assert table.markdown().splitlines()[2:] == [
@@ -31,6 +36,16 @@ def test_several_reasons_get_a_letter_each() -> None:
 )
 def test_differences_carry_their_sign(difference: float, shown: str) -> None:
     assert cells.signed_points(difference) == shown
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.414, "41"), (-0.2, f"{MINUS}20"), (-0.001, "0"), (1.5, "150")])
+def test_shares_in_whole_percent(share: float, shown: str) -> None:
+    assert cells.whole_percent(share) == shown
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.0004, "< 0.001"), (0.001, "0.001"), (0.05, "0.050"), (1.0, "1.000")])
+def test_small_p_are_bounded_and_not_zero(p: float, shown: str) -> None:
+    assert cells.p_value(p) == shown
 
 
 def test_a_mean_without_an_interval_says_why() -> None:

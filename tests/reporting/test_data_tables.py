@@ -1,7 +1,6 @@
-from brisc.reporting.data_tables import matrix
-
 from brisc.reporting.cells import DASH, Cell
 from brisc.reporting.results import Record
+from brisc.reporting.tables.data import matrix
 
 
 def test_numbers_of_nested_blocks_are_laid_out_by_key() -> None:

@@ -5,44 +5,80 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from result_files import FIVE, edit
 
-from brisc.reporting.figures import PHANTOM, Chart, charts, save
-from brisc.reporting.results import read_results
+from brisc.reporting.figures import (
+    PHANTOM,
+    Chart,
+    charts,
+    classification,
+    grid,
+    pairs,
+    save,
+    scores,
+    segmentation,
+    style,
+    training,
+)
+from brisc.reporting.results import Results, read_results
 
 Build = Callable[..., Path]
+Read = Callable[[Path], Results]
 
 
-@pytest.fixture
-def draw(published: Path) -> Callable[[Path], dict[str, Chart]]:
-    def make(folder: Path) -> dict[str, Chart]:
-        return {chart.name: chart for chart in charts(read_results(folder, profile="demo", published=published))}
+@pytest.fixture(scope="module")
+def drawn(made: Build, published: Path) -> dict[str, Chart]:
+    """Every chart there is, of five models."""
 
-    return make
+    folder = made(source="phantom", models=FIVE, audit=True, compared=True, grid=True)
+    results = read_results(folder, profile="demo", published=published, estimate=Path("none.json"))
+    return {chart.name: chart for chart in charts(results)}
 
 
 def title(chart: Chart) -> str:
     return chart.figure.get_suptitle()
 
 
-def test_every_phantom_chart_says_so_in_its_title(build: Build, draw: Callable[[Path], dict[str, Chart]]) -> None:
-    drawn = draw(build(source="phantom", audit=True))
-    assert len(drawn) >= 9
-    assert all(PHANTOM in title(chart) for chart in drawn.values())
+def test_there_is_a_chart_for_every_question(drawn: dict[str, Chart]) -> None:
+    names = {"segmentation", "attention", "classification", "efficiency", "joint", "grid_heatmap", "copies"}
+    assert names <= set(drawn)
 
 
-def test_no_chart_of_real_data_does(build: Build, draw: Callable[[Path], dict[str, Chart]]) -> None:
-    assert not [chart.name for chart in draw(build(source="brisc2025", audit=True)).values() if "phantom" in title(chart)]
+def test_every_phantom_chart_says_so_in_its_title(drawn: dict[str, Chart]) -> None:
+    assert [name for name, chart in drawn.items() if PHANTOM not in title(chart)] == []
 
 
-def test_every_axis_names_its_unit_or_what_is_counted(build: Build, draw: Callable[[Path], dict[str, Chart]]) -> None:
-    drawn = draw(build(models=("unet", "attention_unet"), audit=True))
+def test_no_chart_of_real_data_does(build: Build, read: Read) -> None:
+    results = read(build(source="brisc2025"))
+    assert [chart.name for chart in charts(results) if "phantom" in title(chart)] == []
+
+
+def test_every_axis_names_its_unit_or_what_is_counted(drawn: dict[str, Chart]) -> None:
     axes = [ax for chart in drawn.values() for ax in chart.figure.axes]
     labels = {label for ax in axes for label in (ax.get_xlabel(), ax.get_ylabel()) if label}
-    plain = {"epoch", "loss", "test images", "validation images", "similarity (no unit)"}
-    assert {label for label in labels if "%" not in label} == plain
+    assert {label for label in labels if "%" not in label and not label.startswith("points of ")} == {
+        "epoch", "loss", "test images", "validation images", "similarity (no unit)", "learning rate (no unit)",
+        "multiply-adds an image, billion", "called", "is",
+    }  # fmt: skip
 
 
-def test_the_best_epoch_and_the_lowered_rate_are_marked(build: Build, draw: Callable[[Path], dict[str, Chart]]) -> None:
+def test_every_caption_gives_a_number_of_images(drawn: dict[str, Chart]) -> None:
+    """n, or that it stands in the chart."""
+    told = ("n = ", "(n: ", "n is ", "number of", "Numbers of", "one point for each", " of 60)", "The 60 test")
+    assert [chart.name for chart in drawn.values() if not any(word in chart.caption for word in told)] == []
+
+
+def test_nothing_is_wider_than_the_page(drawn: dict[str, Chart]) -> None:
+    assert [name for name, chart in drawn.items() if chart.figure.get_figwidth() > 7.2] == []
+    assert [name for name, chart in drawn.items() if chart.figure.get_figheight() > 10] == []
+
+
+def test_a_report_without_masks_has_no_chart_of_them(build: Build, read: Read) -> None:
+    names = {chart.name for chart in charts(read(build(models=("mobilenetv2",))))}
+    assert names == {"learning_curves", "classification", "confusion", "reliability", "efficiency"}
+
+
+def test_the_best_epoch_and_the_lowered_rate_are_marked(build: Build, read: Read) -> None:
     folder = build()
     pd.DataFrame(
         {
@@ -50,48 +86,125 @@ def test_the_best_epoch_and_the_lowered_rate_are_marked(build: Build, draw: Call
             "validation_loss": 1.0, "validation_dice": [0.1, 0.6, 0.5, 0.4], "best": [0, 1, 0, 0],
         }
     ).to_csv(folder / "history.csv", index=False)  # fmt: skip
-    loss, score = draw(folder)["learning_curves"].figure.axes
-    lines = {line.get_label(): line for line in score.get_lines()}
-    star = lines["best epoch, weights kept"]
+    chart = training.learning_curves(read(folder))
+    loss, score = chart.figure.axes
+    star = {line.get_label(): line for line in score.get_lines()}["best epoch, weights kept"]
     assert np.asarray(star.get_xydata()).tolist() == [[2, 60]]
     assert [np.asarray(line.get_xydata())[0, 0] for line in loss.get_lines() if line.get_linestyle() == ":"] == [3]
+    assert "Dotted" in chart.caption
 
 
-def test_the_heatmap_holds_the_mean_and_n_of_each_cell(build: Build, draw: Callable[[Path], dict[str, Chart]]) -> None:
+def test_a_rate_that_falls_in_every_epoch_is_no_event(build: Build, read: Read) -> None:
     folder = build()
-    same = {"model": "unet", "split": "test", "official": 1, "clean": 1, "strict": 1, "pixels": 4096, "true_pixels": 40}
+    history = pd.read_csv(folder / "history.csv")
+    history["learning_rate"] = np.linspace(1e-3, 0, len(history))
+    history.to_csv(folder / "history.csv", index=False)
+    chart = training.learning_curves(read(folder))
+    assert not [line for line in chart.figure.axes[0].get_lines() if line.get_linestyle() == ":"]
+    assert "Dotted" not in chart.caption
+
+
+def test_a_model_has_the_curves_of_its_heads_alone(drawn: dict[str, Chart], read: Read, five: Path) -> None:
+    axes = drawn["learning_curves"].figure.axes
+    curves = {
+        axes[i].get_title(loc="left"): {line.get_label() for line in axes[i + 1].get_lines()} - {"best epoch, weights kept"}
+        for i in range(0, 10, 2)
+    }
+    assert {"Dice"} == curves["unet"] - {label for label in curves["unet"] if label.startswith("_")}
+    assert {"Dice", "accuracy"} <= curves["joint"]
+    assert "Dice" not in curves["densenet121"]
+
+
+def test_the_heatmap_holds_the_mean_and_n_of_each_cell(build: Build, read: Read) -> None:
+    folder = build()
+    same = {"split": "test", "official": 1, "clean": 1, "strict": 1, "pixels": 4096, "true_pixels": 40}
     same |= {"predicted_pixels": 40, "intersection": 20}
     rows = [("a", "glioma", "axial", 0.5), ("b", "glioma", "axial", 0.75), ("c", "pituitary", "coronal", 1.0)]
     pd.DataFrame([same | dict(zip(("id", "label", "plane", "dice"), row, strict=True)) for row in rows]).to_csv(
-        folder / "per_image.csv", index=False
+        folder / "per_image" / "unet.csv", index=False
     )
-    texts = [text.get_text() for text in draw(folder)["dice_heatmap"].figure.axes[0].texts]
+    texts = [text.get_text() for text in segmentation.dice_heatmap(read(folder)).figure.axes[0].texts]
     assert "62.5\nn = 2" in texts
     assert "100.0\nn = 1" in texts
     assert not [text for text in texts if "nan" in text]
 
 
+def test_the_confusion_shows_counts(read: Read, five: Path) -> None:
+    results = read(five)
+    counts = results.subsets("densenet121")["official"].record("confusion").content
+    texts = [text.get_text() for text in classification.confusion(results).figure.axes[1].texts]
+    assert texts == [str(n) for row in counts.values() for n in row.values()]
+
+
+def test_reliability_leaves_out_bins_without_images(read: Read, five: Path) -> None:
+    results = read(five)
+    official = results.subsets("mobilenetv2")["official"]
+    filled = [100 * entry["confidence"] for entry in official.content["reliability"] if entry["n"] > 0]
+    assert 1 < len(filled) < 15
+    lines = classification.reliability(results).figure.axes[0].get_lines()
+    assert np.asarray(lines[1].get_xdata()).tolist() == pytest.approx(filled)
+
+
+def test_published_figures_stand_at_the_official_row(read: Read, five: Path) -> None:
+    results = read(five)
+    like, own = scores.comparison(results, results.heads("unet")[0]).figure.axes
+    diamonds = [np.asarray(line.get_xydata()).tolist()[0] for line in like.get_lines() if line.get_label() == "published"]
+    assert diamonds == [[pytest.approx(88.22), 0], [pytest.approx(87.83), 1]]
+    assert not [line for line in own.get_lines() if line.get_label() == "published"]
+
+
+def test_points_of_equal_cost_do_not_hide_each_other(read: Read, copied: Path) -> None:
+    edit(copied / "metrics.json", lambda metrics: [metrics[model]["cost"].update(macs=10**9) for model in metrics])
+    axes = scores.efficiency(read(copied)).figure.axes
+    x = [line.get_xdata()[0] for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
+    assert len(x) == 3
+    assert min(np.diff(sorted(x)) / np.array(sorted(x))[1:]) > 0.05
+
+
+def test_the_difference_is_drawn_with_each_seed(read: Read, five: Path) -> None:
+    results = read(five)
+    comparisons = results.comparisons
+    assert comparisons is not None
+    pair = comparisons.record("seeds").listed("pairs")[0]
+    chart = pairs.attention(results, ("attention_unet", "unet"))
+    crosses = [line.get_xdata()[0] for line in chart.figure.axes[0].get_lines() if line.get_marker() == "x"]
+    assert crosses == pytest.approx([-100 * value for value in pair.record("differences").content.values()])
+
+
+def test_the_grid_marks_what_may_be_best_and_what_diverged(read: Read, five: Path) -> None:
+    results = read(five)
+    assert results.grid is not None
+    texts = [text.get_text() for text in grid.heatmap(results, results.grid).figure.axes[0].texts]
+    assert [text for text in texts if "*" in text] == ["80.0 *", "79.0 *"]
+    assert texts.count("diverged") == 1
+
+
 @pytest.mark.parametrize("dice", [0.0, 1.0])
-def test_a_model_that_is_always_wrong_or_right_is_drawn(
-    build: Build, draw: Callable[[Path], dict[str, Chart]], tmp_path: Path, dice: float
-) -> None:
+def test_a_model_that_is_always_wrong_or_right_is_drawn(build: Build, read: Read, dice: float) -> None:
     """One epoch, one size of tumour, one Dice: no axis, bin or scale may need a spread."""
     folder = build(epochs=1, images=24)
-    path = folder / "per_image.csv"
+    path = folder / "per_image" / "unet.csv"
     table = pd.read_csv(path)
     table[["true_pixels", "predicted_pixels", "dice"]] = [40, 40, dice]
     table["intersection"] = int(40 * dice)
     table.to_csv(path, index=False)
-    for chart in draw(folder).values():
-        save(chart, tmp_path)
+    results = read(folder)
+    with style():
+        for chart in (
+            segmentation.dice_distribution(results), segmentation.dice_heatmap(results), segmentation.dice_by_size(results),
+            training.learning_curves(results),
+        ):  # fmt: skip
+            chart.figure.draw_without_rendering()
 
 
-def test_the_reader_s_own_style_changes_nothing(build: Build, draw: Callable[[Path], dict[str, Chart]], tmp_path: Path) -> None:
-    folder = build()
+def test_the_reader_s_own_style_changes_nothing(build: Build, read: Read, tmp_path: Path) -> None:
+    results = read(build(models=("mobilenetv2",)))
     bytes_of = []
     for size in (10, 30):
         with mpl.rc_context({"font.size": size, "axes.grid": size == 30, "savefig.dpi": 40}):
-            save(draw(folder)["class_mix"], tmp_path)
-            bytes_of.append((tmp_path / "class_mix.png").read_bytes())
+            with style():
+                chart = classification.confusion(results)
+            save(chart, tmp_path)
+            bytes_of.append((tmp_path / "confusion.png").read_bytes())
             assert mpl.rcParams["font.size"] == size
     assert bytes_of[0] == bytes_of[1]

@@ -126,8 +126,9 @@ def similarity(results: Results, histogram: Record) -> Chart:
     ax.set(xlabel="similarity (no unit)", ylabel="test images", yscale="log", xlim=(edges[0], edges[-1]))
     ax.set_ylim(bottom=0.5)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    n = results.validation.record("images").count("test")
     caption = (
-        "Test images by the similarity of the most similar train image, and of the most similar one of another class as a "
+        f"The {n:,} test images by the similarity of the most similar train image, and of the most similar one of another class as a "
         "control (logarithmic axis of numbers); from the threshold on a pair counts as the same slice."
     )
     return Chart("similarity", caption, figure)

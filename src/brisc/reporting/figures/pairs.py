@@ -41,12 +41,13 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     _zero(difference)
     name_rows([difference], names)
     difference.set(title="difference in mean Dice", xlabel="points of dice_per_image")
-    tables = [official_tumours(results, model).set_index("id") for model in (without, with_it)]
-    dice = 100 * tables[0][["dice"]].join(tables[1][["dice"]], rsuffix="_with")
-    clean = tables[0]["clean"] == 1
+    slices = official_tumours(results, without).set_index("id")
+    x = 100 * slices["dice"]
+    y = 100 * official_tumours(results, with_it).set_index("id")["dice"].reindex(slices.index)
+    clean = slices["clean"] == 1
     for chosen, name, colour, marker in ((~clean, "also in train", ORANGE, "s"), (clean, "clean", BLUE, "o")):
         both.plot(
-            dice["dice"][chosen], dice["dice_with"][chosen], marker, color=colour, markersize=3, alpha=0.5, markeredgewidth=0,
+            x[chosen], y[chosen], marker, color=colour, markersize=3, alpha=0.5, markeredgewidth=0,
             label=f"{name}, n = {int(chosen.sum()):,}",
         )  # fmt: skip
     both.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)

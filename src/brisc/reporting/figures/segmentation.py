@@ -51,7 +51,7 @@ def size_strata(results: Results) -> Chart:
     legend_below(figure, list(axes), 2)
     caption = (
         "Mean per-image Dice in % by true tumour area, with its 95 % interval, on the official test images with a tumour and "
-        "on those of them that are in clean. Small: under 1 % of the image's area; large: 2 % or more."
+        "on those of them that are in clean; n is in the titles. Small: under 1 % of the image's area; large: 2 % or more."
     )
     return Chart("dice_by_stratum", caption, figure)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from brisc.reporting.cells import signed_points
 from brisc.reporting.comparisons import Pair, tiers
 from brisc.reporting.heads import HEADS
-from brisc.reporting.prose.scores import tested
+from brisc.reporting.prose.scores import paired
 from brisc.reporting.results import Results
 from brisc.reporting.words import joined, number_of
 
@@ -27,7 +27,7 @@ def answer(results: Results) -> list[str]:
     tests = {subset: test for subset in ("official", "clean") if (test := _test(results, subset, pair)) is not None}
     if not tests:
         return [f"`{pair[0]}` and `{pair[1]}` were not compared by a test on the same images, so no answer is given."]
-    told = "; ".join(tested(test, subset, f"`{MASK.followed}`") for subset, test in tests.items())
+    told = "; ".join(paired(test, subset, f"`{MASK.followed}`") for subset, test in tests.items())
     return [
         f"`{pair[0]}` less `{pair[1]}`, on the same images: {told}. {verdict(list(tests.values()))}",
         *_seeds(results, pair), *_published(results, pair), *_cost(results, pair),

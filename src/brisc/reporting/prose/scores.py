@@ -19,26 +19,29 @@ def best(results: Results, head: Head) -> str:
             f"{name} **{measured(scores, head)}**" for name, scores in results.subsets(models[0]).items() if name != "strict"
         ]
         return f"`{models[0]}` is the only model that {head.does}. Its `{head.followed}`: {joined(scores)}."
-    said = []
-    for subset in ("official", "clean"):
-        standing = tiers(results, head, subset)
-        if standing is not None:
-            said.append(_best_of(results, head, standing))
-    return " ".join(said) or f"The {len(models)} models were not compared by a test, so they are not ranked."
+    standings = [found for subset in ("official", "clean") if (found := tiers(results, head, subset)) is not None]
+    if not standings:
+        return f"The {len(models)} models were not compared by a test, so they are not ranked."
+    if len(standings) == 2 and _alike(*standings):
+        return f"On official and on clean alike {_lead(results, head, standings)}"
+    return " ".join(f"On {standing.subset} {_lead(results, head, [standing])}" for standing in standings)
 
 
-def _best_of(results: Results, head: Head, standing: Tiers) -> str:
-    first, *tied = standing.with_the_first()
-    scores = results.subsets(first)[standing.subset]
-    start = f"On {standing.subset} `{first}` has the highest `{head.followed}`, **{measured(scores, head)}**"
-    if not standing.tested:
-        return (
-            f"{start}, but {number_of(standing.groups, 'independent group')} of slices are too few for a test, so the models are "
-            "not ranked."
-        )
-    if standing.smallest_p is not None and standing.smallest_p >= 1 - LEVEL:
-        return f"{start}, but so few resamples cannot tell any two of {len(standing.order)} models apart, so they are not ranked."
-    behind = standing.behind()
+def _alike(one: Tiers, other: Tiers) -> bool:
+    """Whether two subsets give the same answer, so that it need not be told twice."""
+    return (one.with_the_first()[0], set(one.with_the_first()), _why_not(one)) == (
+        other.with_the_first()[0], set(other.with_the_first()), _why_not(other),
+    )  # fmt: skip
+
+
+def _lead(results: Results, head: Head, standings: Sequence[Tiers]) -> str:
+    """Who leads on subsets that give the same answer."""
+    first, *tied = standings[0].with_the_first()
+    values = joined([f"**{measured(results.subsets(first)[standing.subset], head)}**" for standing in standings])
+    start, behind = f"`{first}` has the highest `{head.followed}`, {values}", standings[0].behind()
+    why_not = _why_not(standings[0])
+    if why_not is not None:
+        return f"{start}, but {why_not}, so the models are not ranked."
     if not tied:
         return f"{start}, and is told apart from {'the other' if len(behind) == 1 else f'all {len(behind)} others'}."
     if not behind:
@@ -47,7 +50,16 @@ def _best_of(results: Results, head: Head, standing: Tiers) -> str:
     return f"{start}; {named(tied)} cannot be told apart from it, {named(behind)} {'is' if len(behind) == 1 else 'are'} behind."
 
 
-def tested(pair: Pair, subset: str, unit: str) -> str:
+def _why_not(standing: Tiers) -> str | None:
+    """Why no two models can be told apart, whatever their scores; None where they can."""
+    if not standing.tested:
+        return "there are too few independent groups of slices for a test"
+    if standing.smallest_p is not None and standing.smallest_p >= 1 - LEVEL:
+        return "so few resamples cannot tell any two models apart"
+    return None
+
+
+def paired(pair: Pair, subset: str, unit: str) -> str:
     """One paired test: the difference, its interval, p, and whether the two are told apart."""
     if pair.difference is None:
         return f"on {subset} the difference is not defined"

@@ -26,7 +26,7 @@ def training(results: Results) -> Table:
         rows.append([f"`{model}`", *counts, str(run["stopped"]), setting(train["seed"]), setting(train["precision"])])
     header = ["model", "train images", "validation images", "epochs", "best epoch", "stopped", "seed", "precision"]
     caption = "How each training ended; the weights are those of the best epoch on the validation images."
-    return Table(caption, header, rows)
+    return Table(caption, header, rows, words=(5, 7))
 
 
 SIZE: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -101,7 +101,7 @@ def estimate(estimate: Record) -> Table:
         f"**Estimated, not measured**: peak memory of training at {size} x {size} px and {batch} images a step "
         f"(`{estimate['profile']}`).{room} {estimate['method']}"
     )
-    return Table(caption, header, rows)
+    return Table(caption, header, rows, words=(len(header) - 3, len(header) - 1))
 
 
 def _memory(record: Record) -> str:
