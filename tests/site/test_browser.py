@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from made_up import LABELS
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from brisc.reporting.page.build import write_page
 
@@ -391,17 +391,17 @@ def test_the_gallery_is_paged(visit: Open, profile: Path) -> None:
 def test_a_cell_of_the_grid_shows_its_curve_on_hover_and_on_focus(visit: Open) -> None:
     page = visit("#training")
     title = page.locator("#view-training h4")
-    cell = page.locator('[data-cell="sgd 1e-05"]')
+    cell = page.locator('[data-cell^="sgd"]').first
     cell.hover()
     expect(title).to_have_text("sgd, rate 1e\u22125: 47.0\u202f% [42.0, 52.0] in epoch 4, rank 1 to 6 of 6")
     expect(page.locator("#view-training svg .line.faint")).to_have_count(5)
     claim = "the study's table: adam, rate 1e\u22125 is best, 79.0\u202f%. cannot be told: its range of ranks holds the first."
     expect(page.locator("#view-training .claims li")).to_have_text([claim])
-    page.locator('[data-cell="adam 0.0001"]').focus()
+    page.locator('[data-cell="adam 1e\u22124"]').focus()
     expect(title).to_contain_text("adam, rate 1e\u22124: 55.0")
     page.keyboard.press("Tab")
     expect(title).to_contain_text("adam, rate 1e\u22123")
-    diverged = page.locator('[data-cell="sgd 0.001"]')
+    diverged = page.locator('[data-cell="sgd 1e\u22123"]')
     expect(diverged).to_contain_text("diverged, epoch 2")
     diverged.click()
     expect(diverged).to_have_attribute("aria-pressed", "true")
@@ -592,6 +592,22 @@ def test_every_view_without_the_optional_results(visit: Open, profile: Path, tmp
     expect(page.locator("#view-training")).to_contain_text("The grid was not run in this profile.")
     show(page, "compare")
     expect(page.locator("#view-compare .card").first).to_contain_text("This is one model twice.")
+
+
+def test_a_folder_that_was_copied_in_part_is_told(browser: Browser, site: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(site, tmp_path / "site")
+    (copied / "page" / "data" / "masks-joint.js").unlink()
+    (copied / "page" / "images" / "test_00002_me_ax.webp").unlink()
+    page = browser.new_page()
+    page.goto(f"{(copied / 'index.html').as_uri()}#cases?model=joint")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("page/data/masks-joint.js cannot be read")
+    page.evaluate("location.hash = '#cases?model=unet'")
+    drawn(page, "test_00001_gl_ax")
+    expect(alert).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(alert).to_contain_text("page/images/test_00002_me_ax.webp cannot be read")
+    page.close()
 
 
 def test_real_data_is_not_called_phantom(visit: Open, profile: Path, tmp_path: Path) -> None:

@@ -69,16 +69,20 @@ def _run(summary: Json) -> Json:
 
 
 def _grid(reports: Path) -> Json | None:
-    """grid.json, and the curves of its cells by "<optimizer> <learning rate>"."""
+    """grid.json, each of its cells with its curves."""
     grid = _read_if_there(reports / "grid.json")
     if grid is None:
         return None
     history = pd.read_csv(reports / "grid_history.csv")
     curves = {
-        f"{optimizer} {float(rate):g}": _columns(rows.drop(columns=["optimizer", "learning_rate"]))
-        for (optimizer, rate), rows in history.groupby(["optimizer", "learning_rate"], sort=True)
+        key: rows.drop(columns=["optimizer", "learning_rate"]) for key, rows in history.groupby(["optimizer", "learning_rate"])
     }
-    return {**grid, "curves": curves}
+    # A cell that diverged in its first epoch has none.
+    keys = [(cell["optimizer"], cell["learning_rate"]) for cell in grid["cells"]]
+    cells = [
+        {**cell, "history": _columns(curves[key]) if key in curves else {}} for cell, key in zip(grid["cells"], keys, strict=True)
+    ]
+    return {**grid, "cells": cells}
 
 
 def _columns(table: pd.DataFrame) -> Json:

@@ -35,6 +35,8 @@ function startPage() {
       Object.values(links).map((link) => el("li", {}, link)),
     ),
   );
+  const problem = el("p", { class: "problem", role: "alert", hidden: true });
+  main.prepend(problem);
   document.getElementById("foot").replaceChildren(...footer());
 
   let current = null;
@@ -64,9 +66,11 @@ function startPage() {
     }
     try {
       await view.update();
-    } catch (problem) {
-      announce(String(problem.message ?? problem));
-      console.error(problem);
+      problem.hidden = true;
+    } catch (error) {
+      problem.textContent = `This cannot be shown: ${error.message}. Was the folder "page" moved or copied as a whole?`;
+      problem.hidden = false;
+      console.error(error);
     }
     // A link to another view takes along what is looked at here.
     for (const [name, link] of Object.entries(links)) link.setAttribute("href", address(name, state));

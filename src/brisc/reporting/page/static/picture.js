@@ -24,7 +24,9 @@ const pictureOf = (id) => `page/images/${id}.webp`;
 async function ready(id) {
   const picture = new Image();
   picture.src = pictureOf(id);
-  await picture.decode();
+  await picture.decode().catch(() => {
+    throw new Error(`${picture.getAttribute("src")} cannot be read`);
+  });
 }
 
 /** A square with a slice and a canvas over it. `draw(id, paint)`: the slice (null: black) and what is painted over it. */

@@ -36,7 +36,7 @@ views.training = {
         el(
           "p",
           { class: "hint" },
-          "A dot marks the epoch whose weights were kept. Validation is not augmented and shares no copies with train.",
+          `A dot marks the epoch whose weights were kept. Validation is not augmented${core.provenance.prepare.split === "grouped" ? " and shares no copies with train" : ""}.`,
         ),
         note,
       ),
@@ -183,17 +183,15 @@ views.training = {
       one.setAttribute("aria-pressed", String(this.pinned && one.dataset.cell === gridKey(this.pinned)));
   },
   drawCell(width) {
-    const { curves } = core.grid,
-      chosen = gridKey(this.cell);
     const measure = `validation ${GRID_MEASURES[core.grid.measure]}`;
     this.gridTitle.textContent = `${gridName(this.cell)}: ${gridText(this.cell)}`;
-    const series = Object.entries(curves).map(([name, columns]) => ({
-      name: name === chosen ? measure : name,
+    const series = core.grid.cells.map((cell) => ({
+      name: measure,
       at: 0,
-      x: columns.epoch,
-      y: columns[`validation_${core.grid.measure}`] ?? [],
-      faint: name !== chosen,
-      best: name === chosen ? this.cell.epoch : null,
+      x: cell.history.epoch ?? [],
+      y: cell.history[`validation_${core.grid.measure}`] ?? [],
+      faint: cell !== this.cell,
+      best: cell.epoch,
     }));
     return lineChart(width, {
       series,
@@ -216,10 +214,4 @@ function gridText(cell) {
   return `${interval(cell.score, cell.low, cell.high)} in epoch ${cell.epoch}${rank}${failed}`;
 }
 
-const gridKey = (cell) => `${cell.optimizer} ${pythonic(cell.learning_rate)}`;
-
-/** A rate as Python's %g writes it, which is how the curves are called. */
-function pythonic(rate) {
-  const value = Number(rate);
-  return value < 1e-4 ? value.toExponential().replace(/e-(\d)$/, "e-0$1") : String(value);
-}
+const gridKey = (cell) => `${cell.optimizer} ${rateText(cell.learning_rate)}`;
