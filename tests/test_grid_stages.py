@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
+RATES = "[1.0e-5, 5.0e-5, 1.0e-4, 5.0e-4, 1.0e-3]"
+EPOCHS = 3  # of the grid, other than the model's own
 
 
 def stage(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -31,11 +34,9 @@ def edit(path: Path, *changes: tuple[str, str]) -> None:
 @pytest.fixture
 def repository(repository: Path) -> Path:
     """The demo with two rates of SGD, and a cache of 24 bright discs to train on and 24 to validate."""
-    edit(
-        repository / "params.yaml",
-        ("[adam, sgd, adamw, rmsprop]", "[sgd]"),
-        ("[1.0e-5, 5.0e-5, 1.0e-4, 5.0e-4, 1.0e-3]", "[0.01, 1.0e+30]"),
-    )
+    edit(repository / "params.yaml", ("[adam, sgd, adamw, rmsprop]", "[sgd]"), (RATES, "[0.01, 1.0e+30]"))
+    profile = repository / "profiles" / "demo.yaml"
+    profile.write_text(re.sub(r"(\ngrid:.*\n  epochs: )\d+", rf"\g<1>{EPOCHS}", profile.read_text()))
     (repository / "published.json").write_text((ROOT / "published.json").read_text())
     cache = repository / "data" / "demo" / "cache"
     cache.mkdir(parents=True)
@@ -59,7 +60,7 @@ def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
         assert done.returncode == 0, done.stderr
     learned, lost = (repository / "runs" / "demo" / "grid" / f"sgd-{rate}" for rate in ("0.01", "1e+30"))
     summary = json.loads((learned / "summary.json").read_text())
-    assert summary["run"]["epochs"] == summary["epochs"] == 3  # the grid's, not the model's
+    assert summary["run"]["epochs"] == summary["epochs"] == EPOCHS
     assert summary["run"]["optimizer"]["name"] == "sgd"
     assert pd.read_csv(learned / "validation.csv")["score"].mean() == pytest.approx(summary["best_validation_score"], abs=1e-5)
     assert json.loads((lost / "summary.json").read_text())["diverged_at"] == 1
@@ -72,7 +73,7 @@ def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
     assert (first["learning_rate"], first["rank_first"], first["rank_last"]) == (0.01, 1, 1)
     assert (second["learning_rate"], second["score"], second["diverged_at"]) == (1e30, None, 1)
     assert len(pd.read_csv(reports / "grid.csv")) == 2
-    assert len(pd.read_csv(reports / "grid_history.csv")) == 3 + 1
+    assert len(pd.read_csv(reports / "grid_history.csv")) == EPOCHS + 1
     assert json.loads((reports / "grid_scores.json").read_text())["optimizer"] == "sgd"
 
 
