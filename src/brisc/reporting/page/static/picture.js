@@ -85,7 +85,7 @@ const chequered = (index) => ((index % core.size) + Math.floor(index / core.size
 
 let zoom = 1; // of the slices that are drawn now, see zoomTo
 
-/** The border of a mask, dark below so that it shows on any grey; as thin on an enlarged slice as on a whole one. */
+/** The border of a mask, dark below so that it shows on any grey; a little thicker on an enlarged slice. */
 function outline(context, mask, colour) {
   const size = core.size,
     path = new Path2D();
@@ -105,7 +105,7 @@ function outline(context, mask, colour) {
     [7, "#000"],
     [3.5, colour],
   ]) {
-    context.lineWidth = width / zoom;
+    context.lineWidth = width / Math.sqrt(zoom);
     context.strokeStyle = stroke;
     context.stroke(path);
   }
