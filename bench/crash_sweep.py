@@ -400,7 +400,7 @@ def sweep_disk(bench: Bench, unbroken: Run) -> bool:
             failed = run.finish()
             words = re.findall(r"No space left on device|disk is full|disk full", run.output)
             done = finished(place)
-            subprocess.run(["mount", "-o", "remount,size=0", "tmpfs", str(mount)], check=True)  # 0: no limit
+            subprocess.run(["mount", "-o", "remount,size=8g", "tmpfs", str(mount)], check=True)
             again = bench.start(place, REPRO)
             code = again.finish()
             repeated = sorted(done & set(again.stages))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from brisc.config import Prepare
-from brisc.data.cache import assign_samples, prepare, read_grey, to_square
+from brisc.data.cache import assign_samples, prepare, read_grey, reserved, to_square
 from brisc.errors import InputError
 from brisc.progress import silent
 
@@ -33,6 +33,13 @@ def test_exif_rotation_is_applied() -> None:
     shown = read_grey(encode(stored, exif=exif))
     assert shown.shape == (6, 4)
     assert shown[0, 3] == 255
+
+
+def test_an_array_s_place_is_taken_before_it_is_filled(tmp_path: Path) -> None:
+    array = reserved(tmp_path / "images.npy", (64, 256, 256))
+    taken = (tmp_path / "images.npy").stat()
+    assert taken.st_blocks * 512 >= taken.st_size > array.size == 64 * 256 * 256
+    assert not array.any()
 
 
 def test_colour_becomes_luminance() -> None:

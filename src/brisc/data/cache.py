@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -58,8 +59,7 @@ def prepare(raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, 
     with atomic(out) as folder:
         folder.mkdir()
         shape = (len(index), prepare.size, prepare.size)
-        images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
-        masks = np.lib.format.open_memmap(folder / "masks.npy", "w+", np.uint8, shape)
+        images, masks = (reserved(folder / name, shape) for name in ("images.npy", "masks.npy"))
         with zipfile.ZipFile(raw) as archive:
             files: Iterable[tuple[str, str]] = zip(index["image"], index["mask"].fillna(""), strict=True)
             # Reading a zip is not thread-safe, decoding is: Pillow and OpenCV let go of the interpreter meanwhile.
@@ -73,6 +73,19 @@ def prepare(raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, 
         masks.flush()
         samples.to_csv(folder / "samples.csv", index=False, lineterminator="\n")
         write_json(folder / "fingerprint.json", fingerprint(raw, folder, prepare.size))
+
+
+def reserved(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A new .npy file of uint8 zeros, mapped into memory, its place on the disk taken.
+
+    Without that a full disk is found out when a page of the map has nowhere to go, which ends the process by a signal and in
+    no words; so it is an OSError.
+    """
+    array: np.ndarray = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def assign_samples(index: pd.DataFrame, groups: pd.DataFrame, prepare: Prepare) -> pd.DataFrame:
