@@ -3,8 +3,8 @@
     python bench/crash_sweep.py [MOMENTS] [--parts repro,grid,interrupt,cache,disk] [--whole] [--seed 42]
 
 Works on a clone of the commit that is checked out, in a temporary folder. By default with a smaller demo: fewer phantoms, one
-model, a grid of one cell in `make repro` and of four in `make grid`; --whole takes the demo as it is. MOMENTS (30) are shared by `make repro` and `make grid`. Prints a
-Markdown table for each part. Exit code 1 if any run did not come through.
+model, a grid of one cell in `make repro` and of four in `make grid`; --whole takes the demo as it is. MOMENTS (30) are shared by
+`make repro` and `make grid`. Prints a Markdown table for each part. Exit code 1 if any run did not come through.
 
 A moment is a place in the unbroken run, a stage and a time since it began, so that it is the same on a busy machine.
 """
