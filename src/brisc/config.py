@@ -292,6 +292,11 @@ def load_params() -> Params:
     return params
 
 
+def models_of(profile: str) -> list[str]:
+    """The models that the profile has a block for, listed in params.yaml or not, sorted."""
+    return sorted(read_yaml(Path("profiles") / f"{profile}.yaml")["models"])
+
+
 def load_cell(profile: str, model: str, *, optimizer: str, learning_rate: str) -> Run:
     """A cell of the grid as its command line names it: the block of `model` with that optimiser, rate, and the grid's epochs."""
     run, grid = load(profile, f"models.{model}"), load(profile, "grid")
