@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from brisc.errors import InputError
 from brisc.evaluation.rows import as_written, check_rows, class_weighted
@@ -99,7 +98,9 @@ def auroc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | No
     negatives = len(positive) - positives
     if positives == 0 or negatives == 0:
         return None
-    above = rankdata(score)[positive].sum() - positives * (positives + 1) / 2  # ranks are halves: an exact sum
+    _, value, ties = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(ties) - (ties - 1) / 2)[value]  # tied ones share their mean rank; whole and half numbers, so sums are exact
+    above = rank[positive].sum() - positives * (positives + 1) / 2
     return float(above / (positives * negatives))
 
 
