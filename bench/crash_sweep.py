@@ -441,7 +441,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name).resolve(), whole=arguments.whole)
         of_repro = arguments.moments - arguments.moments // 2 if "grid" in parts else arguments.moments
-        repro = bench.finish(bench.copy(bench.template), REPRO)
+        if set(parts) != {"grid"}:
+            repro = bench.finish(bench.copy(bench.template), REPRO)
         if "repro" in parts:
             good &= sweep_repro(bench, repro, of_repro, generator)
         if "grid" in parts or "interrupt" in parts:
