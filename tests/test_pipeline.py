@@ -1,0 +1,124 @@
+"""dvc.yaml: what an edit repeats. Every stage is a stub but `sources`, so that a whole pipeline takes seconds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brisc.config import read_yaml
+
+ROOT = Path(__file__).parents[1]
+STUB = """import sys
+from pathlib import Path
+item = dict(zip({names!r}, sys.argv[1:]))
+for template in {paths!r}:
+    path = Path(template.format(**item))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("result of " + " ".join(sys.argv) + chr(10))
+"""
+
+
+def written(name: str, stages: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The words of a stage's command line, and what its stub writes: its outputs, or what others read of an output folder."""
+    stage = stages[name]
+    names = re.findall(r"\$\{item\.(\w+)\}", stage["cmd"])
+    outs = [
+        next(iter(out)) if isinstance(out, dict) else out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])
+    ]
+    deps = {dep for other in stages.values() for dep in other["deps"]}
+    paths = []
+    for out in outs:
+        inside = [dep for dep in sorted(deps) if dep.startswith(f"{out}/")]
+        paths += inside or [out if Path(out).suffix else f"{out}/content"]
+    return names, [re.sub(r"\$\{item\.(\w+)\}", r"{\1}", path) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of the real dvc.yaml, profiles and sources, two models, one seed, one grid cell; reproduced once."""
+    place = tmp_path_factory.mktemp("pipeline")
+    for folder in ("src", "profiles", "stages"):
+        shutil.copytree(ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("dvc.yaml", "published.json", ".dvcignore", "params.yaml"):
+        shutil.copyfile(ROOT / name, place / name)
+    shutil.copytree(ROOT / ".dvc", place / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
+    params = (place / "params.yaml").read_text()
+    for key, value in (
+        ("models", "[unet, densenet121]"), ("  models", "[unet]"), ("  optimizers", "[adam]"), ("  learning_rates", "[1.0e-3]"),
+    ):  # fmt: skip
+        params, count = re.subn(rf"^{key}: \[.*", f"{key}: {value}", params, count=1, flags=re.M)
+        assert count == 1, key
+    (place / "params.yaml").write_text(params)
+    stages = read_yaml(place / "dvc.yaml")["stages"]
+    for name in stages:
+        if name != "sources":
+            names, paths = written(name, stages)
+            (place / "stages" / f"{name}.py").write_text(STUB.format(names=names, paths=paths))
+    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
+    assert "train@demo-unet" in run(place)
+    assert run(place) == []
+    return place
+
+
+def dvc(place: Path, *words: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["dvc", *words], cwd=place, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run(place: Path) -> list[str]:
+    """Reproduce, and say which stages ran."""
+    return re.findall(r"Running stage '([^']+)'", dvc(place, "repro"))
+
+
+def trainings(stages: list[str]) -> list[str]:
+    return sorted(stage for stage in stages if stage.split("@")[0] in ("train", "evaluate", "seed", "grid"))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_one_model_s_knob_repeats_that_model_alone(pipeline: Path) -> None:
+    block = re.search(r"  densenet121:\n.*?\n    loss", (pipeline / "profiles/demo.yaml").read_text(), re.S)
+    assert block is not None
+    edit(pipeline / "profiles/demo.yaml", block.group(), block.group().replace("weight_decay: 1.0e-5", "weight_decay: 2.0e-5"))
+    assert trainings(run(pipeline)) == ["evaluate@demo-densenet121", "train@demo-densenet121"]
+
+
+def test_one_model_s_file_repeats_that_model_alone(pipeline: Path) -> None:
+    edit(pipeline / "src/brisc/models/densenet121.py", '"""', '"""Edited. ')
+    assert trainings(run(pipeline)) == ["evaluate@demo-densenet121", "train@demo-densenet121"]
+
+
+def test_a_new_model_is_one_file_and_one_block(pipeline: Path) -> None:
+    (pipeline / "src/brisc/models/tiny.py").write_text("from torch import nn\nbuild = nn.Identity\n")
+    edit(pipeline / "profiles/demo.yaml", "\nmodels:\n", """
+models:
+  tiny:
+    model: {arch: tiny}
+    healthy_slices: false
+    epochs: 1
+    optimizer: {name: adam, learning_rate: 1.0e-3, weight_decay: 0.0, momentum: 0.0}
+    loss: {dice: 1.0, bce: 1.0, cross_entropy: 0.0, balance: fixed}
+""")  # fmt: skip
+    edit(pipeline / "params.yaml", "models: [unet, ", "models: [tiny, unet, ")
+    ran = run(pipeline)
+    assert trainings(ran) == ["evaluate@demo-tiny", "train@demo-tiny"]
+    assert "collect@demo" in ran
+    assert "prepare@demo" not in ran
+
+
+def test_what_all_trainings_share_repeats_them_all_and_no_data(pipeline: Path) -> None:
+    edit(pipeline / "src/brisc/training/losses.py", '"""', '"""Edited. ')
+    ran = run(pipeline)
+    assert {"train@demo-unet", "train@demo-densenet121", "seed@demo-unet-43", "grid@demo-adam-0.001"} <= set(ran)
+    assert not {"fetch@demo", "validate@demo", "audit@demo", "prepare@demo"} & set(ran)
