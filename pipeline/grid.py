@@ -77,7 +77,7 @@ class Tally:
         """Tell what is new. True when every cell has a result."""
         queue.collect()
         results = self.grid.results()
-        for cell in results.keys() - self.told.keys():
+        for cell in [cell for cell in results if cell not in self.told]:
             self.told[cell] = results[cell]
             self._say(f"grid-{cell}  {described(results[cell])}  {self._left()}")
         if time.monotonic() - self.spoke > HEARTBEAT_SECONDS:
@@ -140,6 +140,21 @@ def last_words(log: str) -> str:
     return (errors or lines or ["nothing was printed; its worker was killed"])[0 if errors else -1]
 
 
+def how_many(*words: str) -> int:
+    """Workers as the command line says, else one for each GPU, at least one."""
+    if not words:
+        return max(1, len(devices(os.environ)))
+    if len(words) > 1 or not words[0].isdecimal() or int(words[0]) == 0:
+        raise InputError(
+            "not a number of workers",
+            where="make grid",
+            got=" ".join(words),
+            expected="1 or more",
+            mend="Use make grid WORKERS=2.",
+        )
+    return int(words[0])
+
+
 def main(*words: str) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     root = Path.cwd()
@@ -147,7 +162,7 @@ def main(*words: str) -> int:
         head, params = clean_head(root), load_params()
         grid = Grid(root, head, params.profile, params.grid)
         queue = Queue(root, head, params.profile)
-        workers = int(words[0]) if words and words[0] else max(1, len(devices(os.environ)))
+        workers = how_many(*words)
         with alone(root) as only:
             if not only:
                 sys.exit("error: .scratch/queue.lock: another make grid runs here. Wait for it or end it.")

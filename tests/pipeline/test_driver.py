@@ -11,7 +11,7 @@ from brisc.config import GridAxes
 from brisc.errors import InputError
 from pipeline import grid as driver
 from pipeline.git import clean_head, git
-from pipeline.grid import Grid, drive, epoch, last_words
+from pipeline.grid import Grid, drive, epoch, how_many, last_words
 from pipeline.queue import Queue, alone
 from pipeline.words import in_words
 
@@ -197,3 +197,13 @@ def test_logs_in_words() -> None:
     assert last_words("a\nb\n") == "b"
     assert last_words("") == "nothing was printed; its worker was killed"
     assert [in_words(seconds) for seconds in (3, 44, 200, 5399, 7200)] == ["10 s", "40 s", "3 min", "90 min", "2.0 h"]
+
+
+def test_workers_as_asked_for_else_one_for_each_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRISC_DEVICES", "a,b,c")
+    assert (how_many("5"), how_many()) == (5, 3)
+    monkeypatch.setenv("BRISC_DEVICES", "")
+    assert how_many() == 1
+    for words in (("two",), ("0",), ("1", "2"), ("-1",)):
+        with pytest.raises(InputError, match="not a number of workers"):
+            how_many(*words)
