@@ -294,6 +294,21 @@ def test_summary_by_hand(table):
     assert 0 <= summary["dice_per_image_low"] < 0.55 < summary["dice_per_image_high"] <= 1
 
 
+def test_interval_of_the_study_average_redraws_its_batches(table):
+    # With batches of one image it is the mean over images, from the same draws; with one batch of all it is pooled.
+    single, pooled = (summarise(table, **{**KNOBS, "study_batch_size": size}) for size in (1, 99))
+    assert single["dice_study_low"] == pytest.approx(single["dice_per_image_low"])
+    assert single["dice_study_high"] == pytest.approx(single["dice_per_image_high"])
+    assert pooled["dice_study_low"] < pooled["dice_pooled"] < pooled["dice_study_high"]
+    assert pooled["dice_study_low"] != pytest.approx(single["dice_study_low"])
+    # IoU = Dice / (2 - Dice), monotonous, so that the ends of one pooled batch are those of Dice, up to interpolation.
+    ends = [pooled[f"dice_study_{end}"] for end in ("low", "high")]
+    assert [pooled[f"iou_study_{end}"] for end in ("low", "high")] == pytest.approx([d / (2 - d) for d in ends], abs=0.01)
+    assert pooled["pixel_accuracy_low"] < pooled["pixel_accuracy"] < pooled["pixel_accuracy_high"] <= 1
+    nothing = summarise(table[table["label"] == "no_tumor"], **KNOBS)
+    assert (nothing["dice_study_low"], nothing["iou_study_high"], nothing["pixel_accuracy_low"]) == (None, None, None)
+
+
 def test_strata_by_hand(table):
     summary = summarise(table, **KNOBS)
     # Both gliomas have Dice 1/2, so every resample of the two groups has; the others are one group each.

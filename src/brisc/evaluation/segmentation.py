@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from brisc.errors import InputError
 from brisc.evaluation.rows import check_rows, class_weighted
-from brisc.evaluation.statistics import Interval, Statistic, bootstrap_mean, wilson
+from brisc.evaluation.statistics import Interval, Statistic, bootstrap_mean, bootstrap_statistic, wilson
 
 WHERE = "segmentation metrics"
 
@@ -94,6 +94,12 @@ def dice_study_statistic(pairs: pd.DataFrame, batch_size: int) -> Statistic:
     return lambda rows: float(_dice(*_sums(counts[rows], batch_size)).mean())
 
 
+def iou_study_statistic(pairs: pd.DataFrame, batch_size: int) -> Statistic:
+    """`iou_study` of resamples, as `dice_study_statistic`."""
+    counts = _counts(pairs)
+    return lambda rows: float(_iou(*_sums(counts[rows], batch_size)).mean())
+
+
 def iou_study(pairs: pd.DataFrame, batch_size: int) -> float | None:
     """IoU of the foreground, averaged as in `dice_study`: what the study calls mIoU."""
     return _mean(_iou(*_sums(_counts(pairs), batch_size)))
@@ -135,7 +141,7 @@ def summarise(
 
     table: the columns of `measure` and `id`, `group`, `label`, `plane`. Healthy slices (label no_tumor) are included.
     Pairs are the tumour slices, even where resizing left no pixel of the mask; every number but `n_images` and
-    `false_alarms` is over pairs alone, as in the study. Intervals are those of `bootstrap_mean` over groups, at 95 %;
+    `false_alarms` is over pairs alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %;
     the false alarm rate has Wilson's. All strata are always there, with n = 0 when empty.
     class_weights: images of each tumour class in the official test set. `class_weighted` is the mean of the class means
     in that mix, so that subsets of another mix compare with it.
@@ -156,11 +162,20 @@ def summarise(
     by_class_plane = {f"{label} {plane}": rows[rows["plane"] == plane] for label, rows in by_class.items() for plane in PLANES}
     class_means = {label: dice_per_image(rows) for label, rows in by_class.items()}
     low, high = _dice_interval(pairs, resamples, seed)
+    drawn = {"groups": pairs["group"], "resamples": resamples, "seed": seed}
+    dice_low, dice_high = bootstrap_statistic(dice_study_statistic(pairs, study_batch_size), **drawn)
+    iou_low, iou_high = bootstrap_statistic(iou_study_statistic(pairs, study_batch_size), **drawn)
+    wrong = pairs["predicted_pixels"] + pairs["true_pixels"] - 2 * pairs["intersection"]
+    right_low, right_high = bootstrap_mean(1 - wrong / pairs["pixels"], **drawn)  # all images of a cache are of one size
     return {
         "n_images": len(table),
         "n_pairs": len(pairs),
         "dice_study": dice_study(pairs, study_batch_size),
+        "dice_study_low": dice_low,
+        "dice_study_high": dice_high,
         "iou_study": iou_study(pairs, study_batch_size),
+        "iou_study_low": iou_low,
+        "iou_study_high": iou_high,
         "dice_per_image": dice_per_image(pairs),
         "dice_per_image_low": low,
         "dice_per_image_high": high,
@@ -168,6 +183,8 @@ def summarise(
         "dice_pooled": dice_pooled(pairs),
         "iou_pooled": iou_pooled(pairs),
         "pixel_accuracy": pixel_accuracy(pairs),
+        "pixel_accuracy_low": right_low,
+        "pixel_accuracy_high": right_high,
         **_hd95(pairs),
         "boundary_dice": _mean(pairs["boundary_dice"]),
         "by_class": _strata(by_class, resamples, seed),
