@@ -32,7 +32,7 @@ def write_results(
     folder: Path, *, source: str = "phantom", models: tuple[str, ...] = ("unet",), images: int = 60, epochs: int = 3,
     measured: bool = False, audit: bool = False, compared: bool = False, grid: bool = False, estimate: bool = False,
 ) -> Path:  # fmt: skip
-    """compared: comparisons.json and seeds.json too; estimate: ../paper/estimate.json."""
+    """compared: comparisons.json too; estimate: ../paper/estimate.json."""
     (folder / "per_image").mkdir(parents=True)
     rng = np.random.default_rng([images, epochs])
     known = test_images(images, rng)
@@ -54,7 +54,6 @@ def write_results(
         write_json(folder / "audit.json", audited(images))
     if compared:
         write_json(folder / "comparisons.json", comparisons(metrics))
-        write_json(folder / "seeds.json", {model: {"42": seed_scores(metrics[model])} for model in models})
     if grid:
         write_grid(folder, rng)
     if estimate:
@@ -132,12 +131,6 @@ def scores(table: pd.DataFrame, heads: tuple[str, ...]) -> dict[str, Any]:
             found[name] |= summarise_calibration(part, temperature=1.25, bins=15)
             found[name]["class_weighted"] |= weighted
     return found | ({"temperature": 1.25} if "label" in heads else {})
-
-
-def seed_scores(subsets: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("dice_study", "dice_per_image", "accuracy", "f1_macro")
-    names = (*SUBSETS, "validation")
-    return {name: {key: subsets[name][key] for key in keys if key in subsets[name]} for name in names}
 
 
 def cost(epochs: int, measured: bool, skill: int) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_every_axis_names_its_unit_or_what_is_counted(drawn: dict[str, Chart]) -
     labels = {label for ax in axes for label in (ax.get_xlabel(), ax.get_ylabel()) if label}
     assert {label for label in labels if "%" not in label and not label.startswith("points of ")} == {
         "epoch", "loss", "test images", "validation images", "similarity (no unit)", "learning rate (no unit)",
-        "multiply-adds an image, billion", "called", "is",
+        "multiply-adds an image, million", "called", "is",
     }  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_results_of_another_profile_are_refused(build: Build, published: Path) -
 
 def test_what_was_not_run_is_none(build: Build, read: Read, five: Path) -> None:
     little, much = read(build()), read(five)
-    for name in ("audit", "comparisons", "seeds", "grid", "estimate"):
+    for name in ("audit", "comparisons", "grid", "estimate"):
         assert getattr(little, name) is None, name
         assert getattr(much, name) is not None, name
 

@@ -220,9 +220,9 @@ def test_what_remains_of_the_published_gap(copied: Path, read: Read) -> None:
         }  # fmt: skip
 
     edit(copied / "comparisons.json", plant)
-    comparisons = read(copied).comparisons
-    assert comparisons is not None
-    first = tables.comparisons.joint(comparisons.record("joint_against_separate")).rows[0]
+    results = read(copied)
+    assert results.comparisons is not None
+    first = tables.comparisons.joint(results, results.comparisons.record("joint_against_separate")).rows[0]
     assert first[:5] == ["official", "`joint`", "`unet`", "yes", "`dice_study`"]
     assert first[8] == f"{MINUS}2.00 [{MINUS}5.00, +1.00]"
     assert first[10:] == [f"{MINUS}4.91", f"41 [{MINUS}20, 102]"]
@@ -241,7 +241,7 @@ def test_the_cells_of_the_grid_with_their_ranks(five: Path, read: Read) -> None:
 @pytest.mark.parametrize(("measured", "shown"), [(True, "12.5"), (False, Cell(DASH, "not measured in this profile"))])
 def test_what_a_model_costs(build: Build, read: Read, measured: bool, shown: str | Cell) -> None:
     table = tables.cost.size(read(build(measured=measured)))
-    assert row(table, "`unet`")[:4] == ["`unet`", "1.94", "0.72", "7.8"]
+    assert row(table, "`unet`")[:4] == ["`unet`", "1.94", "720", "7.8"]
     assert cell(table, "one image, ms", "`unet`") == shown
     assert "A batch holds 32 images." in table.caption
 
@@ -252,5 +252,5 @@ def test_an_estimate_says_that_it_is_one(five: Path, read: Read) -> None:
     table = tables.cost.estimate(estimate)
     assert table.caption.startswith("**Estimated, not measured**")
     assert row(table, "`unet`")[1:] == [
-        "31.00", "48.00", "9,200 (too much)", "6,100", "bf16-mixed, 16 images", "6,100", "fits with train.precision: bf16-mixed",
+        "31.00", "48,000", "9,200 (too much)", "6,100", "bf16-mixed, 16 images", "6,100", "fits with train.precision: bf16-mixed",
     ]  # fmt: skip

@@ -85,8 +85,9 @@ def millions(value: float) -> str:
     return f"{value / 1e6:.2f}"
 
 
-def billions(value: float) -> str:
-    return f"{value / 1e9:.2f}"
+def macs(value: float) -> str:
+    """Multiply-adds in millions: whole ones from a hundred million on."""
+    return f"{value / 1e6:,.0f}" if value >= 1e8 else f"{value / 1e6:.1f}"
 
 
 def thousands(value: float) -> str:

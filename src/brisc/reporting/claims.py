@@ -21,8 +21,7 @@ SAME_SPEED = 0.1
 
 RULES = (
     f"**{REPRODUCED.capitalize()}**: the published figure, to the digits it is given in, lies within the 95 % interval of "
-    "ours. Both are the same average over the same images, the official test set. An average that has no interval of its own "
-    "borrows that of the per-image mean, moved to its value, and the reason says so.",
+    "ours. Both are the same average over the same images, the official test set.",
     f"**{NOT_REPRODUCED.capitalize()}**: it lies outside. The verdict is on the figure and on this run with its settings, of "
     "which those that differ from the study's are listed below. It does not say that the published figure is wrong.",
     f"**{NOT_COMPARABLE.capitalize()}**: the two are not the same quantity (phantoms, augmented validation images, another "
@@ -164,27 +163,16 @@ TOPICS = {"mask": "Segmentation", "label": "Classification"}
 def _score(results: Results, topic: str, figure: str, model: str, head: Head, key: str, theirs: float) -> Claim:
     official = results.subsets(model)["official"]
     ours, bounds = official.number(key), interval(official, key)
-    borrowed = "" if bounds is not None else f" By the interval of `{head.followed}`, moved; this average has none."
-    if bounds is None:
-        bounds = _moved(official, head, key)
     if ours is None or bounds is None:
         shown_ours = Cell(DASH, NO_DATA) if ours is None else percent(ours)
         return Claim(topic, figure, percent(theirs), shown_ours, Cell(DASH, NO_INTERVAL), NOT_COMPARABLE, "no interval of ours")
     verdict = by_interval(theirs, *bounds, digits=2)
     side = "within" if verdict == REPRODUCED else "outside"
-    why = f"ours is {apart(ours - theirs, 'it')}; it lies {side} the interval.{borrowed}{_settings(results, model)}"
+    why = f"ours is {apart(ours - theirs, 'it')}; it lies {side} the interval.{_settings(results, model)}"
     return Claim(topic, figure, percent(theirs), percent(ours), _bracket(*bounds), verdict, why)
 
 
 NO_INTERVAL = "no interval was computed for it"
-
-
-def _moved(official: Record, head: Head, key: str) -> tuple[float, float] | None:
-    """The interval of the followed average moved to another average of the same measure, as a yardstick."""
-    bounds, mean, value = interval(official, head.followed), official.number(head.followed), official.number(key)
-    if key != head.compared or bounds is None or mean is None or value is None:
-        return None
-    return value + bounds[0] - mean, value + bounds[1] - mean
 
 
 def _by_class(results: Results) -> Iterator[Claim]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def claims_text(results: Results, ledger: Sequence[ledgers.Claim]) -> str:
     return _tidy(text)
 
 
+@cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.PackageLoader("brisc.reporting"), undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True,

@@ -94,8 +94,8 @@ class Grid:
 class Results:
     """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid, an estimate.
 
-    per_image: one table for each model, a row for each validation and test image. seeds: scores by model, seed and subset.
-    estimate: memory and work at the size of the full study, counted and not measured.
+    per_image: one table for each model, a row for each validation and test image. estimate: memory and work at the size of the
+    full study, counted and not measured.
     """
 
     profile: str
@@ -107,7 +107,6 @@ class Results:
     validation: Record
     audit: Record | None
     comparisons: Record | None
-    seeds: Record | None
     grid: Grid | None
     estimate: Record | None
     published: Record
@@ -152,8 +151,7 @@ class Results:
 
     def cost_of(self, model: str, key: str) -> float | None:
         """One of the costs, None where it was not measured."""
-        record = self.cost(model)
-        return record.number(key) if key in record else None
+        return self.cost(model).number(key)
 
     def published_model(self, model: str) -> Record:
         """What the study says of `model`; empty where it says nothing."""
@@ -169,7 +167,7 @@ class Results:
 
 def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
     """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history.csv and
-    per_image/<model>.csv; where they are there also audit, comparisons, seeds and grid.json with its two tables.
+    per_image/<model>.csv; where they are there also audit, comparisons and grid.json, the last with its two tables.
 
     estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing or unreadable,
     a missing column, or files of another profile.
@@ -185,7 +183,6 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
         validation=_read_json(reports / "validation.json"),
         audit=_read_if_there(reports / "audit.json"),
         comparisons=_read_if_there(reports / "comparisons.json"),
-        seeds=_read_if_there(reports / "seeds.json"),
         grid=_read_grid(reports),
         estimate=_read_if_there(estimate),
         published=_read_json(published),
@@ -207,9 +204,6 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
 
 
 def _read_images(reports: Path, metrics: Record) -> dict[str, pd.DataFrame]:
-    if not (reports / "per_image").exists() and (reports / "per_image.csv").exists():  # results from before the folder
-        table = _read_csv(reports / "per_image.csv", ["model", *IMAGES])
-        return {model: table[table["model"] == model].reset_index(drop=True) for model in metrics.keys}
     return {model: _read_csv(reports / "per_image" / f"{model}.csv", IMAGES) for model in metrics.keys}
 
 

@@ -21,8 +21,7 @@ def charts(results: Results) -> list[Chart]:
             ]  # fmt: skip
         if results.labels():
             drawn += [classification.confusion(results), classification.reliability(results)]
-        if any("macs" in results.cost(model) for model in results.models):
-            drawn.append(scores.efficiency(results))
+        drawn.append(scores.efficiency(results))
         drawn += _of_comparisons(results)
         if results.grid is not None:
             drawn += grid.grid_charts(results, results.grid)

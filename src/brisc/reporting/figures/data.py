@@ -128,7 +128,7 @@ def similarity(results: Results, histogram: Record) -> Chart:
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     n = results.validation.record("images").count("test")
     caption = (
-        f"The {n:,} test images by the similarity of the most similar train image, and of the most similar one of another class as a "
-        "control (logarithmic axis of numbers); from the threshold on a pair counts as the same slice."
+        f"The {n:,} test images by the similarity of the most similar train image, and of the most similar one of another class "
+        "as a control (logarithmic axis of numbers); from the threshold on a pair counts as the same slice."
     )
     return Chart("similarity", caption, figure)

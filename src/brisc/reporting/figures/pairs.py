@@ -37,7 +37,7 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
         span(difference, test.difference, test.low, test.high, y=len(names), subset=subset, label="")
         names.append(f"{subset}\nn = {standing.n:,}")
         counts.append(f"{subset} {standing.n:,}")
-    _seeds(difference, results, pair)
+    seeds = _seeds(difference, results, pair)
     _zero(difference)
     name_rows([difference], names)
     difference.set(title="difference in mean Dice", xlabel="points of dice_per_image")
@@ -53,23 +53,27 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     both.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)
     both.set(title="Dice of each official tumour slice", xlabel=f"{without}, %", ylabel=f"{with_it}, %", aspect="equal")
     legend_below(figure, [difference, both], 3)
+    crosses = "; crosses: on official, with each seed" if seeds else ""
     caption = (
         f"Left: mean per-image Dice of `{with_it}` less that of `{without}` on the same tumour slices (n: "
-        f"{', '.join(counts)}), in points, with the 95 % interval of the paired bootstrap; crosses: on official, with each "
-        "seed. Right: Dice in % of both on every official test image with a tumour; on the line both are equal."
+        f"{', '.join(counts)}), in points, with the 95 % interval of the paired bootstrap{crosses}. Right: Dice in % of both "
+        "on every official test image with a tumour; on the line both are equal."
     )
     return Chart("attention", caption, figure)
 
 
-def _seeds(ax: Axes, results: Results, pair: tuple[str, str]) -> None:
-    """The differences on official with each seed, as crosses below the first row."""
+def _seeds(ax: Axes, results: Results, pair: tuple[str, str]) -> bool:
+    """The differences on official with each seed, as crosses below the first row; False where there is one seed."""
     if results.comparisons is None or results.comparisons["seeds"] is None:
-        return
+        return False
+    drawn = False
     for entry in results.comparisons.record("seeds").listed("pairs"):
         if {entry["a"], entry["b"]} == set(pair) and (entry["subset"], entry["measure"]) == ("official", MASK.followed):
             sign = 1 if entry["a"] == pair[0] else -1
             for value in entry.record("differences").content.values():
                 ax.plot(100 * sign * value, 0.28, "x", color="black", markersize=5, label="official, one seed each")
+                drawn = True
+    return drawn
 
 
 def joint(results: Results, block: Record) -> Chart:

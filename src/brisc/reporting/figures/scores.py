@@ -75,10 +75,10 @@ def efficiency(results: Results) -> Chart:
         points = []
         for model in results.with_head(head):
             cost, official = results.cost(model), results.subsets(model)["official"]
-            macs = cost.number("macs") if "macs" in cost else None
+            macs = cost.number("macs")
             value = official.number(head.followed)
             if macs is not None and value is not None:
-                points.append((macs / 1e9, model, value, cost.number("parameters") or 0, official))
+                points.append((macs / 1e6, model, value, cost.number("parameters") or 0, official))
         for x, model, value, parameters, official in _apart(points):
             colour, marker = look(results, model)
             low, high = official.number(f"{head.followed}_low"), official.number(f"{head.followed}_high")
@@ -88,7 +88,7 @@ def efficiency(results: Results) -> Chart:
         n = results.subsets(results.with_head(head)[0])["official"].count(head.counted)
         ax.set(
             title=f"{head.images}, official, n = {n:,}",
-            xlabel="multiply-adds an image, billion",
+            xlabel="multiply-adds an image, million",
             ylabel=f"{head.followed}, %",
             xscale="log",
         )
@@ -111,7 +111,7 @@ def _log_ticks(ax: Axes) -> None:
         if len(ticks) >= 3:
             break
     ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
     ax.xaxis.set_minor_locator(NullLocator())
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from brisc.reporting.cells import (
-    billions,
+    macs,
     millions,
     tenth,
     whole_percent,
@@ -24,22 +24,22 @@ def _cheapest(results: Results, head: Head) -> list[str]:
     standing = tiers(results, head, "official")
     if len(results.with_head(head)) < 2 or standing is None:
         return []
-    macs = {model: known for model in standing.with_the_first() if (known := results.cost_of(model, "macs")) is not None}
-    if not macs:
+    work = {model: known for model in standing.with_the_first() if (known := results.cost_of(model, "macs")) is not None}
+    if not work:
         return []
-    first, least = standing.order[0].model, min(macs, key=lambda model: (macs[model], model))
+    first, least = standing.order[0].model, min(work, key=lambda model: (work[model], model))
     group = f"`{first}` alone has the highest `{head.followed}` on official"
-    if len(macs) > 1:
+    if len(work) > 1:
         group = (
-            f"Of the {len(macs)} models with the highest `{head.followed}` on official, as far as they are told apart, `{least}` "
+            f"Of the {len(work)} models with the highest `{head.followed}` on official, as far as they are told apart, `{least}` "
         )
         group += "is the cheapest"
-    text = f"{group}: {billions(macs[least])} billion multiply-adds an image"
+    text = f"{group}: {macs(work[least])} million multiply-adds an image"
     parameters = results.cost_of(least, "parameters")
     if parameters is not None:
         text += f", {millions(parameters)} million parameters"
-    if least != first and first in macs:
-        text += f", {whole_percent(macs[least] / macs[first])} % of the multiply-adds of `{first}`"
+    if least != first and first in work:
+        text += f", {whole_percent(work[least] / work[first])} % of the multiply-adds of `{first}`"
     return [f"{text}."]
 
 

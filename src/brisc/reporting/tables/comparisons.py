@@ -77,7 +77,7 @@ def seeds(spread: Record) -> Table:
     return Table(caption, header, rows, left=3)
 
 
-def joint(block: Record) -> Table:
+def joint(results: Results, block: Record) -> Table:
     """Joint nets against separate ones, a comparison over the same images in each line. block: joint_against_separate."""
     rows: list[list[str | Cell]] = []
     subsets = block.record("subsets")
@@ -91,7 +91,7 @@ def joint(block: Record) -> Table:
                     shown(entry.number("joint_value"), percent, NO_IMAGES),
                     shown(entry.number("separate_value"), percent, NO_IMAGES),
                     points(difference, low, high), shown(entry.number("p_holm"), p_value, NO_P),
-                    shown(entry.number("published"), signed_points, "not published for this average"), _remains(entry),
+                    *_published(results, entry),
                 ]
             )  # fmt: skip
     header = [
@@ -106,10 +106,14 @@ def joint(block: Record) -> Table:
     return Table(caption, header, rows, left=5)
 
 
-def _remains(entry: Record) -> str | Cell:
-    share, low, high = (entry.number(key) for key in ("remains", "remains_low", "remains_high"))
-    if share is None:
-        return Cell(DASH, "not published for this average")
+def _published(results: Results, entry: Record) -> list[str | Cell]:
+    """The published gap and which part of it remains; phantoms are not held against it."""
+    gap, share = entry.number("published"), entry.number("remains")
+    low, high = entry.number("remains_low"), entry.number("remains_high")
+    if results.phantom:
+        return [Cell(DASH, "phantoms are not held against published figures")] * 2
+    if gap is None or share is None:
+        return [Cell(DASH, "not published for this average")] * 2
     if low is None or high is None:
-        return Cell(f"{whole_percent(share)} [{DASH}]", NO_INTERVAL)
-    return f"{whole_percent(share)} [{whole_percent(low)}, {whole_percent(high)}]"
+        return [signed_points(gap), Cell(f"{whole_percent(share)} [{DASH}]", NO_INTERVAL)]
+    return [signed_points(gap), f"{whole_percent(share)} [{whole_percent(low)}, {whole_percent(high)}]"]

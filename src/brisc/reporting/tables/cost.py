@@ -7,7 +7,7 @@ from brisc.reporting.cells import (
     NOT_MEASURED,
     Cell,
     Table,
-    billions,
+    macs,
     millions,
     setting,
     shown,
@@ -15,6 +15,7 @@ from brisc.reporting.cells import (
     thousands,
 )
 from brisc.reporting.results import Record, Results
+from brisc.reporting.words import joined
 
 
 def training(results: Results) -> Table:
@@ -31,7 +32,7 @@ def training(results: Results) -> Table:
 
 SIZE: dict[str, tuple[str, Callable[[float], str]]] = {
     "parameters": ("parameters, million", millions),
-    "macs": ("multiply-adds an image, billion", billions),
+    "macs": ("multiply-adds an image, million", macs),
     "weights_mb": ("weights, MB", tenth),
 }
 INFERENCE: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -51,10 +52,12 @@ def size(results: Results) -> Table:
     """What a model weighs and how long it takes to answer."""
     columns = SIZE | INFERENCE
     rows = [[f"`{model}`", *_numbers(results.cost(model), columns)] for model in results.models]
-    batches = sorted({str(results.cost(model)["batch_size"]) for model in results.models if "batch_size" in results.cost(model)})
-    batch = f" A batch holds {' or '.join(batches)} images." if batches else ""
+    batches = sorted({results.cost(model).count("batch_size") for model in results.models})
     image = results.provenance.record("data").count("size")
-    caption = f"What each model costs to run on images of {image} x {image} px.{batch}"
+    caption = (
+        f"What each model costs to run on images of {image} x {image} px. A batch holds {joined([str(n) for n in batches])} "
+        "images."
+    )
     return Table(caption, ["model", *(name for name, _ in columns.values())], rows)
 
 
@@ -75,7 +78,7 @@ def cost(results: Results) -> Table:
 
 
 def _numbers(record: Record, columns: dict[str, tuple[str, Callable[[float], str]]]) -> list[str | Cell]:
-    return [shown(record.number(key) if key in record else None, show, NOT_MEASURED) for key, (_, show) in columns.items()]
+    return [shown(record.number(key), show, NOT_MEASURED) for key, (_, show) in columns.items()]
 
 
 def estimate(estimate: Record) -> Table:
@@ -85,13 +88,13 @@ def estimate(estimate: Record) -> Table:
         train, precisions = record.record("train"), record.record("precisions").records()
         row: list[str | Cell] = [
             f"`{model}`", shown(record.number("parameters"), millions, NOT_MEASURED),
-            shown(record.number("macs"), billions, NOT_MEASURED),
+            shown(record.number("macs"), macs, NOT_MEASURED),
             *(_memory(precision) for precision in precisions.values()),
             f"{train['precision']}, {train.count('batch_size')} images", _memory(train), str(record["verdict"]),
         ]  # fmt: skip
         rows.append(row)
     names = tuple(next(iter(estimate.record("models").records().values())).record("precisions").keys)
-    header = ["model", "parameters, million", "multiply-adds an image, billion"]
+    header = ["model", "parameters, million", "multiply-adds an image, million"]
     header += [f"peak at {name}, MiB" for name in names]
     header += ["the profile's precision and batch", "peak as in the profile, MiB", "verdict"]
     size, batch = estimate.count("image_size"), estimate.count("batch_size")
@@ -104,8 +107,6 @@ def estimate(estimate: Record) -> Table:
     return Table(caption, header, rows, words=(len(header) - 3, len(header) - 1))
 
 
-def _memory(record: Record) -> str:
-    peak = record.number("peak_mib")
-    if peak is None:
-        return DASH
-    return f"{thousands(peak)}{'' if record['fits'] else ' (too much)'}"
+def _memory(record: Record) -> str | Cell:
+    peak = shown(record.number("peak_mib"), thousands, NOT_MEASURED)
+    return peak if record["fits"] or isinstance(peak, Cell) else f"{peak} (too much)"
