@@ -9,12 +9,13 @@ from brisc.sources import training_sources
 
 
 def main(profile: str) -> None:
+    versions = {model: training_sources(load(profile, f"models.{model}").model["arch"]) for model in load_params().models}
+    with atomic(Path(f"data/{profile}/sources")) as folder:
+        for model, files in versions.items():
+            write_json(folder / f"{model}.json", files)
     for kind in ("grid", "seeds"):
         # Later stages read these folders, which a study without a grid or without other seeds has nothing to fill with.
         Path(f"runs/{profile}/{kind}").mkdir(parents=True, exist_ok=True)
-    with atomic(Path(f"data/{profile}/sources")) as folder:
-        for model in load_params().models:
-            write_json(folder / f"{model}.json", training_sources(load(profile, f"models.{model}").model["arch"]))
 
 
 if __name__ == "__main__":
