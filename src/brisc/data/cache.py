@@ -75,13 +75,13 @@ def prepare(raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, 
         write_json(folder / "fingerprint.json", fingerprint(raw, folder, prepare.size))
 
 
-def reserved(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A new .npy file of uint8 zeros, mapped into memory, its place on the disk taken.
 
     Without that a full disk is found out when a page of the map has nowhere to go, which ends the process by a signal and in
     no words; so it is an OSError.
     """
-    array: np.ndarray = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    array: np.memmap = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     if hasattr(os, "posix_fallocate"):  # not on macOS
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
