@@ -48,6 +48,17 @@ def test_small_p_are_bounded_and_not_zero(p: float, shown: str) -> None:
     assert cells.p_value(p) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([0.02, 0.1], "0.02 to 0.1"), ([6, 12, 24, 16], "6, 12, 24, 16"), (["mask", "label"], "mask, label"), (True, "yes"),
+        (None, "not set"), (1e-5, "1e-05"), (16, "16"),
+    ],
+)  # fmt: skip
+def test_a_setting_in_words(value: object, shown: str) -> None:
+    assert cells.setting(value) == shown
+
+
 def test_a_mean_without_an_interval_says_why() -> None:
     assert cells.with_interval(0.5, None, None, cells.percent, "?") == Cell(f"50.00 [{DASH}]", cells.NO_INTERVAL)
     assert cells.with_interval(None, None, None, cells.percent, "lost") == Cell(DASH, "lost")

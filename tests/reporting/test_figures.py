@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,6 +21,7 @@ from brisc.reporting.figures import (
     style,
     training,
 )
+from brisc.reporting.prose.grid import answer
 from brisc.reporting.results import Results, read_results
 
 Build = Callable[..., Path]
@@ -208,3 +210,20 @@ def test_the_reader_s_own_style_changes_nothing(build: Build, read: Read, tmp_pa
             bytes_of.append((tmp_path / "confusion.png").read_bytes())
             assert mpl.rcParams["font.size"] == size
     assert bytes_of[0] == bytes_of[1]
+
+
+def test_a_grid_that_diverged_everywhere_is_drawn(read: Read, copied: Path) -> None:
+    def diverge(content: Any) -> None:
+        for cell in content["cells"]:
+            cell |= {"score": None, "low": None, "high": None, "epoch": None, "rank_first": None, "rank_last": None}
+            cell |= {"diverged_at": 1}
+
+    edit(copied / "grid.json", diverge)
+    results = read(copied)
+    assert results.grid is not None
+    with style():
+        for chart in grid.grid_charts(results, results.grid):
+            chart.figure.draw_without_rendering()
+    texts = [text.get_text() for text in grid.heatmap(results, results.grid).figure.axes[0].texts]
+    assert texts == ["diverged"] * 20
+    assert "diverged before their first epoch was over" in answer(results)[0]

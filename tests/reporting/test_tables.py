@@ -250,7 +250,8 @@ def test_an_estimate_says_that_it_is_one(five: Path, read: Read) -> None:
     estimate = read(five).estimate
     assert estimate is not None
     table = tables.cost.estimate(estimate)
-    assert table.caption.startswith("**Estimated, not measured**")
+    assert table.caption.startswith("**Estimated by counting, not measured**")
+    assert "on a GPU of 8,192 MiB of which 614 are the driver's. Fits: with 10 % to spare" in table.caption
     assert row(table, "`unet`")[1:] == [
-        "31.00", "48,000", "9,200 (too much)", "6,100", "bf16-mixed, 16 images", "6,100", "fits with train.precision: bf16-mixed",
+        "31.00", "48,000", "32-true, 16 x 1", "7,206", "tight", "8 x 2: 3,900, fits", "16 x 1: 3,462, fits",
     ]  # fmt: skip

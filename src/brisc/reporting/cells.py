@@ -117,7 +117,7 @@ def with_interval(
 
 
 def setting(value: Any) -> str:
-    """A knob's value in words."""
+    """A knob's value in words; two numbers are the ends of a range."""
     if value is None:
         return "not set"
     if isinstance(value, bool):
@@ -125,7 +125,8 @@ def setting(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list):
-        return " to ".join(setting(item) for item in value)
+        of_two_numbers = len(value) == 2 and not any(isinstance(item, str) for item in value)
+        return (" to " if of_two_numbers else ", ").join(setting(item) for item in value)
     return str(value)
 
 

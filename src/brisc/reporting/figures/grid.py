@@ -17,7 +17,8 @@ LINES = list(zip(DASHES, "os^Dv", strict=True))
 
 
 def grid_charts(results: Results, grid: Grid) -> list[Chart]:
-    return [heatmap(results, grid), ranking(results, grid), curves(results, grid)]
+    ranked = [ranking(results, grid)] if scored(grid) else []
+    return [heatmap(results, grid), *ranked, curves(results, grid)]
 
 
 def heatmap(results: Results, grid: Grid) -> Chart:
@@ -31,10 +32,11 @@ def heatmap(results: Results, grid: Grid) -> Chart:
         values.loc[cell.optimizer, cell.learning_rate] = np.nan if cell.score is None else 100 * cell.score
         texts.loc[cell.optimizer, cell.learning_rate] = _text(cell)
     values.columns = texts.columns = pd.Index([setting(rate) for rate in rates])
-    known = values.min(axis=None)
+    known = [100 * cell.score for cell in cells(grid) if cell.score is not None]
+    low, high = (10 * np.floor(min(known) / 10), 10 * np.ceil(max(known) / 10)) if known else (0, 100)
     sns.heatmap(
-        values, ax=ax, annot=texts, fmt="", cmap=SHADES, vmin=0 if np.isnan(known) else 10 * np.floor(known / 10), vmax=100,
-        linewidths=1, annot_kws={"color": INK}, cbar_kws={"label": f"{measure_of(grid)}, %"},
+        values, ax=ax, annot=texts, fmt="", cmap=SHADES, vmin=low, vmax=high, linewidths=1, annot_kws={"color": INK},
+        cbar_kws={"label": f"{measure_of(grid)}, %"},
     )  # fmt: skip
     for row, column in zip(*np.nonzero(values.isna().to_numpy()), strict=True):  # seaborn writes nothing into empty cells
         ax.annotate(texts.iloc[row, column], (column + 0.5, row + 0.5), ha="center", va="center", color=INK)
@@ -66,7 +68,7 @@ def _images(results: Results, grid: Grid) -> str:
 def ranking(results: Results, grid: Grid) -> Chart:
     """A row for each cell, the highest score first, with its interval and the ranks it may have."""
     ranked = scored(grid)
-    figure = sheet(results, "Grid: cells by score", 1.3 + 0.2 * max(1, len(ranked)))
+    figure = sheet(results, "Grid: cells by score", 1.5 + 0.2 * len(ranked))
     ax = figure.subplots()
     for row, cell in enumerate(ranked):
         assert cell.score is not None

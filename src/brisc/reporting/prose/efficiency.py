@@ -11,7 +11,7 @@ from brisc.reporting.cells import (
 from brisc.reporting.comparisons import tiers
 from brisc.reporting.heads import HEADS, Head
 from brisc.reporting.results import Results
-from brisc.reporting.words import duration, number_of, span
+from brisc.reporting.words import duration, joined, number_of, span
 
 
 def answer(results: Results) -> list[str]:
@@ -62,10 +62,16 @@ def _fits(results: Results) -> list[str]:
     """Which models fit the study's GPU at full size, by estimate."""
     if results.estimate is None:
         return []
-    models = results.estimate.record("models").records()
-    fitting = [model for model, record in models.items() if record.record("train")["fits"]]
-    size, batch = results.estimate.count("image_size"), results.estimate.count("batch_size")
+    models = results.estimate.record("models").records().values()
+    verdicts = [record.record("as_set")["verdict"] for record in models]
+    size, images = results.estimate.count("image_size"), results.estimate.count("images_per_step")
+    counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+    told = joined([f"{n} {VERDICTS[verdict][n > 1]}" for verdict, n in counts.items() if n > 0])
     return [
-        f"By estimate, {len(fitting)} of {number_of(len(models), 'model')} of the `{results.estimate['profile']}` profile fit "
-        f"a GPU of 8 GiB as the profile stands ({size} x {size} px, {batch} images a step)."
+        f"By estimate, of {number_of(len(verdicts), 'model')} of the `{results.estimate['profile']}` profile at {size} x "
+        f"{size} px and {images} images a step {told} on a GPU of 8 GiB."
     ]
+
+
+# What the estimate says of one model, and of several.
+VERDICTS = {"fits": ("fits", "fit"), "tight": ("is tight", "are tight"), "does not fit": ("does not fit", "do not fit")}

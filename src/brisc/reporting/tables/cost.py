@@ -13,6 +13,7 @@ from brisc.reporting.cells import (
     shown,
     tenth,
     thousands,
+    whole_percent,
 )
 from brisc.reporting.results import Record, Results
 from brisc.reporting.words import joined
@@ -83,30 +84,36 @@ def _numbers(record: Record, columns: dict[str, tuple[str, Callable[[float], str
 
 def estimate(estimate: Record) -> Table:
     """Memory that a training of the full study takes, by counting: an estimate."""
-    rows = []
+    rows: list[list[str | Cell]] = []
     for model, record in estimate.record("models").records().items():
-        train, precisions = record.record("train"), record.record("precisions").records()
-        row: list[str | Cell] = [
-            f"`{model}`", shown(record.number("parameters"), millions, NOT_MEASURED),
-            shown(record.number("macs"), macs, NOT_MEASURED),
-            *(_memory(precision) for precision in precisions.values()),
-            f"{train['precision']}, {train.count('batch_size')} images", _memory(train), str(record["verdict"]),
-        ]  # fmt: skip
-        rows.append(row)
-    names = tuple(next(iter(estimate.record("models").records().values())).record("precisions").keys)
-    header = ["model", "parameters, million", "multiply-adds an image, million"]
-    header += [f"peak at {name}, MiB" for name in names]
-    header += ["the profile's precision and batch", "peak as in the profile, MiB", "verdict"]
-    size, batch = estimate.count("image_size"), estimate.count("batch_size")
-    budget = estimate.number("budget_mib")
-    room = "" if budget is None else f" A GPU of 8 GiB leaves {thousands(budget)} MiB."
+        as_set = record.record("as_set")
+        rows.append(
+            [
+                f"`{model}`", shown(record.number("parameters"), millions, NOT_MEASURED),
+                shown(record.number("macs"), macs, NOT_MEASURED), f"{as_set['precision']}, {_batches(as_set)}", _memory(as_set),
+                str(as_set["verdict"]),
+                *(f"{_batches(option)}: {_memory(option)}, {option['verdict']}" for option in record.listed("options")),
+            ]
+        )  # fmt: skip
+    first = next(iter(estimate.record("models").records().values()))
+    names = [option["precision"] for option in first.listed("options")]
+    header = ["model", "parameters, million", "multiply-adds an image, million", "as the profile is set", "peak, MiB", "verdict"]
+    header += [f"largest batch that fits, {name}" for name in names]
+    side, images = estimate.count("image_size"), estimate.count("images_per_step")
+    gpu, context, headroom = (estimate.number(key) for key in ("gpu_mib", "context_mib", "headroom"))
     caption = (
-        f"**Estimated, not measured**: peak memory of training at {size} x {size} px and {batch} images a step "
-        f"(`{estimate['profile']}`).{room} {estimate['method']}"
+        f"**Estimated by counting, not measured**: peak memory of training in the `{estimate['profile']}` profile at {side} x "
+        f"{side} px, {images} images a step, on a GPU of {shown(gpu, thousands, '')} MiB of which "
+        f"{shown(context, thousands, '')} are the driver's. Fits: with {shown(headroom, whole_percent, '')} % to spare; tight: "
+        "without. A batch is given as images times batches a step, with the peak in MiB; smaller batches are not quite the "
+        "same training, since batch normalisation and the Dice loss pool over them."
     )
-    return Table(caption, header, rows, words=(len(header) - 3, len(header) - 1))
+    return Table(caption, header, rows, words=(3, 5, *range(6, len(header))))
+
+
+def _batches(record: Record) -> str:
+    return f"{record.count('batch_size')} x {record.count('accumulate')}"
 
 
 def _memory(record: Record) -> str | Cell:
-    peak = shown(record.number("peak_mib"), thousands, NOT_MEASURED)
-    return peak if record["fits"] or isinstance(peak, Cell) else f"{peak} (too much)"
+    return shown(record.number("peak_mib"), thousands, NOT_MEASURED)
