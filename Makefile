@@ -5,13 +5,14 @@ PROFILE = $(shell sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro grid site print verify test check
+.PHONY: help repro grid site print verify bench test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
 	@echo "make print   report and claims as one HTML file for paper, from the report that make repro wrote"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
+	@echo "make bench   speed as ratios in one run, and whether the fast ways give the plain ways' results; QUICK=1 to try it"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 
@@ -32,6 +33,10 @@ site: .venv/installed
 
 print: .venv/installed
 	@python stages/print.py $(PROFILE)
+
+# QUICK=1: tiny nets, times that mean nothing, and nothing written. FULL=1: the whole demo, not one model of it.
+bench: .venv/installed
+	@python -m bench.speed $(if $(QUICK),--quick) $(if $(FULL),--full)
 
 test: .venv/installed
 	python -m pytest

@@ -1,0 +1,147 @@
+"""Is what the fast paths compute what the plain ones compute?"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from bench import study
+from bench.race import in_child
+from bench.training import Job, first_epoch
+from brisc.config import Evaluate
+from brisc.data.cache import MASK_LEVEL
+from brisc.data.dataset import TrainingBatches, evaluation_batches, load_samples
+from brisc.evaluation.predict import Inference, predict
+from brisc.models import build
+from brisc.progress import silent
+from brisc.training.fit import train_epochs
+from brisc.training.losses import TotalLoss
+from stages.command import keep_freed_memory
+
+# Relative. Sums in another order differ by 1e-6 after an epoch; training magnifies that, to 2e-4 after six. Doubling the
+# learning rate makes 5e-3.
+LOSS_TOLERANCE = 1e-3
+PIXEL_TOLERANCE = 1e-4  # share of pixels whose probability is so close to the threshold that rounding decides
+
+
+@dataclass(frozen=True)
+class Check:
+    """difference: 0 where both ways give the same bits."""
+
+    what: str
+    difference: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        return self.difference <= self.tolerance  # False for NaN
+
+
+def check_all(job: Job, *, epochs: int, evaluate: Evaluate) -> list[dict[str, Any]]:
+    """Every check as a dict with its outcome; each training is done in a fresh process."""
+    job = replace(job, run=replace(job.run, epochs=epochs), train=constant_rate(job, epochs), workers=0)
+    fast = in_child(our_curve, job)
+    checks = [
+        Check("cached pixels against decoding each file again", in_child(cache_difference, job), 0.0),
+        Check("batches against torch's loader over files", in_child(batch_difference, job), 0.0),
+        Check(f"losses of {epochs} epochs against the study's way", apart(fast, in_child(study_curve, job)), LOSS_TOLERANCE),
+        Check("losses with freed memory kept against given back", apart(fast, in_child(our_curve, given_back(job))), 0.0),
+        Check(
+            "masks of batches, channels last, against single images", in_child(mask_difference, job, evaluate), PIXEL_TOLERANCE
+        ),
+    ]
+    return [{**asdict(check), "holds": check.holds} for check in checks]
+
+
+def constant_rate(job: Job, epochs: int) -> Any:
+    """The profile's training without what the plain loop leaves out: a schedule and a running mean of the weights."""
+    return replace(job.train, schedule="plateau", plateau_patience=epochs, ema_decay=0.0, accumulate=1)
+
+
+def given_back(job: Job) -> Job:
+    return replace(job, keep_memory=False)
+
+
+def apart(one: list[float], other: list[float]) -> float:
+    """The largest relative difference of two loss curves."""
+    return float(np.max(np.abs(np.array(one) - other) / np.abs(other)))
+
+
+def our_curve(job: Job) -> list[float]:
+    """Training and validation loss of each epoch in brisc.training.fit."""
+    if job.keep_memory:
+        keep_freed_memory()
+    samples, _ = job.material.samples(job.images)
+    fabric = Fabric(accelerator="cpu", devices=1, precision=job.train.precision)
+    torch.manual_seed(job.train.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        progress = train_epochs(
+            build(**job.run.model), samples, fabric, run=job.run, train=job.train, checkpoint=Path(folder) / "checkpoint.pt",
+            may_diverge=False, track=silent, log=lambda line: None,
+        )  # fmt: skip
+    return [row[kind] for row in progress.history for kind in ("train_loss", "validation_loss")]
+
+
+def study_curve(job: Job) -> list[float]:
+    return list(study_losses(job))
+
+
+def study_losses(job: Job) -> Iterator[float]:
+    """The same of bench.study's loop and loader."""
+    samples, paths = job.material.samples(job.images)
+    torch.manual_seed(job.train.seed)
+    net, criterion = build(**job.run.model), TotalLoss(job.run.loss)
+    adam = study.build_adam(net, job.run.optimizer)
+    for epoch in range(1, job.run.epochs + 1):
+        batches = TrainingBatches(
+            samples, samples.rows("train", healthy=False), batch_size=job.train.batch_size, augment=job.train.augment,
+            seed=job.train.seed, epoch=epoch, rank=0, world=1,
+        )  # fmt: skip
+        yield study.train_epoch(net, criterion, adam, study.loader(batches, paths, prepare=job.material.prepare, workers=0))
+        validation = samples.rows("validation", healthy=False)
+        yield study.validation_loss(net, criterion, evaluation_batches(samples, validation, batch_size=job.train.batch_size))
+
+
+def batch_difference(job: Job) -> float:
+    """Largest difference of any number in the batches of an epoch."""
+    ours, paths = first_epoch(job)
+    plain = study.loader(first_epoch(job)[0], paths, prepare=job.material.prepare, workers=0)
+    return max(
+        float((a[name] - b[name]).abs().max()) for a, b in zip(ours, plain, strict=True) for name in ("image", "mask", "label")
+    )
+
+
+def cache_difference(job: Job) -> float:
+    """Largest difference of any pixel between the cache and the files, image or mask; a healthy slice has an empty mask."""
+    cache, index, files = load_samples(job.material.folder / "cache"), job.material.index(), job.material.folder / "files"
+    worst = int(cache.masks[index["mask"].isna()].max(initial=0))
+    for row, name in enumerate(index["image"]):
+        worst = max(
+            worst, int(np.abs(cache.images[row].astype(int) - study.read_square(files / name, job.material.prepare)).max())
+        )
+    for row, name in index["mask"].dropna().items():
+        outline = study.read_square(files / name, job.material.prepare) > MASK_LEVEL
+        worst = max(worst, int((cache.masks[row] != outline).max()))
+    return float(worst)
+
+
+def mask_difference(job: Job, settings: Evaluate) -> float:
+    """Share of pixels that differ between brisc.evaluation.predict and one image at a time, NCHW, of a net trained a little."""
+    samples, _ = job.material.samples(job.images)
+    batches, _ = first_epoch(job)
+    torch.manual_seed(job.train.seed)
+    net = build(**job.run.model)
+    study.train_epoch(net, TotalLoss(job.run.loss), study.build_adam(net, job.run.optimizer), batches)
+    rows = samples.rows("validation", healthy=False)
+    settings = replace(settings, flips=False)
+    net.eval()
+    with torch.no_grad():
+        images = [batch["image"] for batch in evaluation_batches(samples, rows, batch_size=1)]
+        plain = torch.cat([torch.sigmoid(net(image)["mask"])[:, 0] > settings.threshold for image in images])
+    fast = predict(Inference(net, job.train), samples, rows, settings=settings)["mask"]
+    return float((plain.numpy() != fast).mean())

@@ -1,0 +1,165 @@
+"""What the pipeline costs beside its work: processes that start, and DVC.
+
+A copy of the repository, without git and as empty as a fresh clone, runs the demo in a temporary folder. `python` is a shim there
+that notes how long each stage took and how much memory it held; what is left of the wall time is DVC's.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+NEEDED = ("dvc.yaml", "dvc.lock", "params.yaml", "published.json", "profiles", "src", "stages", "reports/paper")
+SHIM = """#!{python} -IS
+import json, os, sys, time
+began = time.time()
+child = os.spawnv(os.P_NOWAIT, {python!r}, [{python!r}, *sys.argv[1:]])
+_, status, usage = os.wait4(child, 0)
+with open({log!r}, "a") as log:
+    row = {{"words": sys.argv[1:], "seconds": time.time() - began, "peak_mb": usage.ru_maxrss // {unit}}}
+    log.write(json.dumps(row) + chr(10))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+# The function in which each stage's work begins; everything before it is start-up.
+WORK = {
+    "audit": "brisc.data.audit:run_audit",
+    "collect": "brisc.reporting.collect:collect",
+    "collect_grid": "brisc.evaluation.grid:read_cells",
+    "compare": "brisc.evaluation.compare:compare",
+    "estimate": "brisc.evaluation.memory:estimate",
+    "evaluate": "brisc.evaluation.evaluate:evaluate",
+    "fetch": "brisc.data.source:fetch",
+    "grid": "brisc.training.fit:fit",
+    "prepare": "brisc.data.cache:prepare",
+    "render": "brisc.reporting.report:render",
+    "seed": "brisc.training.fit:fit",
+    "sheets": "brisc.reporting.sheets:contact_sheets",
+    "site": "brisc.reporting.page.build:write_page",
+    "sources": "brisc.sources:training_sources",
+    "train": "brisc.training.fit:fit",
+    "validate": "brisc.data.index:index_archive",
+}
+REACHED = 77  # exit code
+STOP_THERE = """
+import importlib, os, runpy, sys
+module, function = sys.argv[1].split(":")
+sys.argv = sys.argv[2:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+setattr(importlib.import_module(module), function, lambda *_, **__: os._exit({code}))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One stage that ran: the words of its command, ("stages/train.py", "demo", "unet")."""
+
+    words: tuple[str, ...]
+    seconds: float
+    peak_mb: int
+
+    @property
+    def stage(self) -> str:
+        return Path(self.words[0]).stem
+
+
+class Workspace:
+    """A copy of what the demo needs, in `folder`; with one model and one cell of the grid unless `full`."""
+
+    def __init__(self, folder: Path, *, full: bool) -> None:
+        self.folder, self.log = folder, folder / "stages.jsonl"
+        for name in NEEDED:
+            source, target = ROOT / name, folder / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            elif source.is_file():
+                shutil.copy(source, target)
+        if not full:
+            _shorten(folder / "params.yaml")
+        (folder / "bin").mkdir()
+        shim = folder / "bin" / "python"
+        unit = 1024 if sys.platform == "linux" else 1024**2  # of ru_maxrss
+        shim.write_text(SHIM.format(python=sys.executable, log=str(self.log), unit=unit))
+        shim.chmod(0o755)
+        self._dvc("init", "--no-scm")
+        for knob in ("analytics", "check_update"):
+            self._dvc("config", f"core.{knob}", "false")
+
+    def repro(self) -> float:
+        """Seconds of `dvc repro`."""
+        began = time.perf_counter()
+        self._dvc("repro")
+        return time.perf_counter() - began
+
+    def done(self) -> list[Done]:
+        rows = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [Done(tuple(row["words"]), row["seconds"], row["peak_mb"]) for row in rows]
+
+    def start_up(self, words: Iterable[str], *, times: int) -> float:
+        """Seconds from the start of a stage's process to where its work begins: the least of `times`, files being warm."""
+        script, *arguments = words
+        code = STOP_THERE.format(code=REACHED)
+        command = [sys.executable, "-c", code, WORK[Path(script).stem], script, *arguments]
+        seconds = []
+        for _ in range(times):
+            began = time.perf_counter()
+            ended = subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False)
+            seconds.append(time.perf_counter() - began)
+            if ended.returncode != REACHED:
+                raise RuntimeError(f"{' '.join(command[3:])}: never got to its work:\n{ended.stderr}")
+        return min(seconds)
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in ("BRISC_ARCHIVE", "BRISC_SCRATCH", "DVC_ROOT")}
+        return kept | {"PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+    def _dvc(self, *words: str) -> None:
+        command = [sys.executable, "-m", "dvc", *words]
+        ended = subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False)
+        if ended.returncode != 0:
+            raise RuntimeError(f"dvc {' '.join(words)} failed:\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}")
+
+
+def _shorten(params: Path) -> None:
+    """One model, one more seed of it, one cell of the grid: every kind of stage runs once or twice."""
+    yaml = YAML()
+    content = yaml.load(params)
+    model = content["grid"]["model"]
+    content["models"] = [model]
+    content["seeds"] = {"models": [model], "values": content["seeds"]["values"][:1]}
+    for axis in ("optimizers", "learning_rates"):
+        content["grid"][axis] = content["grid"][axis][:1]
+    yaml.dump(content, params)
+
+
+def measure(workspace: Workspace, *, times: int) -> dict[str, Any]:
+    """The pipeline's wall time and where it goes; per kind of stage start-up, work and peak memory."""
+    seconds = workspace.repro()
+    done = workspace.done()
+    nothing_to_do = workspace.repro()
+    kinds = {stage: [one for one in done if one.stage == stage] for stage in sorted({one.stage for one in done})}
+    trainings = sum(len(kinds.get(stage, [])) for stage in ("train", "seed", "grid"))
+    return {
+        "seconds": seconds,
+        "stages_run": len(done),
+        "trainings": trainings,
+        "dvc_seconds_per_stage": (seconds - sum(one.seconds for one in done)) / len(done),
+        "nothing_to_do_seconds": nothing_to_do,
+        "stages": {
+            stage: {
+                "start_up_seconds": workspace.start_up(runs[0].words, times=times),
+                "seconds": sum(run.seconds for run in runs) / len(runs),
+                "peak_mb": max(run.peak_mb for run in runs),
+            }
+            for stage, runs in kinds.items()
+        },
+    }

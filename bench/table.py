@@ -1,0 +1,96 @@
+"""bench/results.json as the Markdown that the README shows."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+# What the project wants of a machine with two cores; the demo's is for all of its trainings.
+TARGETS = {"study": 5.0, "step": 0.97, "start_up_seconds": 3.5, "demo_seconds": 300.0}
+
+
+def markdown(results: Json) -> str:
+    parts = (headline, choices, models, stages, growth, same)
+    return f"{machine(results)}\n\n" + "\n\n".join(part(results) for part in parts) + "\n"
+
+
+def machine(results: Json) -> str:
+    here, what = results["machine"], results["settings"]
+    return (
+        f"Measured in one run on {here['cores']} cores of {here['processor']}, torch {here['torch']}, load "
+        f"{here['load_at_start']:.1f} at the start: {what['source']} images, {what['pixels']} px, base width "
+        f"{what['base_channels']}, batch {what['batch_size']}, {what['precision']}."
+    )
+
+
+def headline(results: Json) -> str:
+    training, evaluation, pipeline = results["training"], results["evaluation"], results["pipeline"]
+    rates, start_up = training["images_per_second"], pipeline["stages"]["train"]["start_up_seconds"]
+    demo = f"demo: {pipeline['stages_run']} stages, {pipeline['trainings']} trainings"
+    rows = [
+        ("training, ours against the study's way", times(training["ours_over_study"]),
+         f"{rates['ours']:.1f} against {rates[training['study']]:.1f} images/s", f"at least {TARGETS['study']:g}"),
+        ("training, ours against the step alone on one batch", times(training["ours_over_step"]),
+         f"{rates['ours']:.1f} against {rates['step alone']:.1f} images/s", f"at least {TARGETS['step']:g}"),
+        ("prediction from the cache against the net alone", f"{evaluation['predict'] / evaluation['net alone']:.2f}",
+         f"{evaluation['predict']:.0f} images/s", ""),
+        ("archive to cache", "", f"{results['prepare_images_per_second']:.0f} images/s", ""),
+        ("start-up of a training", "", f"{start_up:.1f} s", f"at most {TARGETS['start_up_seconds']:g} s"),
+        ("DVC, per stage that runs", "", f"{pipeline['dvc_seconds_per_stage']:.2f} s", ""),
+        ("DVC, nothing to do", "", f"{pipeline['nothing_to_do_seconds']:.1f} s", ""),
+        (demo, "", f"{pipeline['seconds']:.0f} s", f"all 27 trainings at most {TARGETS['demo_seconds']:g} s"),
+    ]  # fmt: skip
+    return grid(("what", "ratio", "here", "target"), rows)
+
+
+def choices(results: Json) -> str:
+    """What each choice of the step is worth: the step with that one thing different, against ours."""
+    rates = results["choices"]["images_per_second"]
+    rows = [(name, f"{rate:.1f}", f"{rate / rates['ours']:.2f}") for name, rate in rates.items()]
+    kept = results["training"]["memory_kept_over_given_back"]
+    rows.append(("freed memory given back", "", f"{1 / kept['median']:.2f}"))
+    return grid(("U-Net step", "images/s", "against ours"), rows)
+
+
+def models(results: Json) -> str:
+    rows = [
+        (f"`{name}`", f"{found['channels last']:.1f}", f"{found['NCHW']:.1f}", f"{found['channels last'] / found['NCHW']:.2f}")
+        for name, found in results["models"].items()
+    ]
+    return grid(("training step", "channels last, images/s", "NCHW, images/s", "ratio"), rows)
+
+
+def stages(results: Json) -> str:
+    rows = [
+        (f"`{name}`", f"{cost['start_up_seconds']:.1f}", f"{cost['seconds']:.1f}", f"{cost['peak_mb']:,}")
+        for name, cost in results["pipeline"]["stages"].items()
+    ]
+    return grid(("stage of the demo", "start-up, s", "in all, s", "peak memory, MB"), rows)
+
+
+def growth(results: Json) -> str:
+    rows = []
+    for what, found in results["growth"].items():
+        steps = " → ".join(f"{step['size']:g}: {1000 * step['seconds']:.0f} ms" for step in found["steps"])
+        memory = " → ".join(f"{step['peak_mb']:,}" for step in found["steps"] if "peak_mb" in step)
+        rows.append((found["what"], steps, f"{what}^{found['exponent']:.2f}", memory))
+    return grid(("how it grows", "measured", "seconds", "peak memory, MB"), rows)
+
+
+def same(results: Json) -> str:
+    rows = [
+        (check["what"], "none" if check["difference"] == 0 else f"{check['difference']:.1e}",
+         "none" if check["tolerance"] == 0 else f"{check['tolerance']:g}", "yes" if check["holds"] else "NO")
+        for check in results["same_results"]
+    ]  # fmt: skip
+    return grid(("same results", "difference", "allowed", "holds"), rows)
+
+
+def times(ratio: Json) -> str:
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, all but the first column right-aligned."""
+    ruler = [":--", *["--:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows))

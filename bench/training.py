@@ -1,0 +1,110 @@
+"""Who races in training: the study's way, ours, and the step alone on a batch that is always the same."""
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from bench import study
+from bench.material import Material
+from bench.race import Contestant, Pace
+from brisc.config import Run, Train
+from brisc.data.dataset import Batch, TrainingBatches
+from brisc.models import build
+from brisc.training.fit import to_device, train_epochs
+from brisc.training.losses import TotalLoss
+from brisc.training.optim import build_optimizer
+from stages.command import keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained, on what, how long at most; keep_memory: as our stages do, see stages/command.py."""
+
+    material: Material
+    run: Run
+    train: Train
+    images: int
+    workers: int
+    keep_memory: bool
+
+
+def first_epoch(job: Job) -> tuple[TrainingBatches, list[tuple[Path, Path]]]:
+    samples, paths = job.material.samples(job.images)
+    rows = samples.rows("train", healthy=False)
+    settings = {"batch_size": job.train.batch_size, "augment": job.train.augment, "seed": job.train.seed}
+    return TrainingBatches(samples, rows, **settings, epoch=1, rank=0, world=1), paths
+
+
+def the_study(job: Job, pace: Pace) -> None:
+    batches, paths = first_epoch(job)
+    loader = study.loader(batches, paths, prepare=job.material.prepare, workers=job.workers)
+    torch.manual_seed(job.train.seed)
+    net = build(**job.run.model)
+    study.train_epoch(net, TotalLoss(job.run.loss), study.build_adam(net, job.run.optimizer), pace(loader, "the study's way"))
+
+
+def ours(job: Job, pace: Pace) -> None:
+    """brisc.training.fit's own loop, which `pace` ends before the epoch does."""
+    if job.keep_memory:
+        keep_freed_memory()
+    samples, _ = job.material.samples(job.images)
+    fabric = Fabric(accelerator=job.train.accelerator, devices=1, precision=job.train.precision)
+    torch.manual_seed(job.train.seed)
+    train_epochs(
+        build(**job.run.model), samples, fabric, run=replace(job.run, epochs=1), train=job.train,
+        checkpoint=job.material.folder / "none.pt", may_diverge=False, track=pace, log=print,
+    )  # fmt: skip
+
+
+def step_alone(job: Job, pace: Pace) -> None:
+    """No loader and no loop around it: what the hardware leaves to be had with this net, precision and memory layout."""
+    if job.keep_memory:
+        keep_freed_memory()
+    step = Step(job.run, job.train, first_batch(job))
+    for _ in pace(itertools.repeat(step.batch), "step alone"):
+        step()
+
+
+def first_batch(job: Job) -> Batch:
+    return next(iter(first_epoch(job)[0]))
+
+
+class Step:
+    """forward, loss, backward, optimiser, always on the same batch; returns how many images that is.
+
+    fused: the optimiser of our trainings, or torch's Adam as it comes.
+    """
+
+    def __init__(self, run: Run, train: Train, batch: Batch, *, fused: bool = True, compiled: bool = False) -> None:
+        self.fabric = Fabric(accelerator=train.accelerator, devices=1, precision=train.precision)
+        torch.manual_seed(train.seed)
+        net = build(**run.model)
+        if train.channels_last:
+            net = net.to(memory_format=torch.channels_last)
+        if compiled:
+            net.compile()
+        optimizer = build_optimizer(net.parameters(), run.optimizer) if fused else study.build_adam(net, run.optimizer)
+        self.net, self.optimizer = self.fabric.setup(net, optimizer)
+        self.criterion = TotalLoss(run.loss).to(self.fabric.device)
+        self.batch = to_device(batch, self.fabric.device, train.channels_last)
+
+    def __call__(self) -> int:
+        self.fabric.backward(self.criterion(self.net(self.batch["image"]), self.batch))
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return len(self.batch["image"])
+
+
+def contestants(job: Job) -> dict[str, tuple[Contestant, Job, int]]:
+    """{name: (contestant, settings, batches that it has ready when its turn begins)}."""
+    two_each = 2  # torch's loader keeps this many batches ready for each worker
+    return {
+        "study, 0 workers": (the_study, replace(job, workers=0), 0),
+        "study, 2 workers": (the_study, replace(job, workers=2), 2 * two_each),
+        "ours": (ours, job, 1),
+        "step alone": (step_alone, job, 0),
+        "step alone, memory given back": (step_alone, replace(job, keep_memory=False), 0),
+    }
