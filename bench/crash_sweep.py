@@ -440,11 +440,11 @@ def main() -> int:
     generator, good = random.Random(arguments.seed), True
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name).resolve(), whole=arguments.whole)
-        of_repro = arguments.moments - arguments.moments // 2 if "grid" in parts else arguments.moments
+        of_grid = arguments.moments // 2 if "repro" in parts else arguments.moments
         if set(parts) != {"grid"}:
             repro = bench.finish(bench.copy(bench.template), REPRO)
         if "repro" in parts:
-            good &= sweep_repro(bench, repro, of_repro, generator)
+            good &= sweep_repro(bench, repro, arguments.moments - (of_grid if "grid" in parts else 0), generator)
         if "grid" in parts or "interrupt" in parts:
             source = bench.copy(bench.template)
             if not arguments.whole:
@@ -453,7 +453,7 @@ def main() -> int:
             bench.commit(source, "data is there")
             grid = bench.finish(bench.copy(source), GRID)
         if "grid" in parts:
-            good &= sweep_grid(bench, source, grid, arguments.moments - of_repro, generator)
+            good &= sweep_grid(bench, source, grid, of_grid, generator)
         if "interrupt" in parts:
             good &= sweep_interrupt(bench, source, repro, grid, max(1, arguments.moments // 10), generator)
         if "cache" in parts:
