@@ -440,11 +440,14 @@ def main() -> int:
     generator, good = random.Random(arguments.seed), True
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name).resolve(), whole=arguments.whole)
-        of_grid = arguments.moments // 2 if "repro" in parts else arguments.moments
+        of_repro = of_grid = arguments.moments
+        if {"repro", "grid"} <= set(parts):
+            of_grid //= 2
+            of_repro -= of_grid
         if set(parts) != {"grid"}:
             repro = bench.finish(bench.copy(bench.template), REPRO)
         if "repro" in parts:
-            good &= sweep_repro(bench, repro, arguments.moments - (of_grid if "grid" in parts else 0), generator)
+            good &= sweep_repro(bench, repro, of_repro, generator)
         if "grid" in parts or "interrupt" in parts:
             source = bench.copy(bench.template)
             if not arguments.whole:
