@@ -1,7 +1,6 @@
 """Is what the fast paths compute what the plain ones compute?"""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from lightning_fabric import Fabric
 from bench import study
 from bench.race import in_child
 from bench.training import Job, first_epoch
-from brisc.config import Evaluate
+from brisc.config import Evaluate, Train
 from brisc.data.cache import MASK_LEVEL
 from brisc.data.dataset import TrainingBatches, evaluation_batches, load_samples
 from brisc.evaluation.predict import Inference, predict
@@ -43,28 +42,28 @@ class Check:
 
 
 def check_all(job: Job, *, epochs: int, evaluate: Evaluate) -> list[dict[str, Any]]:
-    """Every check as a dict with its outcome; each training is done in a fresh process."""
-    job = replace(job, run=replace(job.run, epochs=epochs), train=constant_rate(job, epochs), workers=0)
+    """Every check as a dict with its outcome."""
+    job = replace(job, run=replace(job.run, epochs=epochs), train=constant_rate(job, epochs))
+    # Whether freed memory is kept cannot be changed back within a process.
     fast = in_child(our_curve, job)
-    checks = [
-        Check("cached pixels against decoding each file again", in_child(cache_difference, job), 0.0),
-        Check("batches against torch's loader over files", in_child(batch_difference, job), 0.0),
-        Check(f"losses of {epochs} epochs against the study's way", apart(fast, in_child(study_curve, job)), LOSS_TOLERANCE),
-        Check("losses with freed memory kept against given back", apart(fast, in_child(our_curve, given_back(job))), 0.0),
-        Check(
-            "masks of batches, channels last, against single images", in_child(mask_difference, job, evaluate), PIXEL_TOLERANCE
-        ),
-    ]
+    checks = in_child(_check_all, replace(job, keep_memory=False), fast, evaluate)
     return [{**asdict(check), "holds": check.holds} for check in checks]
 
 
-def constant_rate(job: Job, epochs: int) -> Any:
+def _check_all(job: Job, fast: list[float], evaluate: Evaluate) -> list[Check]:
+    epochs = job.run.epochs
+    return [
+        Check("cached pixels against decoding each file again", cache_difference(job), 0.0),
+        Check("batches against torch's loader over files", batch_difference(job), 0.0),
+        Check(f"losses of {epochs} epochs against the study's way", apart(fast, study_curve(job)), LOSS_TOLERANCE),
+        Check("losses with freed memory kept against given back", apart(fast, our_curve(job)), 0.0),
+        Check("masks of batches, channels last, against single images", mask_difference(job, evaluate), PIXEL_TOLERANCE),
+    ]
+
+
+def constant_rate(job: Job, epochs: int) -> Train:
     """The profile's training without what the plain loop leaves out: a schedule and a running mean of the weights."""
     return replace(job.train, schedule="plateau", plateau_patience=epochs, ema_decay=0.0, accumulate=1)
-
-
-def given_back(job: Job) -> Job:
-    return replace(job, keep_memory=False)
 
 
 def apart(one: list[float], other: list[float]) -> float:
@@ -88,23 +87,22 @@ def our_curve(job: Job) -> list[float]:
 
 
 def study_curve(job: Job) -> list[float]:
-    return list(study_losses(job))
-
-
-def study_losses(job: Job) -> Iterator[float]:
     """The same of bench.study's loop and loader."""
     samples, paths = job.material.samples(job.images)
     torch.manual_seed(job.train.seed)
     net, criterion = build(**job.run.model), TotalLoss(job.run.loss)
-    adam = study.build_adam(net, job.run.optimizer)
+    adam, losses = study.build_adam(net, job.run.optimizer), []
     for epoch in range(1, job.run.epochs + 1):
         batches = TrainingBatches(
             samples, samples.rows("train", healthy=False), batch_size=job.train.batch_size, augment=job.train.augment,
             seed=job.train.seed, epoch=epoch, rank=0, world=1,
         )  # fmt: skip
-        yield study.train_epoch(net, criterion, adam, study.loader(batches, paths, prepare=job.material.prepare, workers=0))
+        loader = study.loader(batches, paths, prepare=job.material.prepare, workers=0)
+        losses.append(study.train_epoch(net, criterion, adam, loader))
         validation = samples.rows("validation", healthy=False)
-        yield study.validation_loss(net, criterion, evaluation_batches(samples, validation, batch_size=job.train.batch_size))
+        unchanged = evaluation_batches(samples, validation, batch_size=job.train.batch_size)
+        losses.append(study.validation_loss(net, criterion, unchanged))
+    return losses
 
 
 def batch_difference(job: Job) -> float:

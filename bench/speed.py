@@ -200,10 +200,8 @@ if __name__ == "__main__":
     parser.add_argument("--full", action="store_true", help="all trainings of the demo, not one model's")
     parser.add_argument("--out", type=Path, help="default: bench/results.json; with --quick: none")
     given = parser.parse_args()
-    usual_out = None if given.quick else ROOT / "bench" / "results.json"
+    written = given.out.resolve() if given.out else None if given.quick else ROOT / "bench" / "results.json"
+    archive = Path(os.environ["BRISC_ARCHIVE"]).resolve() if os.environ.get("BRISC_ARCHIVE") else None
     os.chdir(ROOT)  # profiles/ is read from here
-    place = os.environ.get("BRISC_ARCHIVE")
-    is_same = main(
-        quick() if given.quick else usual(), full=given.full, archive=Path(place) if place else None, out=given.out or usual_out
-    )
+    is_same = main(quick() if given.quick else usual(), full=given.full, archive=archive, out=written)
     sys.exit(None if is_same else "error: a fast way gives other results than the plain one; see `same results` above")
