@@ -70,6 +70,10 @@ class Tally:
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         self.told = dict(grid.results())
+        self.start()
+
+    def start(self) -> None:
+        """From now on the pace counts that the time left is reckoned from."""
         self.began = self.spoke = time.monotonic()
         self.first = len(self.told)
 
@@ -103,6 +107,7 @@ def drive(grid: Grid, queue: Queue, workers: int) -> None:
         queue.prepare(f"prepare@{grid.profile}", f"sources@{grid.profile}")
         queue.add(missing)
         queue.keep(min(workers, len(missing)))
+        tally.start()
         while not tally.update(queue) and (queue.busy() or queue.waiting()):
             if waiting := queue.waiting():
                 queue.keep(min(workers, len(queue.workers) + waiting))
