@@ -34,7 +34,7 @@ site: .venv/installed
 print: .venv/installed
 	@python stages/print.py $(PROFILE)
 
-# QUICK=1: tiny nets, times that mean nothing, and nothing written. FULL=1: the whole demo, not one model of it.
+# QUICK=1: tiny nets, times that mean nothing, and nothing written. FULL=1: the whole demo as well.
 bench: .venv/installed
 	@python -m bench.speed $(if $(QUICK),--quick) $(if $(FULL),--full)
 

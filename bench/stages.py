@@ -73,10 +73,10 @@ class Done:
 
 
 class Workspace:
-    """A copy of what the demo needs, in `folder`; with one model and one cell of the grid unless `full`."""
+    """A copy of what the demo needs, in `folder`; with one model, one epoch and one cell of the grid unless `full`."""
 
     def __init__(self, folder: Path, *, full: bool) -> None:
-        self.folder, self.log = folder, folder / "stages.jsonl"
+        self.folder, self.log, self.full = folder, folder / "stages.jsonl", full
         for name in NEEDED:
             source, target = ROOT / name, folder / name
             if source.is_dir():
@@ -84,7 +84,7 @@ class Workspace:
             elif source.is_file():
                 shutil.copy(source, target)
         if not full:
-            _shorten(folder / "params.yaml")
+            _shorten(folder)
         (folder / "bin").mkdir()
         shim = folder / "bin" / "python"
         unit = 1024 if sys.platform == "linux" else 1024**2  # of ru_maxrss
@@ -129,16 +129,19 @@ class Workspace:
             raise RuntimeError(f"dvc {' '.join(words)} failed:\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}")
 
 
-def _shorten(params: Path) -> None:
-    """One model, one more seed of it, one cell of the grid: every kind of stage runs once or twice."""
+def _shorten(folder: Path) -> None:
+    """One model, one more seed of it, one cell of the grid, each for an epoch: every kind of stage runs."""
     yaml = YAML()
-    content = yaml.load(params)
-    model = content["grid"]["model"]
-    content["models"] = [model]
-    content["seeds"] = {"models": [model], "values": content["seeds"]["values"][:1]}
+    params, profile = folder / "params.yaml", folder / "profiles" / "demo.yaml"
+    lists, knobs = yaml.load(params), yaml.load(profile)
+    model = lists["grid"]["model"]
+    lists["models"] = [model]
+    lists["seeds"] = {"models": [model], "values": lists["seeds"]["values"][:1]}
     for axis in ("optimizers", "learning_rates"):
-        content["grid"][axis] = content["grid"][axis][:1]
-    yaml.dump(content, params)
+        lists["grid"][axis] = lists["grid"][axis][:1]
+    knobs["models"][model]["epochs"] = knobs["grid"]["epochs"] = 1
+    yaml.dump(lists, params)
+    yaml.dump(knobs, profile)
 
 
 def measure(workspace: Workspace, *, times: int) -> dict[str, Any]:
@@ -149,6 +152,7 @@ def measure(workspace: Workspace, *, times: int) -> dict[str, Any]:
     kinds = {stage: [one for one in done if one.stage == stage] for stage in sorted({one.stage for one in done})}
     trainings = sum(len(kinds.get(stage, [])) for stage in ("train", "seed", "grid"))
     return {
+        "whole_demo": workspace.full,
         "seconds": seconds,
         "stages_run": len(done),
         "trainings": trainings,

@@ -5,7 +5,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-# What the project wants of a machine with two cores; the demo's is for all of its trainings.
+# What the project wants of a machine with two cores.
 TARGETS = {"study": 5.0, "step": 0.97, "start_up_seconds": 3.5, "demo_seconds": 300.0}
 
 
@@ -38,8 +38,9 @@ def headline(results: Json) -> str:
         ("start-up of a training", "", f"{start_up:.1f} s", f"at most {TARGETS['start_up_seconds']:g} s"),
         ("DVC, per stage that runs", "", f"{pipeline['dvc_seconds_per_stage']:.2f} s", ""),
         ("DVC, nothing to do", "", f"{pipeline['nothing_to_do_seconds']:.1f} s", ""),
-        (demo, "", f"{pipeline['seconds']:.0f} s", f"all 27 trainings at most {TARGETS['demo_seconds']:g} s"),
     ]  # fmt: skip
+    if pipeline["whole_demo"]:
+        rows.append((demo, "", f"{pipeline['seconds']:.0f} s", f"at most {TARGETS['demo_seconds']:g} s"))
     return grid(("what", "ratio", "here", "target"), rows)
 
 
@@ -47,6 +48,8 @@ def choices(results: Json) -> str:
     """What each choice of the step is worth: the step with that one thing different, against ours."""
     rates = results["choices"]["images_per_second"]
     rows = [(name, f"{rate:.1f}", f"{rate / rates['ours']:.2f}") for name, rate in rates.items()]
+    if (compiling := results["choices"]["compile_seconds"]) is not None:
+        rows[-1] = (f"torch.compile, after {compiling:.0f} s", *rows[-1][1:])
     kept = results["training"]["memory_kept_over_given_back"]
     rows.append(("freed memory given back", "", f"{1 / kept['median']:.2f}"))
     return grid(("U-Net step", "images/s", "against ours"), rows)
