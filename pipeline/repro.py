@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +24,10 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from brisc.atomic import write_json
-from pipeline.processes import end_with_parent
+from pipeline.processes import end, end_with_parent
 from pipeline.words import in_words
 
+MARK = "BRISC_REPRO"
 SECONDS = Path(".scratch/seconds.json")
 RUNS = re.compile(r"Running stage '(.+)':")
 RESTS = re.compile(r"Stage '(.+)' (didn't change, skipping|is cached - skipping run)")
@@ -97,6 +99,12 @@ def plan() -> tuple[int, set[str]]:
         return len(graph), {stage.addressing for stage in pending}
 
 
+def tidy_after(process: subprocess.Popen[str], mark: str) -> None:
+    """Wait for DVC. If it was killed, end what it had started: a stage not yet up when its parent died knows nothing of it."""
+    if process.wait() < 0:
+        end(MARK, mark)
+
+
 def main() -> int:
     try:
         stages, pending = plan()
@@ -106,11 +114,14 @@ def main() -> int:
     progress, began = Progress(stages, pending, seconds), time.monotonic()
     # A terminal sends Ctrl-C to the whole group, DVC and stage included; this process waits for their last words.
     signal.signal(signal.SIGINT, lambda number, frame: None)
+    mark = f"{os.getpid()} {time.time_ns()}"
     process = subprocess.Popen(
         ["dvc", "repro"], stdout=subprocess.PIPE, text=True, bufsize=1, errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=end_with_parent,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", MARK: mark}, preexec_fn=end_with_parent,
     )  # fmt: skip
     signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
+    # Beside the reading below, which ends no sooner than the last process that holds DVC's output.
+    threading.Thread(target=tidy_after, args=(process, mark), daemon=True).start()
     assert process.stdout is not None
     for line in process.stdout:
         now = time.monotonic()

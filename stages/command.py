@@ -10,6 +10,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TypeVar
 
+if sys.platform == "linux":
+    # Ask Linux to end this process when DVC, its parent, is killed: an orphan would write into the next run's outputs. First of
+    # all, because the imports below take longer than all that a process cannot be asked before.
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
 from brisc.config import Train
 from brisc.devices import take
 from brisc.errors import InputError, InputErrors
@@ -22,7 +28,6 @@ LEASED: dict[str, IO[str]] = {}  # the locks of this process's devices, open as 
 
 def run(main: Callable[..., None]) -> None:
     """Call `main` with the command line's words. Bad input ends in one line on stderr and exit code 1, no traceback."""
-    _die_with_parent()
     names = list(inspect.signature(main).parameters)
     if len(sys.argv) - 1 != len(names):
         usage = f"python {sys.argv[0]} {' '.join(name.upper() for name in names)}"
@@ -92,10 +97,3 @@ def scratch(*parts: str) -> Path:
     """Where a stage keeps what survives a kill: the repository's .scratch, also for an experiment in a temporary clone."""
     root = os.environ.get("BRISC_SCRATCH") or Path(os.environ.get("DVC_ROOT", "."), ".scratch")
     return Path(root, *parts)
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this process when DVC, its parent, is killed: an orphan would write into the next run's outputs."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.repro import Progress
@@ -113,3 +115,18 @@ def test_what_dvc_refuses_is_told_by_dvc(place: Path) -> None:
     assert done.returncode != 0
     assert "dvc.yaml" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_stage_that_outlives_a_killed_dvc_is_ended(place: Path) -> None:
+    """Like a stage that is not up yet when DVC is killed: nothing has asked the kernel to end it with its parent."""
+    (place / "dvc.yaml").write_text("stages:\n  slow:\n    cmd: exec python slow.py\n    outs: [pid]\n")
+    (place / "slow.py").write_text(
+        "import os, pathlib, signal, time\n"
+        "pathlib.Path('pid').write_text(str(os.getpid()))\n"
+        "os.kill(os.getppid(), signal.SIGKILL)\n"
+        "time.sleep(600)\n"
+    )
+    done = repro(place)
+    assert done.returncode == 128 + signal.SIGKILL
+    pid = int((place / "pid").read_text())
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
