@@ -209,7 +209,7 @@ def _read_images(reports: Path, metrics: Record) -> dict[str, pd.DataFrame]:
 
 def _read_grid(reports: Path) -> Grid | None:
     summary = _read_if_there(reports / "grid.json")
-    if summary is None:
+    if summary is None or not summary.listed("cells"):  # params.yaml may leave the grid out
         return None
     return Grid(summary, _read_csv(reports / "grid.csv", []), _read_csv(reports / "grid_history.csv", []))
 

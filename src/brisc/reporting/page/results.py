@@ -71,7 +71,7 @@ def _run(summary: Json) -> Json:
 def _grid(reports: Path) -> Json | None:
     """grid.json, each of its cells with its curves."""
     grid = _read_if_there(reports / "grid.json")
-    if grid is None:
+    if grid is None or not grid["cells"]:  # params.yaml may leave the grid out
         return None
     history = pd.read_csv(reports / "grid_history.csv")
     curves = {
