@@ -380,3 +380,12 @@ def test_the_report_imports_neither_torch_nor_dvc() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert answer.stdout == "[]\n"
+
+
+def test_a_grid_without_cells_is_no_grid(copied: Path, text: Text) -> None:
+    edit(copied / "grid.json", lambda grid: grid.update(cells=[], optimizers=[], learning_rates=[]))
+    for name in ("grid.csv", "grid_history.csv"):
+        (copied / name).write_text("\n")
+    part = chapter(text(copied), "6. Grid")
+    assert "No grid of optimisers and rates was run in this profile, so this question is left out." in part
+    assert "![Figure" not in part
