@@ -1,6 +1,7 @@
 """The benchmark: both ways to train see the same images and learn the same; its turns and its arithmetic; no stage left out."""
 
 import itertools
+import json
 import re
 from dataclasses import replace
 from multiprocessing import Pipe
@@ -15,7 +16,7 @@ from bench.material import Material, collect
 from bench.race import Lap, Stopped, Turns, alternate, exponent, rate, ratio
 from bench.speed import rounded
 from bench.stages import WORK
-from bench.table import grid, times
+from bench.table import grid, markdown, times
 from bench.training import Job
 from brisc.config import Splits, load, read_yaml
 
@@ -137,3 +138,9 @@ def test_the_start_of_every_stage_is_measured() -> None:
         imported = re.search(rf"from {re.escape(module)} import (.*)", script.read_text())
         assert imported is not None, script.stem
         assert function in imported.group(1).split(", "), script.stem
+
+
+def test_the_readme_shows_the_committed_results() -> None:
+    shown = re.search(r"<!-- bench: .*? -->\n(.*?)<!-- /bench -->", (ROOT / "README.md").read_text(), re.S)
+    assert shown is not None
+    assert shown.group(1) == markdown(json.loads((ROOT / "bench/results.json").read_text()))

@@ -7,7 +7,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-ARCHIVED = ROOT / "reports/archive/2026-11-24-laptop-unet"
+LAPTOP = ROOT / "reports/laptop"
 
 
 def percent(value: float) -> str:
@@ -20,7 +20,7 @@ def with_interval(scores: dict[str, Any]) -> str:
 
 
 def results_table() -> str:
-    metrics = json.loads((ARCHIVED / "metrics.json").read_text())
+    metrics = json.loads((LAPTOP / "metrics.json").read_text())
     published = json.loads((ROOT / "published.json").read_text())["models"]
     lines = [
         "| model | published `dice_study` | ours, official | ours, per image: official | clean | strict | false alarms | cost |",

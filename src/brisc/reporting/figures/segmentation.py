@@ -142,7 +142,9 @@ def dice_by_size(results: Results) -> Chart:
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.label_outer()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4 if len(models) > 1 else 2, markerscale=2)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4 if len(models) > 1 else 2, markerscale=2
+    )
     caption = (
         "Per-image Dice in % against the true tumour area in % of the image (logarithmic axis), one point for each official test "
         "image with a tumour."
