@@ -121,7 +121,8 @@ def main() -> int:
     )  # fmt: skip
     signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
     # Beside the reading below, which ends no sooner than the last process that holds DVC's output.
-    threading.Thread(target=tidy_after, args=(process, mark), daemon=True).start()
+    tidying = threading.Thread(target=tidy_after, args=(process, mark), daemon=True)
+    tidying.start()
     assert process.stdout is not None
     for line in process.stdout:
         now = time.monotonic()
@@ -129,6 +130,7 @@ def main() -> int:
             print(news)
             write_json(SECONDS, progress.seconds)  # of the stages before this one, in case this run is broken off
         print(f"{line.rstrip()}{progress.after(line, now)}", flush=True)
+    tidying.join()  # DVC's output may end before all that it had started has
     code = process.wait()
     if code == 0:
         progress.close(time.monotonic())
