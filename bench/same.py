@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 
 from bench import study
 from bench.race import in_child
@@ -18,6 +17,7 @@ from brisc.data.dataset import TrainingBatches, evaluation_batches, load_samples
 from brisc.evaluation.predict import Inference, predict
 from brisc.models import build
 from brisc.progress import silent
+from brisc.training.device import build_fabric
 from brisc.training.fit import train_epochs
 from brisc.training.losses import TotalLoss
 from stages.command import keep_freed_memory
@@ -76,7 +76,7 @@ def our_curve(job: Job) -> list[float]:
     if job.keep_memory:
         keep_freed_memory()
     samples, _ = job.material.samples(job.images)
-    fabric = Fabric(accelerator="cpu", devices=1, precision=job.train.precision)
+    fabric = build_fabric(replace(job.train, accelerator="cpu"), devices=1)
     torch.manual_seed(job.train.seed)
     with tempfile.TemporaryDirectory() as folder:
         progress = train_epochs(

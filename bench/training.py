@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 
 from bench import study
 from bench.material import Material
@@ -13,6 +12,7 @@ from bench.race import Contestant, Pace
 from brisc.config import Run, Train
 from brisc.data.dataset import Batch, TrainingBatches
 from brisc.models import build
+from brisc.training.device import build_fabric
 from brisc.training.fit import to_device, train_epochs
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import build_optimizer
@@ -51,7 +51,7 @@ def ours(job: Job, pace: Pace) -> None:
     if job.keep_memory:
         keep_freed_memory()
     samples, _ = job.material.samples(job.images)
-    fabric = Fabric(accelerator=job.train.accelerator, devices=1, precision=job.train.precision)
+    fabric = build_fabric(job.train, devices=1)
     torch.manual_seed(job.train.seed)
     train_epochs(
         build(**job.run.model), samples, fabric, run=replace(job.run, epochs=1), train=job.train,
@@ -79,7 +79,7 @@ class Step:
     """
 
     def __init__(self, run: Run, train: Train, batch: Batch, *, fused: bool = True, compiled: bool = False) -> None:
-        self.fabric = Fabric(accelerator=train.accelerator, devices=1, precision=train.precision)
+        self.fabric = build_fabric(train, devices=1)
         torch.manual_seed(train.seed)
         net = build(**run.model)
         if train.channels_last:

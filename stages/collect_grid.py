@@ -14,7 +14,7 @@ from brisc.evaluation.grid import CELL, best_of, read_cells, summarise_grid
 def main(profile: str) -> None:
     axes, reports = load_params().grid, Path(f"reports/{profile}")
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))["grid"]
-    cells, history = read_cells(Path(f"runs/{profile}/grid"), axes)
+    cells, history = read_cells(Path(f"runs/{profile}/grid/eval"), axes)
     grid = summarise_grid(
         cells, axes=axes, epochs=load(profile, "grid").epochs, published=published, settings=load(profile, "evaluate")
     )

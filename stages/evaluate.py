@@ -15,11 +15,11 @@ def main(profile: str, model: str) -> None:
     from brisc.models import build
     from brisc.training.resume import load_weights
 
-    weights = Path(f"runs/{profile}/train/{model}/weights.pt")
+    training = Path(f"runs/{profile}/train/{model}")
     net = build(**run.model)
-    load_weights(net, weights)
+    load_weights(net, training / "weights.pt")
     samples = load_samples(Path(f"data/{profile}/cache"))
-    evaluate(net, samples, Path(f"runs/{profile}/eval/{model}"), weights=weights, settings=settings, train=train)
+    evaluate(net, samples, Path(f"runs/{profile}/eval/{model}"), training=training, settings=settings, train=train)
 
 
 if __name__ == "__main__":

@@ -22,15 +22,14 @@ def main(profile: str, model: str, seed: str) -> None:
 
     torch.manual_seed(train.seed)
     net, samples = build(**run.model), load_samples(Path(f"data/{profile}/cache"))
-    out = Path(f"runs/{profile}/seeds/{model}-{seed}")
+    training, out = (Path(f"runs/{profile}/seeds/{kind}/{model}-{seed}") for kind in ("train", "eval"))
     fit(
-        net, samples, out / "train", run=run, train=train, scratch=command.scratch(f"seed-{profile}-{model}-{seed}"),
+        net, samples, training, run=run, train=train, scratch=command.scratch(f"seed-{profile}-{model}-{seed}"),
         may_diverge=False, track=command.track, log=command.log,
     )  # fmt: skip
     if command.first_of_devices():
-        weights = out / "train" / "weights.pt"
-        load_weights(net, weights)
-        evaluate(net, samples, out / "eval", weights=weights, settings=settings, train=train)
+        load_weights(net, training / "weights.pt")
+        evaluate(net, samples, out, training=training, settings=settings, train=train)
 
 
 if __name__ == "__main__":

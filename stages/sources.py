@@ -15,7 +15,7 @@ def main(profile: str) -> None:
             write_json(folder / f"{model}.json", files)
     for kind in ("grid", "seeds"):
         # Later stages read these folders, which a study without a grid or without other seeds has nothing to fill with.
-        Path(f"runs/{profile}/{kind}").mkdir(parents=True, exist_ok=True)
+        Path(f"runs/{profile}/{kind}/eval").mkdir(parents=True, exist_ok=True)
 
 
 if __name__ == "__main__":

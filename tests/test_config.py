@@ -48,7 +48,11 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
         ("  batch_size: 8", "  batch_size: 0", ["bad value for train.batch_size: got 0"]),
         ("  batch_size: 8", '  batch_size: "16"', ["bad value for train.batch_size: got '16'"]),
         ("  batch_size: 8", "  batch_size: 16.5", ["bad value for train.batch_size: got 16.5"]),
-        ("precision: 32-true", "precision: fp32", ["bad value for train.precision: got 'fp32'", "'32-true' or 'bf16-mixed'"]),
+        (
+            "precision: 32-true",
+            "precision: fp32",
+            ["bad value for train.precision: got 'fp32'", "'32-true', 'bf16-mixed' or 'auto'"],
+        ),
         ("zoom_fraction: 0.1", "zoom_fraction: 2.0", ["bad value for train.augment.zoom_fraction: got 2.0"]),
         ("noise_std: [0.02, 0.1]", "noise_std: [0.02]", ["bad value for train.augment.noise_std: got [0.02]"]),
         ("\ntrain:", "\ntrain: [", ["not readable as YAML"]),

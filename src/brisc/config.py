@@ -138,7 +138,7 @@ class Train(Strict):
     seed: Seed
     batch_size: Positive
     accumulate: Positive
-    precision: Literal["32-true", "bf16-mixed"]
+    precision: Literal["32-true", "bf16-mixed", "auto"]
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     devices: Positive
     channels_last: bool

@@ -19,6 +19,7 @@ from brisc.evaluation.gradcam import activation_maps
 from brisc.evaluation.predict import Inference, predict
 from brisc.evaluation.rows import FLOAT_FORMAT
 from brisc.evaluation.segmentation import TUMOURS, measure, summarise
+from brisc.training.result import copy_records
 
 SUBSETS = ("official", "clean", "strict")
 
@@ -46,13 +47,13 @@ class Head:
     picture: Callable[[np.ndarray, Job], np.ndarray]
 
 
-def evaluate(net: nn.Module, samples: Samples, out: Path, *, weights: Path, settings: Evaluate, train: Train) -> None:
+def evaluate(net: nn.Module, samples: Samples, out: Path, *, training: Path, settings: Evaluate, train: Train) -> None:
     """Write out/metrics.json, out/per_image.csv, out/cost.json and what shows each head at work.
 
-    weights: the file that `net` was loaded from. `net` is left in evaluation mode, without gradients of its weights.
-    metrics.json: see `subset_metrics`. masks.npy, of a mask head, is (N, H, W / 8) uint8, the predicted masks packed eight pixels
-    to a byte; cam.npy, of a label head, is (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row order of
-    per_image.csv: validation and test images by id.
+    training: the folder of the training whose weights `net` has; what it records is copied to out/training. `net` is left in
+    evaluation mode, without gradients of its weights. metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds
+    "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a byte; cam.npz, of a label head, "rows", (N, h, w)
+    uint8, Grad-CAM of the predicted class. Both have the row order of per_image.csv: validation and test images by id.
     """
     rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in ("validation", "test")]))
     job = Job(Inference(net, train), samples, rows, settings)
@@ -60,16 +61,17 @@ def evaluate(net: nn.Module, samples: Samples, out: Path, *, weights: Path, sett
     table = measure_images(predictions, job)
     pictures = {HEADS[head].file: HEADS[head].picture(prediction, job) for head, prediction in predictions.items()}
     cost = measure_cost(
-        job.net, size=samples.images.shape[1], batch_size=settings.batch_size, weights=weights,
+        job.net, size=samples.images.shape[1], batch_size=settings.batch_size, weights=training / "weights.pt",
         measure_seconds=train.measure_seconds,
     )  # fmt: skip
     with atomic(out) as folder:
         folder.mkdir()
         table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
         for file, picture in pictures.items():
-            np.save(folder / file, picture)
+            np.savez_compressed(folder / file, rows=picture)
         write_json(folder / "metrics.json", subset_metrics(table, settings))
         write_json(folder / "cost.json", cost)
+        copy_records(training, folder / "training")
 
 
 def measure_images(predictions: Mapping[str, np.ndarray], job: Job) -> pd.DataFrame:
@@ -149,6 +151,6 @@ def _merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 HEADS = {
-    "mask": Head("dice", _measure_masks, _summarise_masks, "masks.npy", _pack),
-    "label": Head("predicted", _measure_labels, _summarise_labels, "cam.npy", _explain),
+    "mask": Head("dice", _measure_masks, _summarise_masks, "masks.npz", _pack),
+    "label": Head("predicted", _measure_labels, _summarise_labels, "cam.npz", _explain),
 }

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from brisc.config import Evaluate, Train
 from brisc.data.dataset import Samples, evaluation_batches
+from brisc.training.device import build_fabric
 
 # Axes of (B, C, H, W) to mirror: the image itself, left-right, upside down, both.
 VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
@@ -22,7 +22,7 @@ class Inference:
     """
 
     def __init__(self, net: nn.Module, train: Train) -> None:
-        self._fabric = Fabric(accelerator=train.accelerator, devices=1, precision=train.precision)
+        self._fabric = build_fabric(train, devices=1)
         self._layout = torch.channels_last if train.channels_last else torch.contiguous_format
         self.device = self._fabric.device
         self.net = net.to(self.device).to(memory_format=self._layout).eval().requires_grad_(False)

@@ -29,7 +29,7 @@ def collect(
 ) -> None:
     """Write reports/{metrics,scores,runs,seeds,provenance}.json, history.csv and per_image/<model>.csv.
 
-    runs: the folder of train/<model>, eval/<model> and seeds/<model>-<seed>/eval; data: the prepared cache's fingerprint.json.
+    runs: the folder of eval/<model> and seeds/eval/<model>-<seed>; data: the prepared cache's fingerprint.json.
     metrics.json is {model: {subset: metrics, "cost": ...}}, seeds.json {model: {seed: {subset: scores}}} for the models of
     `seeds`, which were trained again with those seeds.
     """
@@ -37,7 +37,8 @@ def collect(
     described: dict[str, Any] = {}
     histories = []
     for model in models:
-        trained, evaluated = runs / "train" / model, runs / "eval" / model
+        evaluated = runs / "eval" / model
+        trained = evaluated / "training"
         described[model] = summary = _read(trained / "summary.json")
         size = {key: summary[key] for key in ("parameters", "epochs", "images_seen")}
         cost = {**size, **_read(evaluated / "cost.json"), **_read(trained / "cost.json")}
@@ -57,7 +58,7 @@ def collect(
     spread = {
         model: {
             str(first_seed): seed_scores(metrics[model]),
-            **{str(seed): seed_scores(_read(runs / "seeds" / f"{model}-{seed}" / "eval" / "metrics.json")) for seed in values},
+            **{str(seed): seed_scores(_read(runs / "seeds" / "eval" / f"{model}-{seed}" / "metrics.json")) for seed in values},
         }
         for model, values in seeds.items()
         if model in metrics

@@ -18,6 +18,7 @@ from brisc.data.dataset import Samples, TrainingBatches, evaluation_batches
 from brisc.errors import InputError
 from brisc.progress import Track
 from brisc.training import resume
+from brisc.training.device import build_fabric
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import advance, build_optimizer, build_schedule
 from brisc.training.result import write_result
@@ -57,7 +58,7 @@ def fit(
     and code alone. A loss that is not finite raises InputError, unless the run `may_diverge`: then it ends there, and that it
     diverged is its result.
     """
-    fabric = Fabric(accelerator=train.accelerator, devices=train.devices, precision=train.precision)
+    fabric = build_fabric(train, devices=train.devices)
     fabric.launch()
     fingerprint = resume.run_fingerprint(run, train, samples.fingerprint)
     scratch = scratch / fingerprint[:16]

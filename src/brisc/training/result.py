@@ -2,6 +2,7 @@
 
 import platform
 import resource
+import shutil
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +17,11 @@ from brisc.config import Run, Train
 from brisc.data.dataset import Samples
 from brisc.sources import PACKAGE, git_tree, training_sources
 from brisc.training import resume
+from brisc.training.device import precision_on
 
-COST = ("device", "threads", "seconds", "images_per_second", "peak_memory_mb")
+RECORDS = ("cost.json", "history.csv", "summary.json")
+
+COST = ("device", "threads", "precision", "seconds", "images_per_second", "peak_memory_mb")
 
 
 def write_result(
@@ -60,7 +64,7 @@ def write_result(
         "train": asdict(train),
     }
     seconds = progress["seconds"]
-    measured = cost(device, train_images * epochs, seconds) if train.measure_seconds else dict.fromkeys(COST)
+    measured = cost(device, train.precision, train_images * epochs, seconds) if train.measure_seconds else dict.fromkeys(COST)
     with atomic(out) as folder:
         folder.mkdir()
         resume.save(folder / "weights.pt", {name: tensor.contiguous() for name, tensor in best["weights"].items()})
@@ -69,12 +73,25 @@ def write_result(
         write_json(folder / "cost.json", measured)
 
 
-def cost(device: torch.device, images_seen: int, seconds: float) -> dict[str, Any]:
+def copy_records(training: Path, out: Path) -> None:
+    """Copy into the folder `out` all that `write_result` left in `training` but the weights: what a report reads of a training.
+
+    With the records beside them, the results of a training are complete where its weights, which are large, are not at hand.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for name in RECORDS:
+        shutil.copyfile(training / name, out / name)
+
+
+def cost(device: torch.device, precision: str, images_seen: int, seconds: float) -> dict[str, Any]:
     """Wall time of all epochs, validation included, over interruptions; peak memory of the last session."""
     on_gpu = device.type == "cuda"
     peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     name = torch.cuda.get_device_name() if on_gpu else processor()
-    values = (name, torch.get_num_threads(), round(seconds, 1), round(images_seen / seconds, 1), round(peak / 2**20))
+    values = (
+        name, torch.get_num_threads(), precision_on(device, precision), round(seconds, 1), round(images_seen / seconds, 1),
+        round(peak / 2**20),
+    )  # fmt: skip
     return dict(zip(COST, values, strict=True))
 
 

@@ -83,14 +83,14 @@ def write_masks(evaluated: Path, slices: Slices, path: Path) -> None:
     """The mask that one model predicted on each test image."""
     _, rows = _evaluated(evaluated, slices)
     width = slices.masks.shape[2]
-    packed = np.load(evaluated / "masks.npy", mmap_mode="r")
+    packed = np.load(evaluated / "masks.npz")["rows"]
     write_script(path, [run_lengths(np.unpackbits(packed[row], axis=1, count=width).astype(bool)) for row in rows])
 
 
 def write_cam(evaluated: Path, slices: Slices, path: Path) -> None:
     """The Grad-CAM of the class that one model predicted on each test image."""
     _, rows = _evaluated(evaluated, slices)
-    cam = np.load(evaluated / "cam.npy", mmap_mode="r")[rows]
+    cam = np.load(evaluated / "cam.npz")["rows"][rows]
     if cam.shape[1] > CAM_SIDE:
         cam = np.stack([cv2.resize(one, (CAM_SIDE, CAM_SIDE), interpolation=cv2.INTER_AREA) for one in cam])
     write_script(path, maps(cam))
