@@ -5,13 +5,14 @@ PROFILE = $(shell sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro grid site print verify bench test check
+.PHONY: help repro grid site print verify keep bench test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
 	@echo "make print   report and claims as one HTML file for paper, from the report that make repro wrote"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
+	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
 	@echo "make bench   speed as ratios in one run, and whether the fast ways give the plain ways' results; QUICK=1 to try it"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
@@ -33,6 +34,9 @@ site: .venv/installed
 
 print: .venv/installed
 	@python stages/print.py $(PROFILE)
+
+keep: .venv/installed
+	@python -m pipeline.keep
 
 # QUICK=1: tiny nets, times that mean nothing, and nothing written. FULL=1: the whole demo as well.
 bench: .venv/installed

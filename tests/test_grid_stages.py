@@ -58,7 +58,7 @@ def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
     for rate in ("0.01", "1e+30"):
         done = stage(repository, "grid", "demo", "sgd", rate, "unet")
         assert done.returncode == 0, done.stderr
-    learned, lost = (repository / "runs" / "demo" / "grid" / f"sgd-{rate}" for rate in ("0.01", "1e+30"))
+    learned, lost = (repository / "runs" / "demo" / "grid" / "eval" / f"sgd-{rate}" for rate in ("0.01", "1e+30"))
     summary = json.loads((learned / "summary.json").read_text())
     assert summary["run"]["epochs"] == summary["epochs"] == EPOCHS
     assert summary["run"]["optimizer"]["name"] == "sgd"
@@ -83,7 +83,7 @@ def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
         (("grid", "demo", "adma", "0.01", "unet"), "bad value for models.unet.optimizer.name: got 'adma'"),
         (("grid", "demo", "adam", "fast", "unet"), "bad value for models.unet.optimizer.learning_rate: got 'fast'"),
         (("grid", "demo", "adam", "0.01", "vnet"), "no block 'models.vnet'"),
-        (("collect_grid", "demo"), "runs/demo/grid/sgd-0.01: no result of sgd at 0.01"),
+        (("collect_grid", "demo"), "runs/demo/grid/eval/sgd-0.01: no result of sgd at 0.01"),
     ],
 )
 def test_what_cannot_be_run_is_one_line(repository: Path, words: tuple[str, ...], told: str) -> None:

@@ -72,13 +72,24 @@ def dvc(place: Path, *words: str) -> str:
     return done.stdout
 
 
-def run(place: Path) -> list[str]:
+def run(place: Path, *options: str) -> list[str]:
     """Reproduce, and say which stages ran."""
-    return re.findall(r"Running stage '([^']+)'", dvc(place, "repro"))
+    return re.findall(r"Running stage '([^']+)'", dvc(place, "repro", *options))
+
+
+def keep(place: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{place / 'src'}:{ROOT}"
+    environment = {**os.environ, "PYTHONPATH": path, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "pipeline.keep"]
+    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
 
 
 def trainings(stages: list[str]) -> list[str]:
     return sorted(stage for stage in stages if stage.split("@")[0] in ("train", "evaluate", "seed", "grid"))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -122,3 +133,40 @@ def test_what_all_trainings_share_repeats_them_all_and_no_data(pipeline: Path) -
     ran = run(pipeline)
     assert {"train@demo-unet", "train@demo-densenet121", "seed@demo-unet-43", "grid@demo-adam-0.001"} <= set(ran)
     assert not {"fetch@demo", "validate@demo", "audit@demo", "prepare@demo"} & set(ran)
+
+
+def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, tmp_path: Path) -> None:
+    run(pipeline)
+    stale = pipeline / "kept" / "files" / "md5" / "00" / ("0" * 30)
+    stale.parent.mkdir(parents=True)
+    stale.write_text("of a training that dvc.lock no longer has\n")
+    kept = keep(pipeline)
+    assert kept.returncode == 0, kept.stderr
+    results = sum(not name.startswith("train@") for name in trainings(list(read_yaml(pipeline / "dvc.lock")["stages"])))
+    assert kept.stdout.startswith(f"{results} results of demo are in kept/")
+    assert not stale.parent.exists()
+
+    (pipeline / ".gitignore").write_text("/data/\n/runs/\n/site/\n")
+    for words in (["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "results"]):
+        subprocess.run(["git", *words], cwd=pipeline, check=True)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(pipeline), str(clone)], check=True)
+    dvc(clone, "pull", "--remote", "kept", "--allow-missing")
+    for kind in ("eval", "seeds/eval", "grid/eval"):
+        assert names(clone / "runs/demo" / kind) == names(pipeline / "runs/demo" / kind) != []
+        assert not (clone / "runs/demo" / kind.replace("eval", "train")).exists()
+    assert run(clone, "--allow-missing") == []
+    edit(clone / "stages/collect.py", "result of", "new result of")
+    assert "collect@demo" in (again := run(clone, "--allow-missing"))
+    assert trainings(again) == []
+
+
+def test_nothing_to_keep_is_told_in_one_line(pipeline: Path, tmp_path: Path) -> None:
+    for name in ("params.yaml", "profiles", "dvc.lock", ".dvc"):
+        source = pipeline / name
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, tmp_path / name)
+    done = keep(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: runs/demo: nothing to keep of demo")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "kept").exists()

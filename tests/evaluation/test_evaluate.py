@@ -13,6 +13,8 @@ from brisc.evaluation.classification import PROBABILITIES
 from brisc.evaluation.evaluate import SUBSETS, evaluate, subset_metrics
 from brisc.models import build
 
+RECORDS = ("cost.json", "history.csv", "summary.json")
+OF_ALL = ["cost.json", "metrics.json", "per_image.csv", "training"]
 KNOWN = ["id", "split", "label", "plane", "group", "official", "clean", "strict"]
 OF_MASK = ["true_pixels", "predicted_pixels", "intersection", "pixels", "dice", "iou", "hd95_px", "boundary_dice"]
 OF_LABEL = [*PROBABILITIES, "predicted"]
@@ -23,9 +25,11 @@ def run(samples, settings, train, tmp_path):
     """Evaluate a net into a fresh folder and return the folder."""
 
     def evaluated(net, name="eval", *, samples=samples, **knobs):
-        weights = tmp_path / "weights.pt"
-        weights.write_bytes(bytes(1000))
-        evaluate(net, samples, tmp_path / name, weights=weights, settings=replace(settings, **knobs), train=train)
+        training = tmp_path / "training"
+        training.mkdir(exist_ok=True)
+        for file in ("weights.pt", *RECORDS):
+            (training / file).write_bytes(f"{file} ".encode() * 100)
+        evaluate(net, samples, tmp_path / name, training=training, settings=replace(settings, **knobs), train=train)
         return tmp_path / name
 
     return evaluated
@@ -35,6 +39,10 @@ def metrics_of(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def joint(seed: int = 0) -> Joint:
     torch.manual_seed(seed)
     return Joint()
@@ -42,21 +50,26 @@ def joint(seed: int = 0) -> Joint:
 
 def test_files_and_columns_follow_the_heads(run):
     for net, columns, files in [
-        (Bright(), OF_MASK, ["masks.npy"]),
-        (Classifier(), OF_LABEL, ["cam.npy"]),
-        (Joint(), OF_MASK + OF_LABEL, ["cam.npy", "masks.npy"]),
-        (Joint(mask_first=False), OF_MASK + OF_LABEL, ["cam.npy", "masks.npy"]),
+        (Bright(), OF_MASK, ["masks.npz"]),
+        (Classifier(), OF_LABEL, ["cam.npz"]),
+        (Joint(), OF_MASK + OF_LABEL, ["cam.npz", "masks.npz"]),
+        (Joint(mask_first=False), OF_MASK + OF_LABEL, ["cam.npz", "masks.npz"]),
     ]:
         folder = run(net)
-        assert sorted(path.name for path in folder.iterdir()) == sorted(["cost.json", "metrics.json", "per_image.csv", *files])
+        assert sorted(path.name for path in folder.iterdir()) == sorted([*OF_ALL, *files])
         assert list(pd.read_csv(folder / "per_image.csv")) == KNOWN + columns
+
+
+def test_the_records_of_the_training_lie_beside_its_results_and_its_weights_do_not(run):
+    training = run(Bright()) / "training"
+    assert {path.name: path.read_text()[: len(path.name)] for path in training.iterdir()} == {name: name for name in RECORDS}
 
 
 def test_rows_are_validation_and_test_by_id_and_arrays_follow_them(run, samples):
     folder = run(Bright())
     table = pd.read_csv(folder / "per_image.csv")
     assert list(table["id"]) == [f"i{i:02}" for i in range(4, 24)]
-    masks = np.unpackbits(np.load(folder / "masks.npy"), axis=2).astype(bool)
+    masks = np.unpackbits(np.load(folder / "masks.npz")["rows"], axis=2).astype(bool)
     assert (masks == (samples.images[4:] > 127)).all()
     assert list(table["predicted_pixels"]) == list(masks.sum(axis=(1, 2)))
 
@@ -153,14 +166,14 @@ def test_cam_explains_the_predicted_class(run, samples, train):
 
     folder = run(joint(4))
     classes = np.array([LABELS.index(label) for label in pd.read_csv(folder / "per_image.csv")["predicted"]])
-    cam = np.load(folder / "cam.npy")
+    cam = np.load(folder / "cam.npz")["rows"]
     assert cam.shape == (20, 8, 8)
     assert (cam == activation_maps(Inference(joint(4), train), samples, np.arange(4, 24), classes, batch_size=5)).all()
 
 
 def test_a_second_run_writes_the_same_bytes(run):
     first, second = (run(joint(), name) for name in ("first", "second"))
-    assert {p.name: p.read_bytes() for p in first.iterdir()} == {p.name: p.read_bytes() for p in second.iterdir()}
+    assert contents(first) == contents(second)
 
 
 def test_every_knob_is_alive_but_the_batch_size(run):
@@ -176,7 +189,7 @@ def test_every_knob_is_alive_but_the_batch_size(run):
 
 def test_cost_holds_no_times_unless_they_are_measured(run, samples, settings, train, tmp_path):
     assert json.loads((run(joint()) / "cost.json").read_text())["latency_ms"] is None
-    evaluate(joint(), samples, tmp_path / "timed", weights=tmp_path / "weights.pt", settings=settings,
+    evaluate(joint(), samples, tmp_path / "timed", training=tmp_path / "training", settings=settings,
              train=replace(train, measure_seconds=True))  # fmt: skip
     timed = json.loads((tmp_path / "timed" / "cost.json").read_text())
     assert timed["latency_ms"] > 0
@@ -196,4 +209,4 @@ def test_nothing_is_left_of_an_evaluation_that_fails(run, samples, tmp_path):
     wrong = samples.table.assign(label="no_tumor")  # healthy slices with a tumour
     with pytest.raises(InputError, match="healthy slices with a tumour"):
         run(Bright(), samples=replace(samples, table=wrong))
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir() and path.name != "profiles"] == []
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir() and path.name not in ("profiles", "training")] == []

@@ -41,10 +41,10 @@ def write_profile(root: Path) -> None:
         if model in MASKS:
             predicted = rescale(truth, MASKS[model], rng)
             per_image = pd.concat([per_image, measure(predicted, truth)], axis=1)
-            np.save(folder / "masks.npy", np.packbits(predicted, axis=2))
+            np.savez_compressed(folder / "masks.npz", rows=np.packbits(predicted, axis=2))
         if model in CLASSIFIERS:
             per_image = pd.concat([per_image, classify(table, CLASSIFIERS[model], rng)], axis=1)
-            np.save(folder / "cam.npy", draw_cams(truth, rng))
+            np.savez_compressed(folder / "cam.npz", rows=draw_cams(truth, rng))
         per_image.to_csv(folder / "per_image.csv", index=False, float_format="%.6g")
         metrics[model] = describe(per_image, model) | {"cost": cost(number)}
         runs[model] = {"heads": heads(model), "epochs": 6, "best_epoch": 5, "stopped": "at the last epoch", "diverged_at": None}

@@ -111,9 +111,9 @@ def test_neighbours_are_no_copies(site: Path) -> None:
 
 def test_a_fine_cam_is_made_coarser(profile: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(profile, tmp_path / "profile")
-    path = copied / "runs" / "eval" / "mobilenetv2" / "cam.npy"
-    count = len(np.load(path))
-    np.save(path, np.full((count, 64, 64), 77, np.uint8))
+    path = copied / "runs" / "eval" / "mobilenetv2" / "cam.npz"
+    count = len(np.load(path)["rows"])
+    np.savez(path, rows=np.full((count, 64, 64), 77, np.uint8))
     made = content(write(copied, tmp_path / "site") / "page" / "data" / "cam-mobilenetv2.js")
     assert (made["height"], made["width"]) == (32, 32)
     assert set(base64.b64decode(made["data"])) == {77}

@@ -9,7 +9,9 @@ from brisc.training.device import build_fabric, has_bf16_units, precision_on
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(("flags", "units"), [("fpu avx512_bf16 amx_bf16 amx_tile", True), ("fpu avx512f avx512_bf16", False), ("fpu avx2", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "units"), [("fpu avx512_bf16 amx_bf16 amx_tile", True), ("fpu avx512f avx512_bf16", False), ("fpu avx2", False)]
+)
 def test_a_cpu_has_units_for_bfloat16_if_linux_lists_them(tmp_path, flags, units):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"model name\t: Some CPU\nflags\t\t: {flags}\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """Where and how exactly a net is computed: the device and the number format that the profile asks for."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -20,7 +21,7 @@ def build_fabric(train: Train, *, devices: int) -> Fabric:
     return Fabric(accelerator=train.accelerator, devices=devices, precision=precision)
 
 
-def precision_on(device: torch.device, precision: str) -> str:
+def precision_on(device: torch.device, precision: Literal["32-true", "bf16-mixed", "auto"]) -> Literal["32-true", "bf16-mixed"]:
     """ "auto" is bf16-mixed on a device with units for it, else 32-true; anything else stays as it is."""
     if precision != "auto":
         return precision
@@ -30,5 +31,5 @@ def precision_on(device: torch.device, precision: str) -> str:
 def has_bf16_units(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """On a GPU what CUDA says of it without emulation; of a CPU whether Linux lists its bfloat16 matrix units."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and cpuinfo.is_file() and MATRIX_UNITS in cpuinfo.read_text().split()

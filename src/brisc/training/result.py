@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -83,7 +83,9 @@ def copy_records(training: Path, out: Path) -> None:
         shutil.copyfile(training / name, out / name)
 
 
-def cost(device: torch.device, precision: str, images_seen: int, seconds: float) -> dict[str, Any]:
+def cost(
+    device: torch.device, precision: Literal["32-true", "bf16-mixed", "auto"], images_seen: int, seconds: float
+) -> dict[str, Any]:
     """Wall time of all epochs, validation included, over interruptions; peak memory of the last session."""
     on_gpu = device.type == "cuda"
     peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,74 @@
+"""make keep: put the small results of finished trainings where git carries them, so that a clone need not train again.
+
+    python -m pipeline.keep
+
+kept/ is a DVC remote inside the repository. It gets what `evaluate`, `seed` and `grid` wrote of the profile in params.yaml, which
+is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no longer names are removed.
+Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro --allow-missing` goes on from there.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from brisc.config import load_params, read_yaml
+from brisc.errors import InputError, InputErrors
+
+KEPT = Path("kept")
+STAGES = ("evaluate", "seed", "grid")
+
+
+def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The outputs of dvc.lock that are kept, of all profiles: those of STAGES but the trainings, which have the weights."""
+    for name in sorted(stages):
+        if name.split("@")[0] in STAGES:
+            yield from (out for out in stages[name]["outs"] if "train" not in Path(out["path"]).parts)
+
+
+def place(digest: str) -> Path:
+    return KEPT / "files" / "md5" / digest[:2] / digest[2:]
+
+
+def remove_unnamed(stages: dict[str, Any]) -> None:
+    """Remove every object that no result in dvc.lock consists of."""
+    named = {place(out["md5"]) for out in results(stages)}
+    for listed in sorted(path for path in named if path.suffix == ".dir" and path.is_file()):
+        named |= {place(entry["md5"]) for entry in json.loads(listed.read_bytes())}
+    for path in sorted((KEPT / "files" / "md5").glob("??/*")):
+        if path not in named:
+            path.unlink()
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+
+def keep() -> str:
+    """Push, tidy up, and say what is kept now."""
+    profile, stages = load_params().profile, read_yaml(Path("dvc.lock"))["stages"]
+    finished = [out["path"] for out in results(stages) if Path(out["path"]).parts[1] == profile and Path(out["path"]).exists()]
+    if not finished:
+        raise InputError(
+            f"nothing to keep of {profile}", where=f"runs/{profile}", got="no evaluated model and no cell of the grid",
+            expected="at least one", mend=f"Run make repro, or dvc repro evaluate@{profile}-<model>.",
+        )  # fmt: skip
+    subprocess.run(["dvc", "push", "--quiet", "--remote", "kept", *finished], check=True)
+    remove_unnamed(stages)
+    size = sum(path.stat().st_size for path in KEPT.rglob("*") if path.is_file())
+    return f"{len(finished)} results of {profile} are in {KEPT}/, {size / 2**20:.1f} MiB in all; commit it with dvc.lock"
+
+
+def main() -> int:
+    try:
+        print(keep())
+    except (InputError, InputErrors) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        return error.returncode  # dvc has said why
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
