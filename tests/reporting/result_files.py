@@ -136,7 +136,7 @@ def scores(table: pd.DataFrame, heads: tuple[str, ...]) -> dict[str, Any]:
 def cost(epochs: int, measured: bool, skill: int) -> dict[str, Any]:
     wall = {
         "seconds": 5160.4, "images_per_second": 15.5, "peak_memory_mb": 1510, "device": "Some Processor", "threads": 2,
-        "latency_ms": 12.5, "batch_latency_ms": 310.0,
+        "precision": "32-true", "latency_ms": 12.5, "batch_latency_ms": 310.0,
     }  # fmt: skip
     return {
         "parameters": 1_943_921 + 400_000 * skill, "macs": 720_000_000 + 90_000_000 * skill, "epochs": epochs,

@@ -246,6 +246,13 @@ def test_what_a_model_costs(build: Build, read: Read, measured: bool, shown: str
     assert "A batch holds 32 images." in table.caption
 
 
+@pytest.mark.parametrize(("measured", "shown"), [(True, "32-true"), (False, "bf16-mixed")])
+def test_the_precision_is_the_computed_one_where_it_is_known_else_the_one_asked_for(
+    build: Build, read: Read, measured: bool, shown: str
+) -> None:
+    assert cell(tables.cost.training(read(build(measured=measured))), "precision", "`unet`") == shown
+
+
 def test_an_estimate_says_that_it_is_one(five: Path, read: Read) -> None:
     estimate = read(five).estimate
     assert estimate is not None

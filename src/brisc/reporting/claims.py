@@ -437,7 +437,7 @@ def _speed(results: Results) -> Iterator[Claim]:
     study = results.published.record("study").record("cost")
     grid = results.published.record("grid")
     device = results.provenance["device"]
-    same = device is not None and study["device_name"] in device
+    same = device is not None and all(study["device_name"] in name for name in device.split("; "))
     model = study["model"]
     trainings = [results.cost(name).number("seconds") for name in results.models]
     runs = [] if results.grid is None else [cell.seconds for cell in cells(results.grid)]

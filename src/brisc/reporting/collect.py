@@ -53,7 +53,8 @@ def collect(
         "prepare": prepare,
         "train": first["train"],
         "versions": first["versions"],
-        "device": metrics[models[0]]["cost"]["device"],
+        # Trainings that took days may have been done on more than one machine.
+        "device": "; ".join(dict.fromkeys(one["cost"]["device"] for one in metrics.values() if one["cost"]["device"])) or None,
     }
     spread = {
         model: {

@@ -24,8 +24,8 @@ def training(results: Results) -> Table:
     for model in results.models:
         run = results.runs.record(model)
         counts = [f"{run.count(key):,}" for key in ("train_images", "validation_images", "epochs", "best_epoch")]
-        train = run.record("train")
-        rows.append([f"`{model}`", *counts, str(run["stopped"]), setting(train["seed"]), setting(train["precision"])])
+        train, computed = run.record("train"), results.cost(model)["precision"]
+        rows.append([f"`{model}`", *counts, str(run["stopped"]), setting(train["seed"]), setting(computed or train["precision"])])
     header = ["model", "train images", "validation images", "epochs", "best epoch", "stopped", "seed", "precision"]
     caption = "How each training ended; the weights are those of the best epoch on the validation images."
     return Table(caption, header, rows, words=(5, 7))
