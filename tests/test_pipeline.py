@@ -19,7 +19,7 @@ item = dict(zip({names!r}, sys.argv[1:]))
 for template in {paths!r}:
     path = Path(template.format(**item))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("result of " + " ".join(sys.argv) + chr(10))
+    path.write_text("result of " + " ".join(sys.argv) + ": " + str(path) + chr(10))
 """
 
 
