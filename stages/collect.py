@@ -11,9 +11,9 @@ from brisc.reporting.collect import collect
 def main(profile: str) -> None:
     params = load_params()
     collect(
-        Path(f"runs/{profile}"), Path(f"data/{profile}/cache/fingerprint.json"), Path(f"reports/{profile}"), profile=profile,
-        source=load(profile, "data").source, prepare=asdict(load(profile, "prepare")), models=params.models,
-        first_seed=load(profile, "train").seed, seeds=dict.fromkeys(params.seeds.models, params.seeds.values),
+        Path(f"runs/{profile}"), Path(f"reports/{profile}"), profile=profile, source=load(profile, "data").source,
+        prepare=asdict(load(profile, "prepare")), models=params.models, first_seed=load(profile, "train").seed,
+        seeds=dict.fromkeys(params.seeds.models, params.seeds.values),
     )  # fmt: skip
 
 

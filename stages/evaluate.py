@@ -18,8 +18,8 @@ def main(profile: str, model: str) -> None:
     training = Path(f"runs/{profile}/train/{model}")
     net = build(**run.model)
     load_weights(net, training / "weights.pt")
-    samples = load_samples(Path(f"data/{profile}/cache"))
-    evaluate(net, samples, Path(f"runs/{profile}/eval/{model}"), training=training, settings=settings, train=train)
+    cache, out = Path(f"data/{profile}/cache"), Path(f"runs/{profile}/eval/{model}")
+    evaluate(net, load_samples(cache), out, training=training, data=cache / "fingerprint.json", settings=settings, train=train)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ def main(profile: str, model: str, seed: str) -> None:
     from brisc.training.resume import load_weights
 
     torch.manual_seed(train.seed)
-    net, samples = build(**run.model), load_samples(Path(f"data/{profile}/cache"))
+    cache = Path(f"data/{profile}/cache")
+    net, samples = build(**run.model), load_samples(cache)
     training, out = (Path(f"runs/{profile}/seeds/{kind}/{model}-{seed}") for kind in ("train", "eval"))
     fit(
         net, samples, training, run=run, train=train, scratch=command.scratch(f"seed-{profile}-{model}-{seed}"),
@@ -29,7 +30,7 @@ def main(profile: str, model: str, seed: str) -> None:
     )  # fmt: skip
     if command.first_of_devices():
         load_weights(net, training / "weights.pt")
-        evaluate(net, samples, out, training=training, settings=settings, train=train)
+        evaluate(net, samples, out, training=training, data=cache / "fingerprint.json", settings=settings, train=train)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from brisc.evaluation.evaluate import SUBSETS, evaluate, subset_metrics
 from brisc.models import build
 
 RECORDS = ("cost.json", "history.csv", "summary.json")
-OF_ALL = ["cost.json", "metrics.json", "per_image.csv", "training"]
+OF_ALL = ["cost.json", "data.json", "metrics.json", "per_image.csv", "training"]
 KNOWN = ["id", "split", "label", "plane", "group", "official", "clean", "strict"]
 OF_MASK = ["true_pixels", "predicted_pixels", "intersection", "pixels", "dice", "iou", "hd95_px", "boundary_dice"]
 OF_LABEL = [*PROBABILITIES, "predicted"]
@@ -29,7 +29,9 @@ def run(samples, settings, train, tmp_path):
         training.mkdir(exist_ok=True)
         for file in ("weights.pt", *RECORDS):
             (training / file).write_bytes(f"{file} ".encode() * 100)
-        evaluate(net, samples, tmp_path / name, training=training, settings=replace(settings, **knobs), train=train)
+        data = tmp_path / "fingerprint.json"
+        data.write_text('{"fingerprint": "f"}')
+        evaluate(net, samples, tmp_path / name, training=training, data=data, settings=replace(settings, **knobs), train=train)
         return tmp_path / name
 
     return evaluated
@@ -62,6 +64,7 @@ def test_files_and_columns_follow_the_heads(run):
 
 def test_the_records_of_the_training_lie_beside_its_results_and_its_weights_do_not(run):
     training = run(Bright()) / "training"
+    assert (training.parent / "data.json").read_text() == '{"fingerprint": "f"}'
     assert {path.name: path.read_text()[: len(path.name)] for path in training.iterdir()} == {name: name for name in RECORDS}
 
 
@@ -189,8 +192,8 @@ def test_every_knob_is_alive_but_the_batch_size(run):
 
 def test_cost_holds_no_times_unless_they_are_measured(run, samples, settings, train, tmp_path):
     assert json.loads((run(joint()) / "cost.json").read_text())["latency_ms"] is None
-    evaluate(joint(), samples, tmp_path / "timed", training=tmp_path / "training", settings=settings,
-             train=replace(train, measure_seconds=True))  # fmt: skip
+    evaluate(joint(), samples, tmp_path / "timed", training=tmp_path / "training",
+             data=tmp_path / "fingerprint.json", settings=settings, train=replace(train, measure_seconds=True))  # fmt: skip
     timed = json.loads((tmp_path / "timed" / "cost.json").read_text())
     assert timed["latency_ms"] > 0
     assert timed["batch_latency_ms"] > 0

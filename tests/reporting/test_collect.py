@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from brisc.errors import InputError
 from brisc.reporting.collect import collect
 
 DICE = {"dice_study": 0.8, "dice_per_image": 0.7, "false_alarms": {"rate": 0.5}}
@@ -16,10 +17,17 @@ def evaluated(runs: Path, model: str, device: str | None) -> None:
     (folder / "training").mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps(dict.fromkeys(("official", "clean", "strict", "validation"), DICE)))
     (folder / "cost.json").write_text("{}")
+    (folder / "data.json").write_text('{"fingerprint": "f"}')
     (folder / "per_image.csv").write_text(f"id\n{model}\n")
     (folder / "training" / "summary.json").write_text(json.dumps(SUMMARY))
     (folder / "training" / "cost.json").write_text(json.dumps({"device": device}))
     (folder / "training" / "history.csv").write_text("epoch,best\n1,0\n2,1\n")
+
+
+def gather(place: Path, models: list[str]) -> None:
+    collect(
+        place / "runs", place / "reports", profile="p", source="s", prepare={}, models=models, first_seed=42, seeds={},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -32,11 +40,16 @@ def test_every_device_that_a_model_was_trained_on_is_told_once(
     models = ["one", "two"]
     for model, device in zip(models, devices, strict=True):
         evaluated(tmp_path / "runs", model, device)
-    (tmp_path / "fingerprint.json").write_text("{}")
-    collect(
-        tmp_path / "runs", tmp_path / "fingerprint.json", tmp_path / "reports", profile="p", source="s", prepare={},
-        models=models, first_seed=42, seeds={},
-    )  # fmt: skip
+    gather(tmp_path, models)
     assert json.loads((tmp_path / "reports" / "provenance.json").read_text())["device"] == told
     assert (tmp_path / "reports" / "history.csv").read_text() == "model,epoch,best\none,1,0\none,2,1\ntwo,1,0\ntwo,2,1\n"
     assert (tmp_path / "reports" / "per_image" / "two.csv").read_text() == "id\ntwo\n"
+
+
+def test_results_of_different_data_are_refused(tmp_path: Path) -> None:
+    for model in ("one", "two"):
+        evaluated(tmp_path / "runs", model, None)
+    (tmp_path / "runs" / "eval" / "two" / "data.json").write_text('{"fingerprint": "g"}')
+    with pytest.raises(InputError, match=r"eval/two/data.json: results of different data: got g, expected f, as in .*eval/one"):
+        gather(tmp_path, ["one", "two"])
+    assert not (tmp_path / "reports").exists()

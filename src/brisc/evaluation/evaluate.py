@@ -1,5 +1,6 @@
 """Every metric of one trained model, on validation and on each subset of the test images."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +48,16 @@ class Head:
     picture: Callable[[np.ndarray, Job], np.ndarray]
 
 
-def evaluate(net: nn.Module, samples: Samples, out: Path, *, training: Path, settings: Evaluate, train: Train) -> None:
+def evaluate(
+    net: nn.Module, samples: Samples, out: Path, *, training: Path, data: Path, settings: Evaluate, train: Train
+) -> None:
     """Write out/metrics.json, out/per_image.csv, out/cost.json and what shows each head at work.
 
-    training: the folder of the training whose weights `net` has; what it records is copied to out/training. `net` is left in
-    evaluation mode, without gradients of its weights. metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds
-    "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a byte; cam.npz, of a label head, "rows", (N, h, w)
-    uint8, Grad-CAM of the predicted class. Both have the row order of per_image.csv: validation and test images by id.
+    training: the folder of the training whose weights `net` has; what it records is copied to out/training. data: what the
+    prepare stage says of its cache, copied to out/data.json. `net` is left in evaluation mode, without gradients of its weights.
+    metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds "rows", (N, H, W / 8) uint8, the predicted masks packed
+    eight pixels to a byte; cam.npz, of a label head, "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row
+    order of per_image.csv: validation and test images by id.
     """
     rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in ("validation", "test")]))
     job = Job(Inference(net, train), samples, rows, settings)
@@ -72,6 +76,7 @@ def evaluate(net: nn.Module, samples: Samples, out: Path, *, training: Path, set
         write_json(folder / "metrics.json", subset_metrics(table, settings))
         write_json(folder / "cost.json", cost)
         copy_records(training, folder / "training")
+        shutil.copyfile(data, folder / "data.json")
 
 
 def measure_images(predictions: Mapping[str, np.ndarray], job: Job) -> pd.DataFrame:

@@ -17,7 +17,6 @@ SUBSETS = ("official", "clean", "strict", "validation")
 
 def collect(
     runs: Path,
-    data: Path,
     reports: Path,
     *,
     profile: str,
@@ -29,7 +28,7 @@ def collect(
 ) -> None:
     """Write reports/{metrics,scores,runs,seeds,provenance}.json, history.csv and per_image/<model>.csv.
 
-    runs: the folder of eval/<model> and seeds/eval/<model>-<seed>; data: the prepared cache's fingerprint.json.
+    runs: the folder of eval/<model> and seeds/eval/<model>-<seed>.
     metrics.json is {model: {subset: metrics, "cost": ...}}, seeds.json {model: {seed: {subset: scores}}} for the models of
     `seeds`, which were trained again with those seeds.
     """
@@ -44,12 +43,12 @@ def collect(
         cost = {**size, **_read(evaluated / "cost.json"), **_read(trained / "cost.json")}
         metrics[model] = {**_read(evaluated / "metrics.json"), "cost": cost}
         histories.append(pd.read_csv(trained / "history.csv").assign(model=model))
-    first = described[models[0]]
+    first, data = described[models[0]], _same_data(runs, models)
     provenance = {
         "profile": profile,
         "source": source,
         "source_tree": first["source_tree"],
-        "data": _read(data),
+        "data": data,
         "prepare": prepare,
         "train": first["train"],
         "versions": first["versions"],
@@ -77,6 +76,19 @@ def collect(
         folder.mkdir()
         for model in models:
             shutil.copyfile(runs / "eval" / model / "per_image.csv", folder / f"{model}.csv")
+
+
+def _same_data(runs: Path, models: list[str]) -> dict[str, Any]:
+    """What is known of the data that all models were trained and measured on; raises InputError if they differ in it."""
+    paths = [runs / "eval" / model / "data.json" for model in models]
+    first, *others = [_read(path) for path in paths]
+    for path, other in zip(paths[1:], others, strict=True):
+        if other != first:
+            raise InputError(
+                "results of different data", where=path, got=str(other["fingerprint"]),
+                expected=f"{first['fingerprint']}, as in {paths[0]}", mend="Run dvc repro.",
+            )  # fmt: skip
+    return first
 
 
 def scores(subsets: dict[str, Any]) -> dict[str, Any]:
