@@ -87,9 +87,13 @@ def keep_freed_memory() -> None:
 
 
 def portable_cpu() -> None:
-    """Keep to AVX2 and one thread, so that different machines compute the same bits. Call before torch is imported."""
+    """Keep to AVX2 and one thread, so that different machines compute the same bits. Call before torch is imported.
+
+    MKL is kept to its kernels for any processor, since it has none for AVX2 but on Intel's: asked for AVX2, an AMD EPYC computed
+    what an Intel Xeon computes with COMPATIBLE, to the bit, and not what that Xeon computes with AVX2.
+    """
     os.environ.update(
-        ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", MKL_CBWR="AVX2", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1"
+        ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", MKL_CBWR="COMPATIBLE", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1"
     )
 
 
