@@ -126,7 +126,7 @@ def test_summary_by_hand():
     assert summary["confusion"]["meningioma"] == {"glioma": 1, "meningioma": 1, "no_tumor": 1, "pituitary": 0}
     # Scores are 0 and 1. Gliomas: 3 of 4 have 1, as have 2 of the 6 others: 3/4 x 4/6 above, 3/4 x 2/6 + 1/4 x 4/6 tied.
     glioma = summary["by_label"]["glioma"]
-    assert glioma == {
+    assert {name: value for name, value in glioma.items() if name not in ("f1_low", "f1_high")} == {
         "n": 4,
         "precision": pytest.approx(3 / 5),
         "recall": 0.75,
@@ -134,7 +134,8 @@ def test_summary_by_hand():
         "auroc": pytest.approx(1 / 2 + 5 / 24),
     }
     # No one is taken for a pituitary tumour: all scores are 0, all pairs tied.
-    assert summary["by_label"]["pituitary"] == {"n": 1, "precision": 0, "recall": 0, "f1": 0, "auroc": 0.5}
+    nothing = {"n": 1, "precision": 0, "recall": 0, "f1": 0, "f1_low": None, "f1_high": None, "auroc": 0.5}
+    assert summary["by_label"]["pituitary"] == nothing
 
 
 def test_class_weighted_accuracy_is_that_of_the_official_mix():
@@ -148,7 +149,7 @@ def test_class_weighted_accuracy_is_that_of_the_official_mix():
 def test_class_without_images_has_no_score_and_leaves_the_means():
     # Two gliomas, one of them taken for the absent meningioma; two pituitary tumours, both right.
     summary = summarise_labels(rows([0, 0, 3, 3], certain([0, 1, 3, 3])), **KNOBS)
-    absent = {"n": 0, "precision": None, "recall": None, "f1": None, "auroc": None}
+    absent = {"n": 0, **dict.fromkeys(("precision", "recall", "f1", "f1_low", "f1_high", "auroc"))}
     assert summary["by_label"]["meningioma"] == summary["by_label"]["no_tumor"] == absent
     assert summary["recall_macro"] == pytest.approx((1 / 2 + 1) / 2)
     assert summary["precision_macro"] == 1
@@ -223,6 +224,9 @@ def test_intervals_of_two_groups_by_hand():
     assert (summary["accuracy"], summary["accuracy_low"], summary["accuracy_high"]) == (0.75, 0.5, 1.0)
     assert (summary["f1_macro_low"], summary["f1_macro_high"]) == (pytest.approx(2 / 3), 1.0)
     assert summary["f1_macro"] == pytest.approx(6 / 7)
+    # Of glioma alone the same three: 2 x 4 / 8, 2 x 3 / 7, 2 x 2 / 6.
+    glioma = summary["by_label"]["glioma"]
+    assert (glioma["f1"], glioma["f1_low"], glioma["f1_high"]) == (pytest.approx(6 / 7), pytest.approx(2 / 3), 1.0)
 
 
 def test_interval_of_f1_is_near_that_of_independent_resamples():
@@ -230,15 +234,19 @@ def test_interval_of_f1_is_near_that_of_independent_resamples():
     table = rows(true, probabilities)
     summary = summarise_labels(table, **{**KNOBS, "resamples": 1000})
     predicted, rng = codes(table["predicted"]), np.random.default_rng(9)
-    values = []
+    values, of_classes = [], []
     for _ in range(1000):
         drawn = rng.integers(0, 150, 150)
         confusion = np.zeros((4, 4))
         np.add.at(confusion, (true[drawn], predicted[drawn]), 1)
-        values.append(np.mean(2 * np.diag(confusion) / (confusion.sum(0) + confusion.sum(1))))
+        of_classes.append(2 * np.diag(confusion) / (confusion.sum(0) + confusion.sum(1)))
+        values.append(np.mean(of_classes[-1]))
     low, high = np.quantile(values, [0.025, 0.975])
     assert [summary["f1_macro_low"], summary["f1_macro_high"]] == pytest.approx([low, high], abs=0.15 * (high - low))
     assert summary["f1_macro_low"] < summary["f1_macro"] < summary["f1_macro_high"]
+    for label, low, high in zip(LABELS, *np.quantile(of_classes, [0.025, 0.975], axis=0), strict=True):
+        found = summary["by_label"][label]
+        assert [found["f1_low"], found["f1_high"]] == pytest.approx([low, high], abs=0.15 * (high - low))
 
 
 def test_intervals_are_undefined_with_one_group():
@@ -256,7 +264,7 @@ def test_summary_does_not_depend_on_row_order_and_is_seeded():
 
 def test_summary_is_plain_json():
     summary = summarise_labels(rows(TRUE, certain(PREDICTED)), **KNOBS)
-    assert {type(leaf) for leaf in leaves(summary)} == {int, float}
+    assert {type(leaf) for leaf in leaves(summary)} == {int, float, type(None)}  # None: the interval of a class with one image
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from brisc.errors import InputError
 from brisc.evaluation.rows import as_written, check_rows, class_weighted
-from brisc.evaluation.statistics import bootstrap_mean, bootstrap_statistic
+from brisc.evaluation.statistics import Interval, bootstrap_mean, bootstrap_statistic
 
 WHERE = "classification metrics"
 
@@ -108,7 +108,8 @@ def summarise_labels(table: pd.DataFrame, *, resamples: int, seed: int, class_we
     """All numbers of one subset, as plain Python numbers and None where undefined. Row order does not matter.
 
     table: the columns of `measure_labels` and `id`, `group`, `label`. Intervals are 95 % percentile intervals of the bootstrap
-    over groups; a resample that lacks a class takes its macro F1 over the others. class_weights: images of each class in the
+    over groups; a resample that lacks a class takes its macro F1 over the others, and the F1 of a class is resampled over the
+    groups that have an image of it or one taken for it. class_weights: images of each class in the
     official test set. `class_weighted` accuracy is the mean of the recalls in that mix, so that subsets of another mix compare.
 
     Raises InputError for a table with other columns or labels, or repeated ids.
@@ -131,6 +132,13 @@ def summarise_labels(table: pd.DataFrame, *, resamples: int, seed: int, class_we
     correct = (true == predicted).astype(np.float64)
     accuracy_low, accuracy_high = bootstrap_mean(correct, groups=table["group"], resamples=resamples, seed=seed)
     f1_low, f1_high = bootstrap_statistic(f1_macro, groups=table["group"], resamples=resamples, seed=seed)
+
+    def f1_interval(k: int) -> Interval:
+        # 2 TP / (own + given) is the mean of `correct` over the images of the class and those taken for it, twice if both.
+        either = np.concatenate([np.flatnonzero(true == k), np.flatnonzero(predicted == k)])
+        return bootstrap_mean(correct[either], groups=table["group"].to_numpy()[either], resamples=resamples, seed=seed)
+
+    f1_intervals = [f1_interval(k) if n[k] > 0 else (None, None) for k in range(len(LABELS))]
     scores = {"precision": precision(confusion), "recall": recall(confusion), "f1": f1(confusion)}
     aurocs = {label: auroc(table[f"p_{label}"].to_numpy(dtype=np.float64), true == k) for k, label in enumerate(LABELS)}
     defined = [value for value in aurocs.values() if value is not None]
@@ -138,6 +146,7 @@ def summarise_labels(table: pd.DataFrame, *, resamples: int, seed: int, class_we
         label: {
             "n": int(n[k]),
             **{name: float(values[k]) if n[k] > 0 else None for name, values in scores.items()},
+            **dict(zip(("f1_low", "f1_high"), f1_intervals[k], strict=True)),
             "auroc": aurocs[label],
         }
         for k, label in enumerate(LABELS)
