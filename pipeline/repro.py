@@ -24,6 +24,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from brisc.atomic import write_json
+from pipeline.locks import release_dead
 from pipeline.processes import end, end_with_parent
 from pipeline.words import in_words
 
@@ -106,6 +107,7 @@ def tidy_after(process: subprocess.Popen[str], mark: str) -> None:
 
 
 def main() -> int:
+    release_dead(Path(".dvc/tmp"))
     try:
         stages, pending = plan()
     except DvcException:

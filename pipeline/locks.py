@@ -1,0 +1,42 @@
+"""What a killed DVC left in its lock file of paths.
+
+DVC drops the entries of processes that are gone, but takes a zombie for a living one: a process that was killed, and that nobody
+has waited for. Killed together with its parent, DVC is such a one until the first process of the machine takes notice, which
+takes a while on a busy one and for ever in a container whose first process does not do it. Until then every run would be refused.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+from dvc.exceptions import DvcException
+from dvc.fs import localfs
+from dvc.rwlock import RWLOCK_FILE, _edit_rwlock
+
+
+def lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def release_dead(folder: Path) -> None:
+    """Drop the entries of dead processes from the lock file in `folder`, DVC's .dvc/tmp, under DVC's own guard of that file.
+
+    A file that DVC would refuse, or whose guard somebody holds, is left to DVC, which says so in its own words.
+    """
+    if not (folder / RWLOCK_FILE).is_file():
+        return
+    try:
+        with _edit_rwlock(str(folder), localfs, hardlink=False) as lock:
+            lock["read"] = _living_readers(lock["read"])
+            lock["write"] = {path: holder for path, holder in lock["write"].items() if lives(holder["pid"])}
+    except (DvcException, json.JSONDecodeError):
+        return
+
+
+def _living_readers(read: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    living = {path: [holder for holder in holders if lives(holder["pid"])] for path, holders in read.items()}
+    return {path: holders for path, holders in living.items() if holders}

@@ -1,0 +1,70 @@
+"""Locks that a killed DVC left behind, when nobody has waited for it yet."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from dvc.exceptions import DvcException
+from dvc.fs import localfs
+from dvc.rwlock import rwlock
+
+from pipeline.locks import release_dead
+
+
+@pytest.fixture
+def zombie() -> Iterator[int]:
+    """A process that has ended and that its parent has not waited for."""
+    process = subprocess.Popen(["true"])
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        pass
+    yield process.pid
+    process.wait()
+
+
+@pytest.fixture
+def gone() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def holder(pid: int) -> dict[str, object]:
+    return {"pid": pid, "cmd": "dvc repro"}
+
+
+def take(folder: Path) -> None:
+    """What DVC does before it writes /data/raw.zip."""
+    with rwlock(str(folder), localfs, "dvc repro again", read=[], write=["/data/raw.zip"], hardlink=False):
+        pass
+
+
+def test_a_zombie_s_lock_stops_dvc_until_it_is_released(tmp_path: Path, zombie: int) -> None:
+    (tmp_path / "rwlock").write_text(json.dumps({"read": {}, "write": {"/data/raw.zip": holder(zombie)}}))
+    with pytest.raises(DvcException, match="is busy"):
+        take(tmp_path)
+    release_dead(tmp_path)
+    take(tmp_path)
+
+
+def test_only_the_dead_are_released(tmp_path: Path, zombie: int, gone: int) -> None:
+    here = holder(os.getppid())
+    read = {"/a": [holder(zombie), here], "/b": [holder(gone)]}
+    (tmp_path / "rwlock").write_text(json.dumps({"read": read, "write": {"/c": holder(zombie), "/d": here}}))
+    release_dead(tmp_path)
+    assert json.loads((tmp_path / "rwlock").read_text()) == {"read": {"/a": [here]}, "write": {"/d": here}}
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"write": 3}'])
+def test_a_file_that_dvc_refuses_is_left_to_dvc(tmp_path: Path, content: str) -> None:
+    (tmp_path / "rwlock").write_text(content)
+    release_dead(tmp_path)
+    assert (tmp_path / "rwlock").read_text() == content
+
+
+def test_without_a_lock_file_there_is_nothing_to_do(tmp_path: Path) -> None:
+    release_dead(tmp_path)
+    assert list(tmp_path.iterdir()) == []
