@@ -432,6 +432,8 @@ def main() -> int:
     parser.add_argument("--whole", action="store_true", help="the demo as it is, not a smaller one")
     parser.add_argument("--seed", type=int, default=42)
     arguments = parser.parse_args()
+    # A job in the background of a script ignores Ctrl-C, and so does all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parts = arguments.parts.split(",")
     if unknown := sorted(set(parts) - set(PARTS)):
         parser.error(f"--parts: got {', '.join(unknown)}, expected of {', '.join(PARTS)}")
