@@ -97,7 +97,10 @@ def test_the_finding_is_the_committed_audit() -> None:
     assert f"{copies} of the {images:,} test slices" in README
     nearest = audit["baselines"]["nearest_mask"]
     assert f"a mean Dice of {percent(nearest['official']['dice'])} %" in README
-    assert f"where the copy reaches {percent(nearest['clean']['dice'])} %" in README
+    nearest_class = audit["baselines"]["nearest_class"]
+    assert f"its class an accuracy of {100 * nearest_class['official']['accuracy']:.1f} %" in README
+    reached = f"{percent(nearest['clean']['dice'])} % and {100 * nearest_class['clean']['accuracy']:.1f} %"
+    assert f"on `clean`, where the copy reaches {reached}" in README
 
 
 def test_no_machine_s_path_is_tracked() -> None:
