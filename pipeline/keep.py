@@ -2,8 +2,8 @@
 
     python -m pipeline.keep
 
-kept/ is a DVC remote inside the repository. It gets what `evaluate`, `seed` and `grid` wrote of the profile in params.yaml, which
-is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no longer names are removed.
+kept/ is a DVC remote inside the repository. It gets the results in runs/ of the profile in params.yaml, which is all that reports
+and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no longer names are removed.
 Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro --allow-missing` goes on from there.
 """
 
@@ -18,14 +18,15 @@ from brisc.config import load_params, read_yaml
 from brisc.errors import InputError, InputErrors
 
 KEPT = Path("kept")
-STAGES = ("evaluate", "seed", "grid")
+STAGES = ("sources", "evaluate", "seed", "grid")
 
 
 def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The outputs of dvc.lock that are kept, of all profiles: those of STAGES but the trainings, which have the weights."""
+    """The outputs of dvc.lock that are kept, of all profiles: what STAGES have in runs/, but not trainings with weights."""
     for name in sorted(stages):
         if name.split("@")[0] in STAGES:
-            yield from (out for out in stages[name]["outs"] if "train" not in Path(out["path"]).parts)
+            outs = ((out, Path(out["path"]).parts) for out in stages[name]["outs"])
+            yield from (out for out, parts in outs if parts[0] == "runs" and "train" not in parts)
 
 
 def place(digest: str) -> Path:
@@ -48,7 +49,7 @@ def keep() -> str:
     """Push, tidy up, and say what is kept now."""
     profile, stages = load_params().profile, read_yaml(Path("dvc.lock"))["stages"]
     finished = [out["path"] for out in results(stages) if Path(out["path"]).parts[1] == profile and Path(out["path"]).exists()]
-    if not finished:
+    if all(path.endswith("about.txt") for path in finished):
         raise InputError(
             f"nothing to keep of {profile}", where=f"runs/{profile}", got="no evaluated model and no cell of the grid",
             expected="at least one", mend=f"Run make repro, or dvc repro evaluate@{profile}-<model>.",
@@ -56,7 +57,8 @@ def keep() -> str:
     subprocess.run(["dvc", "push", "--quiet", "--remote", "kept", *finished], check=True)
     remove_unnamed(stages)
     size = sum(path.stat().st_size for path in KEPT.rglob("*") if path.is_file())
-    return f"{len(finished)} results of {profile} are in {KEPT}/, {size / 2**20:.1f} MiB in all; commit it with dvc.lock"
+    count = sum(not path.endswith("about.txt") for path in finished)
+    return f"{count} results of {profile} are in {KEPT}/, {size / 2**20:.1f} MiB in all; commit it with dvc.lock"
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ Times are those that stages took here before, from .scratch/seconds.json. A stag
 likes, a training as long as other models' trainings; where there is none it is counted and said to be unknown.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -100,6 +101,12 @@ def plan() -> tuple[int, set[str]]:
         return len(graph), {stage.addressing for stage in pending}
 
 
+def remember(seconds: dict[str, float]) -> None:
+    """For the next run's estimates, which are not worth more than a run on a full disk."""
+    with contextlib.suppress(OSError):
+        write_json(SECONDS, seconds)
+
+
 def tidy_after(process: subprocess.Popen[str], mark: str) -> None:
     """Wait for DVC. If it was killed, end what it had started: a stage not yet up when its parent died knows nothing of it."""
     if process.wait() < 0:
@@ -130,13 +137,13 @@ def main() -> int:
         now = time.monotonic()
         if (news := progress.read(line, now)) is not None:
             print(news)
-            write_json(SECONDS, progress.seconds)  # of the stages before this one, in case this run is broken off
+            remember(progress.seconds)  # of the stages before this one, in case this run is broken off
         print(f"{line.rstrip()}{progress.after(line, now)}", flush=True)
     tidying.join()  # DVC's output may end before all that it had started has
     code = process.wait()
     if code == 0:
         progress.close(time.monotonic())
-        write_json(SECONDS, progress.seconds)
+        remember(progress.seconds)
     print(f"== {len(progress.ran)} of {stages} stages ran, in {in_words(time.monotonic() - began)}")
     return code if code >= 0 else 128 - code
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import command
-from brisc.atomic import atomic, write_json
+from brisc.atomic import atomic, write_json, write_text
 from brisc.config import load, load_params
 from brisc.sources import training_sources
 
@@ -13,9 +13,11 @@ def main(profile: str) -> None:
     with atomic(Path(f"data/{profile}/sources")) as folder:
         for model, files in versions.items():
             write_json(folder / f"{model}.json", files)
-    for kind in ("grid", "seeds"):
-        # Later stages read these folders, which a study without a grid or without other seeds has nothing to fill with.
-        Path(f"runs/{profile}/{kind}/eval").mkdir(parents=True, exist_ok=True)
+    for kind, what in (("grid", "cells of the grid"), ("seeds", "trainings with other seeds")):
+        # Later stages read these folders, which a study without a grid or without other seeds would not have.
+        write_text(
+            Path(f"runs/{profile}/{kind}/eval/about.txt"), f"Results of the {what}; no more than this file if there are none.\n"
+        )
 
 
 if __name__ == "__main__":

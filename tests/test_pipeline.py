@@ -169,3 +169,15 @@ def test_nothing_to_keep_is_told_in_one_line(pipeline: Path, tmp_path: Path) -> 
     assert done.stderr.startswith("error: runs/demo: nothing to keep of demo")
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "kept").exists()
+
+
+def test_an_emptied_work_tree_of_a_study_without_seeds_and_grid_comes_back_from_the_cache(pipeline: Path) -> None:
+    params = (pipeline / "params.yaml").read_text()
+    for key in ("values", "optimizers", "learning_rates"):
+        params = re.sub(rf"^  {key}: \[.*", f"  {key}: []", params, count=1, flags=re.M)
+    (pipeline / "params.yaml").write_text(params)
+    run(pipeline)
+    for folder in ("data", "runs", "site"):
+        shutil.rmtree(pipeline / folder)
+    assert trainings(run(pipeline)) == []
+    assert names(pipeline / "runs/demo/seeds/eval") == names(pipeline / "runs/demo/grid/eval") == ["about.txt"]

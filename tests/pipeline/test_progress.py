@@ -109,6 +109,16 @@ def test_dvc_runs_with_its_own_lines_and_exit_code(place: Path) -> None:
     assert "== 1 of 3 stages ran" in again.stdout
 
 
+def test_times_that_cannot_be_stored_do_not_stop_a_run(place: Path) -> None:
+    (place / "report-source").rmdir()
+    (place / "report-source").write_text("text")
+    (place / ".scratch").write_text("where the times would be, no file can be")
+    done = repro(place)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "== 3 of 3 stages ran" in done.stdout
+
+
 def test_what_dvc_refuses_is_told_by_dvc(place: Path) -> None:
     (place / "dvc.yaml").write_text("stages: [")
     done = repro(place)
