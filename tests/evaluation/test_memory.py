@@ -97,7 +97,8 @@ def test_estimate_is_what_the_allocator_of_the_cpu_measures(arch, train, run, tm
         peak = max(peak, now)
     optimizer = replace(run.optimizer, name="sgd", momentum=0.0)
     found = training_memory(on_meta(run), replace(run, optimizer=optimizer), train, size=64)
-    assert found["peak_mib"] - found["weights_mib"] == pytest.approx(peak / MIB, abs=0.2)
+    # oneDNN's kernels for AVX-512 hold half a MiB for themselves, those for AVX2 next to nothing.
+    assert -0.2 < peak / MIB - (found["peak_mib"] - found["weights_mib"]) < 0.6
     assert peak / MIB > 5
 
 
