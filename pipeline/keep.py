@@ -49,7 +49,8 @@ def keep() -> str:
     """Push, tidy up, and say what is kept now."""
     profile, stages = load_params().profile, read_yaml(Path("dvc.lock"))["stages"]
     finished = [out["path"] for out in results(stages) if Path(out["path"]).parts[1] == profile and Path(out["path"]).exists()]
-    if all(path.endswith("about.txt") for path in finished):
+    count = sum(not path.endswith("about.txt") for path in finished)
+    if count == 0:
         raise InputError(
             f"nothing to keep of {profile}", where=f"runs/{profile}", got="no evaluated model and no cell of the grid",
             expected="at least one", mend=f"Run make repro, or dvc repro evaluate@{profile}-<model>.",
@@ -57,7 +58,6 @@ def keep() -> str:
     subprocess.run(["dvc", "push", "--quiet", "--remote", "kept", *finished], check=True)
     remove_unnamed(stages)
     size = sum(path.stat().st_size for path in KEPT.rglob("*") if path.is_file())
-    count = sum(not path.endswith("about.txt") for path in finished)
     return f"{count} results of {profile} are in {KEPT}/, {size / 2**20:.1f} MiB in all; commit it with dvc.lock"
 
 

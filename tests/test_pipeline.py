@@ -158,6 +158,10 @@ def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, t
     edit(clone / "stages/collect.py", "result of", "new result of")
     assert "collect@demo" in (again := run(clone, "--allow-missing", "render@demo"))
     assert trainings(again) == []
+    # One more model, as the README has it: nothing but that one is trained.
+    edit(clone / "params.yaml", "models: [", "models: [mobilenetv2, ")
+    run(clone, "prepare@demo")
+    assert trainings(run(clone, "--allow-missing")) == ["evaluate@demo-mobilenetv2", "train@demo-mobilenetv2"]
 
 
 def test_nothing_to_keep_is_told_in_one_line(pipeline: Path, tmp_path: Path) -> None:

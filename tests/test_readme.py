@@ -103,6 +103,21 @@ def test_the_finding_is_the_committed_audit() -> None:
     assert f"on `clean`, where the copy reaches {reached}" in README
 
 
+def test_what_is_said_of_the_u_net_is_the_committed_result() -> None:
+    unet = METRICS["unet"]
+    short = float(published("unet", "dice_study")) - float(percent(unet["official"]["dice_study"]))
+    assert f"The U-Net is {short:.2f} points\nshort of its published" in README
+    assert f"rose from 75.96 to {percent(unet['validation']['dice_per_image'])} when" in README
+    glioma, meningioma = (100 * unet["official"]["by_class"][name]["dice_per_image"] for name in ("glioma", "meningioma"))
+    assert f"gliomas ({glioma:.1f} on `official`, against {meningioma:.1f} of meningiomas)" in README
+
+
+def test_both_nets_are_ahead_of_the_copy_on_clean() -> None:
+    nearest = json.loads((LAPTOP / "audit.json").read_text())["baselines"]
+    assert METRICS["unet"]["clean"]["dice_per_image_low"] > nearest["nearest_mask"]["clean"]["dice"]
+    assert METRICS["densenet121"]["clean"]["accuracy_low"] > nearest["nearest_class"]["clean"]["accuracy"]
+
+
 def test_no_machine_s_path_is_tracked() -> None:
     profiles = [f"profiles/{name}.yaml" for name in ("demo", "laptop", "paper")]
     for name in ("README.md", "Makefile", "dvc.yaml", "params.yaml", "requirements.txt", *profiles):
