@@ -16,7 +16,7 @@ from brisc.training.device import build_fabric
 from brisc.training.fit import to_device, train_epochs
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import build_optimizer
-from stages.command import keep_freed_memory
+from stages.command import helpers_take_one_core, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def ours(job: Job, pace: Pace) -> None:
     """brisc.training.fit's own loop, which `pace` ends before the epoch does."""
     if job.keep_memory:
         keep_freed_memory()
+    helpers_take_one_core()
     samples, _ = job.material.samples(job.images)
     fabric = build_fabric(job.train, devices=1)
     torch.manual_seed(job.train.seed)
