@@ -54,6 +54,7 @@ FEWER = {
     "models": ["unet"],
     "seeds": {"models": ["unet"], "values": []},
     "grid": {"optimizers": ["adam"], "learning_rates": [1e-3]},
+    "ablation": {"recipes": []},
 }
 CELLS = {"grid": {"optimizers": ["adam", "sgd"], "learning_rates": [1e-4, 1e-3]}}
 

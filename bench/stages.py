@@ -39,6 +39,7 @@ WORK = {
     "evaluate": "brisc.evaluation.evaluate:evaluate",
     "fetch": "brisc.data.source:fetch",
     "grid": "brisc.training.fit:fit",
+    "ablate": "brisc.training.fit:fit",
     "prepare": "brisc.data.cache:prepare",
     "render": "brisc.reporting.report:render",
     "seed": "brisc.training.fit:fit",
@@ -130,16 +131,17 @@ class Workspace:
 
 
 def _shorten(folder: Path) -> None:
-    """One model, one more seed of it, one cell of the grid, each for an epoch: every kind of stage runs."""
+    """One model, one more seed of it, one cell of the grid, one recipe, each for an epoch: every kind of stage runs."""
     yaml = YAML()
     params, profile = folder / "params.yaml", folder / "profiles" / "demo.yaml"
     lists, knobs = yaml.load(params), yaml.load(profile)
     model = lists["grid"]["model"]
     lists["models"] = [model]
     lists["seeds"] = {"models": [model], "values": lists["seeds"]["values"][:1]}
+    lists["ablation"] = {"model": model, "recipes": lists["ablation"]["recipes"][:1]}
     for axis in ("optimizers", "learning_rates"):
         lists["grid"][axis] = lists["grid"][axis][:1]
-    knobs["models"][model]["epochs"] = knobs["grid"]["epochs"] = 1
+    knobs["models"][model]["epochs"] = knobs["grid"]["epochs"] = knobs["ablation"]["epochs"] = 1
     yaml.dump(lists, params)
     yaml.dump(knobs, profile)
 
@@ -150,7 +152,7 @@ def measure(workspace: Workspace, *, times: int) -> dict[str, Any]:
     done = workspace.done()
     nothing_to_do = workspace.repro()
     kinds = {stage: [one for one in done if one.stage == stage] for stage in sorted({one.stage for one in done})}
-    trainings = sum(len(kinds.get(stage, [])) for stage in ("train", "seed", "grid"))
+    trainings = sum(len(kinds.get(stage, [])) for stage in ("train", "seed", "grid", "ablate"))
     return {
         "whole_demo": workspace.full,
         "seconds": seconds,

@@ -13,8 +13,12 @@ def main(profile: str) -> None:
     with atomic(Path(f"data/{profile}/sources")) as folder:
         for model, files in versions.items():
             write_json(folder / f"{model}.json", files)
-    for kind, what in (("grid", "cells of the grid"), ("seeds", "trainings with other seeds")):
-        # Later stages read these folders, which a study without a grid or without other seeds would not have.
+    for kind, what in (
+        ("ablation", "recipes of training"),
+        ("grid", "cells of the grid"),
+        ("seeds", "trainings with other seeds"),
+    ):
+        # Later stages read these folders, which a study without recipes, a grid or other seeds would not have.
         write_text(
             Path(f"runs/{profile}/{kind}/eval/about.txt"), f"Results of the {what}; no more than this file if there are none.\n"
         )

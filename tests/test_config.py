@@ -1,14 +1,15 @@
 """Profiles: the same keys everywhere, and one clear error for anything else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from brisc.config import load, load_params, read_yaml
+from brisc.config import load, load_params, load_recipe, read_yaml
 from brisc.errors import InputError, InputErrors
 
 PROFILES = ("demo", "laptop", "paper")
-BLOCKS = ("data", "phantom", "audit", "prepare", "train", "models.unet", "grid", "evaluate")
+BLOCKS = ("data", "phantom", "audit", "prepare", "train", "models.unet", "grid", "ablation", "evaluate")
 
 
 def keys(content: object, prefix: str = "") -> set[str]:
@@ -101,7 +102,7 @@ def test_params_name_models_that_every_profile_has(repository: Path) -> None:
         ("models: [unet, ", "models: [[], ", "bad value for models.0: got []"),
         ("models: [unet, ", "modles: [unet, ", "missing knob models"),
         ("  values: [43]", "  values: [-1]", "bad value for seeds.values.0: got -1"),
-        ("  model: unet", "  model: vnet", "seeds or a grid of a model that is not listed: got vnet"),
+        ("  model: unet", "  model: vnet", "seeds, a grid or an ablation of a model that is not listed: got vnet"),
         ("optimizers: [adam, ", "optimizers: [adma, ", "bad value for grid.optimizers.0: got 'adma'"),
         ("learning_rates: [1.0e-5, ", "learning_rates: [0.0, ", "bad value for grid.learning_rates.0: got 0.0"),
     ],
@@ -121,3 +122,29 @@ def test_a_rate_as_dvc_writes_it_is_a_number(repository: Path) -> None:
     path = Path("params.yaml")
     path.write_text(path.read_text().replace("[1.0e-5, ", "[1e-05, "))
     assert load_params().grid.learning_rates[0] == 1e-5
+
+
+def test_a_recipe_changes_what_it_names_and_nothing_else(repository: Path) -> None:
+    plain_run, plain = load_recipe("demo", "unet", "plain")
+    assert plain == load("demo", "train")
+    assert plain_run == replace(load("demo", "models.unet"), epochs=load("demo", "ablation").epochs)
+    _, bare = load_recipe("demo", "unet", "no_augmentation")
+    assert bare.augment.horizontal_flip == bare.augment.noise_probability == 0.0
+    assert bare.augment.noise_std == plain.augment.noise_std
+    assert replace(bare, augment=plain.augment) == plain
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ("emma", "no such recipe: got 'emma', expected one of plain, ema, other_schedule, no_augmentation"),
+        ("ema", "unknown knob ablation.recipes.ema.ema_decai"),
+    ],
+)
+def test_a_bad_recipe_is_told(repository: Path, recipe: str, expected: str) -> None:
+    path = Path("profiles/demo.yaml")
+    path.write_text(path.read_text().replace("{ema_decay: 0.9}", "{ema_decai: 0.9}"))
+    with pytest.raises((InputError, InputErrors)) as caught:
+        load_recipe("demo", "unet", recipe)
+    assert "demo.yaml" in str(caught.value)
+    assert expected in str(caught.value)

@@ -50,6 +50,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = (place / "params.yaml").read_text()
     for key, value in (
         ("models", "[unet, densenet121]"), ("  models", "[unet]"), ("  optimizers", "[adam]"), ("  learning_rates", "[1.0e-3]"),
+        ("  recipes", "[plain, ema]"),
     ):  # fmt: skip
         params, count = re.subn(rf"^{key}: \[.*", f"{key}: {value}", params, count=1, flags=re.M)
         assert count == 1, key
@@ -85,7 +86,7 @@ def keep(place: Path) -> subprocess.CompletedProcess[str]:
 
 
 def trainings(stages: list[str]) -> list[str]:
-    return sorted(stage for stage in stages if stage.split("@")[0] in ("train", "evaluate", "seed", "grid"))
+    return sorted(stage for stage in stages if stage.split("@")[0] in ("train", "evaluate", "seed", "grid", "ablate"))
 
 
 def names(folder: Path) -> list[str]:
@@ -131,8 +132,16 @@ models:
 def test_what_all_trainings_share_repeats_them_all_and_no_data(pipeline: Path) -> None:
     edit(pipeline / "src/brisc/training/losses.py", '"""', '"""Edited. ')
     ran = run(pipeline)
-    assert {"train@demo-unet", "train@demo-densenet121", "seed@demo-unet-43", "grid@demo-adam-0.001"} <= set(ran)
+    trained = {"train@demo-unet", "train@demo-densenet121", "seed@demo-unet-43", "grid@demo-adam-0.001", "ablate@demo-ema"}
+    assert trained <= set(ran)
     assert not {"fetch@demo", "validate@demo", "audit@demo", "prepare@demo"} & set(ran)
+
+
+def test_a_recipe_s_knob_repeats_that_recipe_alone(pipeline: Path) -> None:
+    edit(pipeline / "profiles/demo.yaml", "{ema_decay: 0.9}", "{ema_decay: 0.8}")
+    ran = run(pipeline)
+    assert trainings(ran) == ["ablate@demo-ema"]
+    assert "collect_ablation@demo" in ran
 
 
 def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, tmp_path: Path) -> None:
@@ -151,7 +160,7 @@ def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, t
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(pipeline), str(clone)], check=True)
     dvc(clone, "pull", "--remote", "kept", "--allow-missing")
-    for kind in ("eval", "seeds/eval", "grid/eval"):
+    for kind in ("eval", "seeds/eval", "grid/eval", "ablation/eval"):
         assert names(clone / "runs/demo" / kind) == names(pipeline / "runs/demo" / kind) != []
         assert [path for path in (clone / "runs/demo" / kind.replace("eval", "train")).rglob("*") if path.is_file()] == []
     assert run(clone, "--allow-missing") == []
@@ -177,11 +186,11 @@ def test_nothing_to_keep_is_told_in_one_line(pipeline: Path, tmp_path: Path) -> 
 
 def test_an_emptied_work_tree_of_a_study_without_seeds_and_grid_comes_back_from_the_cache(pipeline: Path) -> None:
     params = (pipeline / "params.yaml").read_text()
-    for key in ("values", "optimizers", "learning_rates"):
+    for key in ("values", "optimizers", "learning_rates", "recipes"):
         params = re.sub(rf"^  {key}: \[.*", f"  {key}: []", params, count=1, flags=re.M)
     (pipeline / "params.yaml").write_text(params)
     run(pipeline)
     for folder in ("data", "runs", "site"):
         shutil.rmtree(pipeline / folder)
     assert trainings(run(pipeline)) == []
-    assert names(pipeline / "runs/demo/seeds/eval") == names(pipeline / "runs/demo/grid/eval") == ["about.txt"]
+    assert [names(pipeline / "runs/demo" / kind / "eval") for kind in ("seeds", "grid", "ablation")] == [["about.txt"]] * 3

@@ -13,8 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODELS = ("unet", "mobilenetv2")  # a mask and a label
 FROM_DATA = ("fetch", "validate", "audit", "prepare", "sources", "sheets")
-FROM_RESULTS = ("collect", "collect_grid", "compare", "render", "site")
-WORDS = {"train": ["unet"], "evaluate": ["unet"], "seed": ["unet", "43"], "grid": ["adam", "0.001", "unet"]}
+FROM_RESULTS = ("collect", "collect_grid", "collect_ablation", "compare", "render", "site")
+WORDS = {
+    "train": ["unet"], "evaluate": ["unet"], "seed": ["unet", "43"], "grid": ["adam", "0.001", "unet"], "ablate": ["ema", "unet"],
+}  # fmt: skip
 STAGES = (*FROM_DATA, *WORDS, *FROM_RESULTS)
 COPIES = {"same_bytes": 3, "same_pixels": 3, "reencoded": 6, "rescaled": 4, "mirrored": 8, "within_train": 5}  # in the demo
 
@@ -46,7 +48,13 @@ def shrink(folder: Path) -> None:
     path.write_text(text)
     params = (folder / "params.yaml").read_text()
     listed = f"[{', '.join(MODELS)}]"
-    for key, value in (("models", listed), ("  models", "[unet]"), ("  optimizers", "[adam]"), ("  learning_rates", "[1.0e-3]")):
+    for key, value in (
+        ("models", listed),
+        ("  models", "[unet]"),
+        ("  optimizers", "[adam]"),
+        ("  learning_rates", "[1.0e-3]"),
+        ("  recipes", "[plain, ema]"),
+    ):
         params, count = re.subn(rf"^{key}: \[.*", f"{key}: {value}", params, count=1, flags=re.M)
         assert count == 1, key
     (folder / "params.yaml").write_text(params)
@@ -65,8 +73,9 @@ def test_from_nothing_to_a_report(repository: Path) -> None:
     for model in MODELS:
         run(repository, "train", model)
         run(repository, "evaluate", model)
-    for name in ("seed", "grid"):
+    for name in ("seed", "grid", "ablate"):
         run(repository, name, *WORDS[name])
+    run(repository, "ablate", "plain", "unet")
     for name in FROM_RESULTS:
         run(repository, name)
     reports = repository / "reports" / "demo"
@@ -79,6 +88,11 @@ def test_from_nothing_to_a_report(repository: Path) -> None:
     assert metrics["unet"]["validation"]["dice_per_image"] == pytest.approx(history["unet"], abs=1e-4)
     assert metrics["mobilenetv2"]["validation"]["accuracy"] == pytest.approx(history["mobilenetv2"], abs=1e-4)
     assert json.loads((reports / "seeds.json").read_text())["unet"].keys() == {"42", "43"}
+    plain, flipped, ema, _ = json.loads((reports / "ablation.json").read_text())["rows"]
+    assert plain["score"] != ema["score"]
+    assert flipped["difference"] == pytest.approx(flipped["score"] - plain["score"], abs=1e-5)
+    summary = json.loads((repository / "runs/demo/ablation/eval/plain/summary.json").read_text())
+    assert plain["score"] == pytest.approx(summary["best_validation_score"], abs=1e-5)
     assert "phantom" in (reports / "report.md").read_text().lower()
     assert "phantom" in (repository / "site/demo/index.html").read_text().lower()
     places = [reports, repository / "site"]

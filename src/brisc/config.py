@@ -5,7 +5,7 @@ any data is read. The knobs are explained where they are set, in profiles/demo.y
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -190,6 +190,14 @@ class Grid(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ablation(Strict):
+    """Recipes of training: what each changes in the block `train`; all last `epochs`."""
+
+    epochs: Positive
+    recipes: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluate(Strict):
     batch_size: Positive
     threshold: Rate
@@ -215,6 +223,14 @@ class GridAxes(Strict):
     model: str
     optimizers: list[Literal["adam", "adamw", "sgd", "rmsprop"]]
     learning_rates: list[Annotated[float, Field(gt=0)]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablated(Strict):
+    """A training of `model` by each recipe, held against the first of them; no recipes: no ablation."""
+
+    model: str
+    recipes: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +266,7 @@ class Params(Strict):
     models: Annotated[list[str], Field(min_length=1)]
     seeds: Seeds
     grid: GridAxes
+    ablation: Ablated
     compare: Compare
 
 
@@ -260,6 +277,7 @@ BLOCKS = {
     "prepare": Prepare,
     "train": Train,
     "grid": Grid,
+    "ablation": Ablation,
     "evaluate": Evaluate,
 }
 
@@ -283,11 +301,11 @@ def load_params() -> Params:
     """params.yaml as its dataclass: which profile, and the lists that the stages of dvc.yaml are made of."""
     path = Path("params.yaml")
     params: Params = _checked(Params, read_yaml(path), path, "")
-    unknown = [model for model in (*params.seeds.models, params.grid.model) if model not in params.models]
+    unknown = [model for model in (*params.seeds.models, params.grid.model, params.ablation.model) if model not in params.models]
     if unknown:
         raise InputError(
-            "seeds or a grid of a model that is not listed", where=path, got=", ".join(unknown),
-            expected=f"of {', '.join(params.models)}", mend="Add it to models, or take it out of seeds and grid.",
+            "seeds, a grid or an ablation of a model that is not listed", where=path, got=", ".join(unknown),
+            expected=f"of {', '.join(params.models)}", mend="Add it to models, or take it out of seeds, grid and ablation.",
         )  # fmt: skip
     return params
 
@@ -308,6 +326,29 @@ def load_cell(profile: str, model: str, *, optimizer: str, learning_rate: str) -
     content |= {"epochs": grid.epochs, "optimizer": {**content["optimizer"], "name": optimizer, "learning_rate": rate}}
     cell: Run = _checked(Run, content, Path("profiles") / f"{profile}.yaml", f"models.{model}")
     return cell
+
+
+def load_recipe(profile: str, model: str, recipe: str) -> tuple[Run, Train]:
+    """`model` as the recipe trains it: its block with the ablation's epochs, and `train` with the recipe's changes."""
+    run, train, ablation = load(profile, f"models.{model}"), load(profile, "train"), load(profile, "ablation")
+    path = Path("profiles") / f"{profile}.yaml"
+    if recipe not in ablation.recipes:
+        raise InputError(
+            "no such recipe", where=path, got=repr(recipe), expected=f"one of {', '.join(ablation.recipes) or 'none'}",
+            mend="Add it to ablation.recipes or correct its name in params.yaml.",
+        )  # fmt: skip
+    changed: Train = _checked(Train, _merged(asdict(train), ablation.recipes[recipe]), path, f"ablation.recipes.{recipe}")
+    return replace(run, epochs=ablation.epochs), changed
+
+
+def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`content` with the changes, block by block: a nested block keeps the knobs that the changes do not name."""
+    nested = {key: _merged(content[key], value) for key, value in changes.items() if _are_blocks(content.get(key), value)}
+    return {**content, **changes, **nested}
+
+
+def _are_blocks(*values: Any) -> bool:
+    return all(isinstance(value, dict) for value in values)
 
 
 def read_yaml(path: Path) -> Any:

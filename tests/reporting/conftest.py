@@ -56,6 +56,7 @@ def read(published: Path) -> Callable[[Path], Results]:
 
 EVERYTHING = {
     "source": "brisc2025", "models": FIVE, "audit": True, "compared": True, "grid": True, "estimate": True, "measured": True,
+    "ablation": True,
 }  # fmt: skip
 
 

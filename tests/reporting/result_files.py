@@ -31,6 +31,7 @@ MEASURE = {"mask": "dice_per_image", "label": "accuracy"}
 def write_results(
     folder: Path, *, source: str = "phantom", models: tuple[str, ...] = ("unet",), images: int = 60, epochs: int = 3,
     measured: bool = False, audit: bool = False, compared: bool = False, grid: bool = False, estimate: bool = False,
+    ablation: bool = False,
 ) -> Path:  # fmt: skip
     """compared: comparisons.json too; estimate: ../paper/estimate.json."""
     (folder / "per_image").mkdir(parents=True)
@@ -56,6 +57,8 @@ def write_results(
         write_json(folder / "comparisons.json", comparisons(metrics))
     if grid:
         write_grid(folder, rng)
+    if ablation:
+        write_json(folder / "ablation.json", ablated())
     if estimate:
         (folder.parent / "paper").mkdir()
         write_json(folder.parent / "paper" / "estimate.json", estimated(models))
@@ -302,6 +305,31 @@ def write_grid(folder: Path, rng: np.random.Generator) -> None:
     write_json(folder / "grid.json", content)
     pd.DataFrame(rows).to_csv(folder / "grid.csv", index=False)
     pd.concat(histories).to_csv(folder / "grid_history.csv", index=False)
+
+
+def ablated() -> dict[str, Any]:
+    """plain is the first with 0.5; its flips help, ema cannot be told, no_augmentation is worse, lost diverged."""
+    rows = []
+    for recipe, flips, score, verdict in (
+        ("plain", False, 0.5, None), ("plain", True, 0.53, "better"), ("ema", False, 0.51, "cannot be told"),
+        ("ema", True, 0.5, "cannot be told"), ("no_augmentation", False, 0.4, "worse"), ("no_augmentation", True, 0.45, "worse"),
+        ("lost", False, None, None), ("lost", True, None, None),
+    ):  # fmt: skip
+        compared = verdict is not None and score is not None
+        changes = {"ema": {"ema_decay": 0.9}, "no_augmentation": {"augment.horizontal_flip": 0.0}}.get(recipe, {})
+        rows.append(
+            {
+                "recipe": recipe, "flips": flips, "changes": changes, "score": score,
+                "low": None if score is None else score - 0.03, "high": None if score is None else score + 0.03,
+                "difference": score - 0.5 if compared else None, "difference_low": score - 0.52 if compared else None,
+                "difference_high": score - 0.48 if compared else None, "p": 0.01 if compared else None,
+                "p_holm": 0.04 if compared else None, "verdict": verdict, "epoch": None if score is None else 3,
+                "epochs": 3, "diverged_at": 1 if score is None else None, "seconds": 60.0,
+            }
+        )  # fmt: skip
+    return {
+        "model": "unet", "epochs": 3, "measure": "dice", "images": 30, "rows": rows, "method": ["Each recipe is one training."],
+    }  # fmt: skip
 
 
 def estimated(models: tuple[str, ...]) -> dict[str, Any]:

@@ -215,11 +215,11 @@ def test_every_question_has_a_chapter_with_a_figure_and_a_paragraph(five: Path, 
     titles = re.findall(r"^## (\d)\. (\w+)", made, flags=re.MULTILINE)
     assert titles == [
         ("1", "Segmentation"), ("2", "Attention"), ("3", "Classification"), ("4", "Efficiency"), ("5", "Joint"), ("6", "Grid"),
-        ("7", "Data"),
+        ("7", "Recipe"), ("8", "Data"),
     ]  # fmt: skip
     for number, title in titles:
         part = chapter(made, f"{number}. {title}")
-        assert "![Figure" in part
+        assert ("**Table" if title == "Recipe" else "![Figure") in part
         assert re.search(r"^[A-Z`].{80,}\.$", part.replace("\n\n", "\n"), flags=re.MULTILINE)
         assert "left out" not in part
 
@@ -231,7 +231,8 @@ def test_every_question_has_a_chapter_with_a_figure_and_a_paragraph(five: Path, 
         ("3. Classification", "No model of this report names the class, so this question is left out."),
         ("5. Joint", "Joint and separate nets are not both in this report, so this question is left out."),
         ("6. Grid", "No grid of optimisers and rates was run in this profile, so this question is left out."),
-        ("7. Data", "No audit was run: copies of test images in train were not looked for."),
+        ("7. Recipe", "No recipes of training were compared in this profile, so this question is left out."),
+        ("8. Data", "No audit was run: copies of test images in train were not looked for."),
     ],
 )
 def test_a_question_without_results_is_one_sentence(build: Build, text: Text, title: str, told: str) -> None:
@@ -389,3 +390,23 @@ def test_a_grid_without_cells_is_no_grid(copied: Path, text: Text) -> None:
     part = chapter(text(copied), "6. Grid")
     assert "No grid of optimisers and rates was run in this profile, so this question is left out." in part
     assert "![Figure" not in part
+
+
+def test_recipes_of_training_are_held_against_the_first(five: Path, text: Text) -> None:
+    part = chapter(text(five), "7. Recipe")
+    assert "The recipe plain (`unet`, 3 epochs each) reaches a validation Dice of **50.00 %** (n = 30)." in part
+    assert "Better than it: plain with flips (+3.00 points)." in part
+    assert (
+        "Worse: no_augmentation (\N{MINUS SIGN}10.00 points) and no_augmentation with flips (\N{MINUS SIGN}5.00 points)." in part
+    )
+    assert "Not told apart from it: ema (+1.00 points) and ema with flips (0.00 points)." in part
+    assert "lost diverged in the first epoch." in part
+    assert row(part, "**Table", "plain with flips")[1:7] == [
+        "nothing", "53.00 [50.00, 56.00]", "+3.00 [+1.00, +5.00]", "0.040", "better", "3",
+    ]  # fmt: skip
+    assert row(part, "**Table", "ema |")[1] == "ema_decay 0.9"
+
+
+def test_an_ablation_without_rows_is_none(copied: Path, text: Text) -> None:
+    edit(copied / "ablation.json", lambda ablation: ablation.update(rows=[]))
+    assert "so this question is left out" in chapter(text(copied), "7. Recipe")

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from brisc.reporting.results import Grid, Record
+from brisc.reporting.words import MEASURES
 
 
 class GridCell(NamedTuple):
@@ -35,7 +36,7 @@ def cells(grid: Grid) -> list[GridCell]:
 
 def measure_of(grid: Grid) -> str:
     """What the score is, in words."""
-    return {"dice": "Dice", "accuracy": "accuracy", "score": "score (mean of Dice and accuracy)"}[grid.summary["measure"]]
+    return MEASURES[grid.summary["measure"]]
 
 
 def scored(grid: Grid) -> list[GridCell]:

@@ -92,7 +92,8 @@ class Grid:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid, an estimate.
+    """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid, an ablation,
+    an estimate.
 
     per_image: one table for each model, a row for each validation and test image. estimate: memory and work at the size of the
     full study, counted and not measured.
@@ -108,6 +109,7 @@ class Results:
     audit: Record | None
     comparisons: Record | None
     grid: Grid | None
+    ablation: Record | None
     estimate: Record | None
     published: Record
 
@@ -167,7 +169,7 @@ class Results:
 
 def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
     """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history.csv and
-    per_image/<model>.csv; where they are there also audit, comparisons and grid.json, the last with its two tables.
+    per_image/<model>.csv; where they are there also audit, comparisons, ablation and grid.json, the last with its two tables.
 
     estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing or unreadable,
     a missing column, or files of another profile.
@@ -184,6 +186,7 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
         audit=_read_if_there(reports / "audit.json"),
         comparisons=_read_if_there(reports / "comparisons.json"),
         grid=_read_grid(reports),
+        ablation=_read_ablation(reports),
         estimate=_read_if_there(estimate),
         published=_read_json(published),
     )
@@ -212,6 +215,11 @@ def _read_grid(reports: Path) -> Grid | None:
     if summary is None or not summary.listed("cells"):  # params.yaml may leave the grid out
         return None
     return Grid(summary, _read_csv(reports / "grid.csv", []), _read_csv(reports / "grid_history.csv", []))
+
+
+def _read_ablation(reports: Path) -> Record | None:
+    summary = _read_if_there(reports / "ablation.json")
+    return summary if summary is not None and summary.listed("rows") else None  # params.yaml may leave it out
 
 
 def _read_if_there(path: Path) -> Record | None:

@@ -6,6 +6,14 @@ from brisc.reporting.cells import in_words, percent
 from brisc.reporting.heads import Head
 from brisc.reporting.results import Record
 
+# What the score of a training on validation is.
+MEASURES = {"dice": "Dice", "accuracy": "accuracy", "score": "score (mean of Dice and accuracy)"}
+
+
+def recipe_name(row: Record) -> str:
+    """A row of ablation.json: the recipe, and whether the prediction is the mean over flips."""
+    return f"{row['recipe']} with flips" if row["flips"] else str(row["recipe"])
+
 
 def named(models: Iterable[str]) -> str:
     """`a`, `b` and `c`."""
