@@ -33,6 +33,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 WORK = {
     "audit": "brisc.data.audit:run_audit",
     "collect": "brisc.reporting.collect:collect",
+    "collect_ablation": "brisc.evaluation.ablation:read_recipes",
     "collect_grid": "brisc.evaluation.grid:read_cells",
     "compare": "brisc.evaluation.compare:compare",
     "estimate": "brisc.evaluation.memory:estimate",
