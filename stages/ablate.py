@@ -14,7 +14,7 @@ def main(profile: str, recipe: str, model: str) -> None:
     import torch
 
     from brisc.data.dataset import load_samples
-    from brisc.evaluation.ablation import write_recipe
+    from brisc.evaluation.recipe import write_recipe
     from brisc.models import build
     from brisc.training.fit import fit
 

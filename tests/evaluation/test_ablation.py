@@ -13,8 +13,9 @@ from torch import nn
 from brisc.config import Ablated, Ablation, Evaluate, load
 from brisc.data.dataset import Samples
 from brisc.errors import InputError
-from brisc.evaluation.ablation import read_recipes, score_images, summarise_ablation
+from brisc.evaluation.ablation import read_recipes, summarise_ablation
 from brisc.evaluation.predict import Inference
+from brisc.evaluation.recipe import score_images
 
 ABLATED = Ablated(model="unet", recipes=["plain", "good", "bad", "noise", "lost"])
 ABLATION = Ablation(

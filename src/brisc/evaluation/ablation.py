@@ -14,23 +14,15 @@ ablation.json (scores and differences are fractions from 0 to 1, null where unde
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from torch import nn
 
-from brisc.atomic import atomic
-from brisc.config import Ablated, Ablation, Evaluate, Train
-from brisc.data.dataset import LABELS, Samples
+from brisc.config import Ablated, Ablation, Evaluate
 from brisc.errors import InputError
-from brisc.evaluation.predict import Inference, predict
-from brisc.evaluation.segmentation import measure
 from brisc.evaluation.statistics import LEVEL, MIN_GROUPS, bootstrap_mean, holm, paired_bootstrap
-from brisc.training.result import copy_records
-from brisc.training.resume import load_weights
 
 METHOD = (
     "Each recipe is one training with the same seed, judged by its best epoch on the validation images, which also chose it.",
@@ -42,7 +34,7 @@ METHOD = (
 # Enough for any table, and the same on every machine whatever the order of summation.
 DIGITS = 6
 
-COLUMNS = {False: "score", True: "score_flips"}
+COLUMNS = {False: "score", True: "score_flips"}  # of a recipe's validation.csv, without and with flips
 
 
 @dataclass(frozen=True)
@@ -53,42 +45,6 @@ class Recipe:
     summary: dict[str, Any]
     seconds: float | None
     images: pd.DataFrame | None
-
-
-def write_recipe(
-    net: nn.Module, samples: Samples, out: Path, *, training: Path, healthy: bool, train: Train, settings: Evaluate
-) -> None:
-    """The records of the training in `training` and, unless it has no best epoch, out/validation.csv.
-
-    healthy: whether the no-tumour slices count. `net` is left with the weights of the best epoch.
-    """
-    with atomic(out) as folder:
-        copy_records(training, folder)
-        if json.loads((folder / "summary.json").read_text(encoding="utf-8"))["best_epoch"] is not None:
-            load_weights(net, training / "weights.pt")
-            scores = score_images(Inference(net, train), samples, healthy=healthy, settings=settings)
-            scores.to_csv(folder / "validation.csv", index=False, lineterminator="\n", float_format="%.6g")
-
-
-def score_images(net: Inference, samples: Samples, *, healthy: bool, settings: Evaluate) -> pd.DataFrame:
-    """A row for each validation image: id, label, group, and by head the Dice of its mask or 1 for the right class, else 0.
-
-    `score` is the mean over the net's heads; columns that end in _flips are of the prediction with flips.
-    """
-    rows = samples.rows("validation", healthy=healthy)
-    table = samples.table.iloc[rows][["id", "label", "group"]].reset_index(drop=True)
-    for flips, name in COLUMNS.items():
-        found = predict(net, samples, rows, settings=replace(settings, flips=flips))
-        heads = {}
-        if "mask" in found:
-            heads["dice"] = measure(found["mask"], samples.masks[rows] > 0)["dice"].to_numpy()
-        if "label" in found:
-            true = np.array([LABELS.index(label) for label in table["label"]])
-            heads["accuracy"] = (found["label"].argmax(axis=1) == true).astype(np.float64)
-        suffix = name.removeprefix("score")
-        table = table.assign(**{f"{head}{suffix}": values for head, values in heads.items()})
-        table[name] = np.mean(list(heads.values()), axis=0)
-    return table
 
 
 def read_recipes(folder: Path, names: Sequence[str]) -> list[Recipe]:

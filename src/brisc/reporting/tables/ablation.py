@@ -4,7 +4,6 @@ from brisc.reporting.cells import (
     DASH,
     Cell,
     Table,
-    flat,
     p_value,
     percent,
     setting,
@@ -53,4 +52,4 @@ def _row(row: Record, *, first: bool) -> list[str | Cell]:
 
 
 def _changes(changes: Record) -> str:
-    return ", ".join(f"{knob} {setting(value)}" for knob, value in flat(changes.content, "", ".")) or "nothing"
+    return ", ".join(f"{knob} {setting(value)}" for knob, value in changes.content.items()) or "nothing"
