@@ -14,7 +14,6 @@ grid.json (scores are fractions from 0 to 1 of the validation images, null where
 """
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,8 @@ import pandas as pd
 from brisc.config import Evaluate, GridAxes
 from brisc.errors import InputError
 from brisc.evaluation.ranks import Ranks, rank_ranges
-from brisc.evaluation.statistics import LEVEL, MIN_GROUPS, bootstrap_mean
+from brisc.evaluation.records import Records, check_same_images, interval, measure_name, read_records, rounded
+from brisc.evaluation.statistics import LEVEL
 
 SUPPORTED, NOT_SUPPORTED, CANNOT_BE_TOLD = "supported", "not supported", "cannot be told"
 
@@ -41,27 +41,18 @@ METHOD = (
 KEYS = ["optimizer", "learning_rate"]
 CELL = [*KEYS, "score", "low", "high", "epoch", "epochs", "diverged_at", "seconds", "rank_first", "rank_last"]
 
-# Enough for any table, and the same on every machine whatever the order of summation.
-DIGITS = 6
-
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of the grid. images: a row for each validation image with id, group, score; None without a best epoch."""
+    """One training of the grid, and what it left; the images of its records have a score."""
 
     optimizer: str
     learning_rate: float
-    summary: dict[str, Any]
-    seconds: float | None
-    images: pd.DataFrame | None
+    records: Records
 
     @property
     def key(self) -> tuple[str, float]:
         return self.optimizer, self.learning_rate
-
-    @property
-    def score(self) -> float | None:
-        return None if self.images is None else float(self.images["score"].mean())
 
 
 def cell_name(optimizer: str, learning_rate: float) -> str:
@@ -78,28 +69,21 @@ def read_cells(folder: Path, axes: GridAxes) -> tuple[list[Cell], pd.DataFrame]:
     cells, histories = [], []
     for optimizer, learning_rate in itertools.product(axes.optimizers, axes.learning_rates):
         place = folder / cell_name(optimizer, learning_rate)
-        if not (place / "summary.json").is_file():
-            raise InputError(
-                f"no result of {optimizer} at {learning_rate}", where=place, got="no summary.json",
-                expected="a finished training", mend="Run dvc repro or make grid.",
-            )  # fmt: skip
-        summary = json.loads((place / "summary.json").read_text(encoding="utf-8"))
-        trained = summary["run"]["optimizer"]
+        records = read_records(place, what=f"{optimizer} at {learning_rate}", mend="Run dvc repro or make grid.")
+        trained = records.summary["run"]["optimizer"]
         if (trained["name"], trained["learning_rate"]) != (optimizer, learning_rate):
             raise InputError(
                 "the result of another training", where=place / "summary.json",
                 got=f"{trained['name']} at {trained['learning_rate']}", expected=f"{optimizer} at {learning_rate}",
                 mend="Remove the folder and run dvc repro.",
             )  # fmt: skip
-        images = pd.read_csv(place / "validation.csv") if summary["best_epoch"] is not None else None
-        seconds = json.loads((place / "cost.json").read_text(encoding="utf-8"))["seconds"]
-        cells.append(Cell(optimizer, learning_rate, summary, seconds, images))
+        cells.append(Cell(optimizer, learning_rate, records))
         histories.append(
             pd.read_csv(place / "history.csv")
             .rename(columns={"learning_rate": "epoch_learning_rate"})  # which the schedule may have lowered
             .assign(optimizer=optimizer, learning_rate=learning_rate)
         )
-    _check_images(folder, cells)
+    check_same_images(folder, [(cell_name(*cell.key), cell.records) for cell in cells], what="cells")
     history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame(columns=[*KEYS, "epoch"])
     return cells, history[[*KEYS, *(name for name in history.columns if name not in KEYS)]]
 
@@ -108,8 +92,7 @@ def summarise_grid(
     cells: Sequence[Cell], *, axes: GridAxes, epochs: int, published: dict[str, Any], settings: Evaluate
 ) -> dict[str, Any]:
     """The content of grid.json, see the head of this file. published: the block "grid" of published.json, scores in percent."""
-    scored = [cell for cell in cells if cell.images is not None]
-    ranks, measure = _ranks(scored, settings), _measure(scored)
+    ranks, measure = _ranks(cells, settings), measure_name([cell.records for cell in cells])
     rows = sorted(
         (_row(cell, ranks.get(cell.key), settings) for cell in cells),
         key=lambda row: (row["score"] is None, -(row["score"] or 0.0), row["optimizer"], row["learning_rate"]),
@@ -177,44 +160,23 @@ def _judge(ours: dict[str, Any] | None, cells: int, measure: str) -> tuple[str, 
     return SUPPORTED, "it is better than every other cell"
 
 
-def _ranks(scored: Sequence[Cell], settings: Evaluate) -> dict[tuple[str, float], Ranks]:
+def _ranks(cells: Sequence[Cell], settings: Evaluate) -> dict[tuple[str, float], Ranks]:
+    scored = [(cell.key, images) for cell in cells if (images := cell.records.images) is not None]
     if not scored:
         return {}
-    images = [cell.images for cell in scored if cell.images is not None]
     ranges = rank_ranges(
-        [table["score"] for table in images], groups=images[0]["group"], resamples=settings.bootstrap_resamples,
+        [images["score"] for _, images in scored], groups=scored[0][1]["group"], resamples=settings.bootstrap_resamples,
         seed=settings.bootstrap_seed, level=LEVEL,
     )  # fmt: skip
-    return {cell.key: ranks for cell, ranks in zip(scored, ranges, strict=True)}
+    return {key: ranks for (key, _), ranks in zip(scored, ranges, strict=True)}
 
 
 def _row(cell: Cell, ranks: Ranks | None, settings: Evaluate) -> dict[str, Any]:
-    low = high = None
-    if cell.images is not None and cell.images["group"].nunique() >= MIN_GROUPS:
-        low, high = bootstrap_mean(
-            cell.images["score"], groups=cell.images["group"], resamples=settings.bootstrap_resamples,
-            seed=settings.bootstrap_seed,
-        )  # fmt: skip
-    scores = [_rounded(value) for value in (cell.score, low, high)]
-    epochs = [cell.summary[key] for key in ("best_epoch", "epochs", "diverged_at")]
-    return dict(zip(CELL, (*cell.key, *scores, *epochs, cell.seconds, *(ranks or (None, None))), strict=True))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DIGITS)
-
-
-def _measure(scored: Sequence[Cell]) -> str:
-    """What the score is: that of the only head, or the mean over heads."""
-    names = [name for name in ("dice", "accuracy") if scored and name in scored[0].images]  # type: ignore[operator]
-    return names[0] if len(names) == 1 else "score"
-
-
-def _check_images(folder: Path, cells: Sequence[Cell]) -> None:
-    tables = [(cell, cell.images[["id", "group"]]) for cell in cells if cell.images is not None]
-    for cell, table in tables[1:]:
-        if not table.equals(tables[0][1]):
-            raise InputError(
-                "cells measured on different images", where=folder / cell_name(*cell.key) / "validation.csv",
-                got=f"{len(table)} images", expected=f"those of {cell_name(*tables[0][0].key)}", mend="Run dvc repro.",
-            )  # fmt: skip
+    summary, images = cell.records.summary, cell.records.images
+    score = low = high = None
+    if images is not None:
+        score = float(images["score"].mean())
+        low, high = interval(images["score"], images["group"], settings)
+    scores = [rounded(value) for value in (score, low, high)]
+    epochs = [summary[key] for key in ("best_epoch", "epochs", "diverged_at")]
+    return dict(zip(CELL, (*cell.key, *scores, *epochs, cell.records.seconds, *(ranks or (None, None))), strict=True))
