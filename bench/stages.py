@@ -34,6 +34,7 @@ WORK = {
     "audit": "brisc.data.audit:run_audit",
     "collect": "brisc.reporting.collect:collect",
     "collect_ablation": "brisc.evaluation.ablation:read_recipes",
+    "collect_costs": "brisc.reporting.costs:gather_costs",
     "collect_grid": "brisc.evaluation.grid:read_cells",
     "compare": "brisc.evaluation.compare:compare",
     "estimate": "brisc.evaluation.memory:estimate",

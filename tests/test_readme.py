@@ -5,7 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from brisc.reporting.cells import signed_points
+from brisc.reporting.costs import core_seconds
+from brisc.reporting.tables.cost import PARTS
+from brisc.reporting.words import hours
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -73,7 +78,15 @@ def labels() -> list[str]:
 def results_table() -> str:
     """Masks, then labels where there are any; a net with both heads is in both."""
     tables = [table for table in (masks(), labels()) if len(table) > 2]
-    return "\n\n".join("\n".join(table) for table in tables)
+    return "\n\n".join("\n".join(table) for table in [*tables, [in_all()]])
+
+
+def in_all() -> str:
+    costs = pd.read_csv(LAPTOP / "costs.csv")
+    counts = {words: (costs["part"] == part).sum() for part, words in PARTS.items()}
+    parts = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+    spent = f"{hours(costs['seconds'].sum())} hours, {hours(core_seconds(costs))} core-hours"
+    return f"All {len(costs)} trainings so far ({parts}): {spent}. The study counts about 52 GPU-hours for its own, larger ones."
 
 
 def test_the_results_table_is_the_committed_result() -> None:

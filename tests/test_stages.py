@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODELS = ("unet", "mobilenetv2")  # a mask and a label
 FROM_DATA = ("fetch", "validate", "audit", "prepare", "sources", "sheets")
-FROM_RESULTS = ("collect", "collect_grid", "collect_ablation", "compare", "render", "site")
+FROM_RESULTS = ("collect", "collect_grid", "collect_ablation", "collect_costs", "compare", "render", "site")
 WORDS = {
     "train": ["unet"], "evaluate": ["unet"], "seed": ["unet", "43"], "grid": ["adam", "0.001", "unet"], "ablate": ["ema", "unet"],
 }  # fmt: skip

@@ -191,7 +191,8 @@ def test_numbers_in_the_text_are_those_of_the_files(build: Build, text: Text) ->
     assert row(made, "beside the published figures", "n, tumour slices")[3] == "860"
     assert f"the `dice_per_image` of `unet` changes by **{MINUS}2.54 points** ({MINUS}1.54 with the classes mixed" in made
     assert "a tumour is seen in 14 of 140 healthy slices" in made
-    assert "Training took 86 min on Some Processor, at 12.3 images/s." in made
+    assert "Training took 86 min on Some Processor, at 12.3 images/s. All 2 trainings took 1.7 hours, 3.1 core-hours; " in made
+    assert "3.1 core-hours; the study counts about 52 hours of a GPU for its own" in made
 
 
 def test_the_settings_are_those_of_the_model_with_the_highest_mean(copied: Path, text: Text) -> None:
@@ -352,6 +353,12 @@ def test_without_measured_time_the_report_says_so(build: Build, text: Text) -> N
     made = text(build(measured=False))
     assert "Time and memory are not measured in this profile" in made
     assert row(made, "What each training cost", "`unet`")[1] == "\N{EN DASH}"
+
+
+def test_the_cost_of_phantoms_is_not_held_against_the_study(build: Build, text: Text) -> None:
+    made = text(build(source="phantom", measured=True))
+    assert "All 2 trainings took 1.7 hours, 3.1 core-hours." in made
+    assert "hours of a GPU" not in made
 
 
 def test_without_a_clean_subset_the_report_says_so(build: Build, text: Text) -> None:

@@ -247,6 +247,17 @@ def test_what_a_model_costs(build: Build, read: Read, measured: bool, shown: str
     assert "A batch holds 32 images." in table.caption
 
 
+def test_what_all_trainings_cost(build: Build, read: Read) -> None:
+    table = tables.cost.in_all(read(build(models=("unet", "attention_unet"), measured=True)))
+    assert list(table.rows) == [
+        ["models", "2", "6", "1,530", "2.8", "5.6"],  # 10,000 s on two threads
+        ["the same with other seeds", "1", "3", "765", "0.3", "0.3"],  # 1,000 s on one
+        ["in all", "3", "9", "2,295", "3.1", "5.8"],
+    ]
+    unknown = Cell(DASH, "not measured in this profile")
+    assert row(tables.cost.in_all(read(build(measured=False))), "in all")[3:] == ["1,530", unknown, unknown]
+
+
 @pytest.mark.parametrize(("measured", "shown"), [(True, "32-true"), (False, "bf16-mixed")])
 def test_the_precision_is_the_computed_one_where_it_is_known_else_the_one_asked_for(
     build: Build, read: Read, measured: bool, shown: str

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from brisc.errors import InputError
+from brisc.reporting.costs import COSTS
 from brisc.reporting.heads import HEADS, Head
 
 HISTORY = ["model", "epoch", "learning_rate", "train_loss", "validation_loss", "best"]
@@ -95,8 +96,8 @@ class Results:
     """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid, an ablation,
     an estimate.
 
-    per_image: one table for each model, a row for each validation and test image. estimate: memory and work at the size of the
-    full study, counted and not measured.
+    per_image: one table for each model, a row for each validation and test image. costs: a row for each training.
+    estimate: memory and work at the size of the full study, counted and not measured.
     """
 
     profile: str
@@ -104,6 +105,7 @@ class Results:
     runs: Record
     provenance: Record
     history: pd.DataFrame
+    costs: pd.DataFrame
     per_image: Mapping[str, pd.DataFrame]
     validation: Record
     audit: Record | None
@@ -168,7 +170,7 @@ class Results:
 
 
 def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
-    """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history.csv and
+    """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history and costs.csv and
     per_image/<model>.csv; where they are there also audit, comparisons, ablation and grid.json, the last with its two tables.
 
     estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing or unreadable,
@@ -181,6 +183,7 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
         runs=_read_json(reports / "runs.json"),
         provenance=_read_json(reports / "provenance.json"),
         history=_read_csv(reports / "history.csv", HISTORY),
+        costs=_read_csv(reports / "costs.csv", COSTS),
         per_image=_read_images(reports, metrics),
         validation=_read_json(reports / "validation.json"),
         audit=_read_if_there(reports / "audit.json"),

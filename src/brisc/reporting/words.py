@@ -70,6 +70,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f}"
+
+
 def equals(p: str) -> str:
     return p if p.startswith("<") else f"= {p}"
 

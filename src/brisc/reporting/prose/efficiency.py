@@ -9,9 +9,10 @@ from brisc.reporting.cells import (
     whole_percent,
 )
 from brisc.reporting.comparisons import tiers
+from brisc.reporting.costs import core_seconds
 from brisc.reporting.heads import HEADS, Head
 from brisc.reporting.results import Results
-from brisc.reporting.words import duration, joined, number_of, span
+from brisc.reporting.words import duration, hours, joined, number_of, span
 
 
 def answer(results: Results) -> list[str]:
@@ -50,7 +51,19 @@ def _time(results: Results) -> list[str]:
     rates = span([results.cost_of(model, "images_per_second") for model in results.models], tenth)
     each = " a model" if len(results.models) > 1 else ""
     device = results.provenance["device"] or "an unnamed device"
-    return [f"Training took {_durations(seconds)}{each} on {device}, at {rates} images/s."]
+    return [f"Training took {_durations(seconds)}{each} on {device}, at {rates} images/s.", *_in_all(results)]
+
+
+def _in_all(results: Results) -> list[str]:
+    """The cost of every training of the profile, beside the study's own count where that may stand beside it."""
+    costs = results.costs
+    if len(costs) < 2 or not costs["seconds"].notna().all():
+        return []
+    text = f"All {len(costs)} trainings took {hours(costs['seconds'].sum())} hours, {hours(core_seconds(costs))} core-hours"
+    if results.phantom:
+        return [f"{text}."]
+    study = results.published.record("study").count("gpu_hours")
+    return [f"{text}; the study counts about {study} hours of a GPU for its own, larger ones."]
 
 
 def _durations(seconds: Sequence[float]) -> str:

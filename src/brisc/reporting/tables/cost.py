@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pandas as pd
+
 from brisc.reporting.cells import (
     DASH,
     NOT_MEASURED,
@@ -15,8 +17,9 @@ from brisc.reporting.cells import (
     thousands,
     whole_percent,
 )
+from brisc.reporting.costs import core_seconds
 from brisc.reporting.results import Record, Results
-from brisc.reporting.words import joined
+from brisc.reporting.words import hours, joined
 
 
 def training(results: Results) -> Table:
@@ -76,6 +79,29 @@ def cost(results: Results) -> Table:
             ]
         )
     return Table("What each training cost.", ["model", "device", *(name for name, _ in TRAINING.values())], rows, left=2)
+
+
+# The parts of costs.csv in a reader's words.
+PARTS = {"model": "models", "seed": "the same with other seeds", "grid": "cells of the grid", "recipe": "recipes of training"}
+
+
+def in_all(results: Results) -> Table:
+    """What all trainings of the profile cost, by what they were for."""
+    costs = results.costs
+    parts = [(words, costs[costs["part"] == part]) for part, words in PARTS.items()]
+    rows = [_sum(words, part) for words, part in [*parts, ("in all", costs)] if len(part)]
+    caption = (
+        "What all trainings of the profile cost. Core-hours are hours of wall time by the threads of each training; costs.csv "
+        "has a row for every one."
+    )
+    return Table(caption, ["trainings", "number", "epochs", "images seen", "hours", "core-hours"], rows)
+
+
+def _sum(words: str, costs: pd.DataFrame) -> list[str | Cell]:
+    measured = bool(costs["seconds"].notna().all())
+    seconds = (costs["seconds"].sum(), core_seconds(costs)) if measured else (None, None)
+    counts = [thousands(value) for value in (len(costs), costs["epochs"].sum(), costs["images_seen"].sum())]
+    return [words, *counts, *(shown(value, hours, NOT_MEASURED) for value in seconds)]
 
 
 def _numbers(record: Record, columns: dict[str, tuple[str, Callable[[float], str]]]) -> list[str | Cell]:
