@@ -331,7 +331,8 @@ def ablated() -> dict[str, Any]:
         ("lost", False, None, None), ("lost", True, None, None),
     ):  # fmt: skip
         compared = verdict is not None and score is not None
-        changes = {"ema": {"ema_decay": 0.9}, "no_augmentation": {"augment.horizontal_flip": 0.0}}.get(recipe, {})
+        flips_off = {"augment.horizontal_flip": 0.0, "schedule": "none", "augment.vertical_flip": 0.0}
+        changes = {"ema": {"ema_decay": 0.9}, "no_augmentation": flips_off}.get(recipe, {})
         rows.append(
             {
                 "recipe": recipe, "flips": flips, "changes": changes, "score": score,

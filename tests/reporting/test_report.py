@@ -409,9 +409,11 @@ def test_recipes_of_training_are_held_against_the_first(five: Path, text: Text) 
     assert "Not told apart from it: ema (+1.00 points) and ema with flips (0.00 points)." in part
     assert "lost diverged in the first epoch." in part
     assert row(part, "**Table", "plain with flips")[1:7] == [
-        "nothing", "53.00 [50.00, 56.00]", "+3.00 [+1.00, +5.00]", "0.040", "better", "3",
+        "the same", "53.00 [50.00, 56.00]", "+3.00 [+1.00, +5.00]", "0.040", "better", "3",
     ]  # fmt: skip
+    assert row(part, "**Table", "plain |")[1] == "nothing"
     assert row(part, "**Table", "ema |")[1] == "ema_decay 0.9"
+    assert row(part, "**Table", "no_augmentation |")[1] == "augment: horizontal_flip 0, vertical_flip 0; schedule none"
 
 
 def test_an_ablation_without_rows_is_none(copied: Path, text: Text) -> None:

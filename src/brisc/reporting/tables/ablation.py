@@ -41,7 +41,7 @@ def _row(row: Record, *, first: bool) -> list[str | Cell]:
     too_few = missing if difference is None else "too few groups of similar slices"
     epoch = row.number("epoch")
     return [
-        recipe_name(row), _changes(row.record("changes")),
+        recipe_name(row), "the same" if row["flips"] else _changes(row.record("changes")),
         with_interval(score, row.number("low"), row.number("high"), percent, DIVERGED),
         with_interval(difference, row.number("difference_low"), row.number("difference_high"), signed_points, missing),
         shown(row.number("p_holm"), p_value, too_few),
@@ -52,4 +52,10 @@ def _row(row: Record, *, first: bool) -> list[str | Cell]:
 
 
 def _changes(changes: Record) -> str:
-    return ", ".join(f"{knob} {setting(value)}" for knob, value in changes.content.items()) or "nothing"
+    """The knobs and their values; those of one block stand together, named once: "augment: zoom_fraction 0, shift_fraction 0"."""
+    blocks: dict[str, list[str]] = {}
+    for path, value in changes.content.items():
+        block, _, knob = path.rpartition(".")
+        blocks.setdefault(block, []).append(f"{knob} {setting(value)}")
+    named = (f"{block}: {', '.join(knobs)}" if block else ", ".join(knobs) for block, knobs in blocks.items())
+    return "; ".join(named) or "nothing"
