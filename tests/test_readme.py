@@ -141,13 +141,38 @@ def test_the_nets_that_are_ahead_of_the_copy_on_clean_are_named() -> None:
     assert f"whole interval above it: {', '.join(f'`{model}`' for model in ahead)}." in README
 
 
-def test_densenet_is_told_apart_from_the_other_classifiers() -> None:
+def test_what_is_said_of_densenet_is_the_committed_comparison() -> None:
     subsets = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]["label"]["subsets"]
     for subset in ("official", "clean"):
         assert subsets[subset]["order"][0]["model"] == "densenet121"
         pairs = [pair for pair in subsets[subset]["pairs"] if "densenet121" in (pair["a"], pair["b"])]
-        assert len(pairs) == len(subsets[subset]["order"]) - 1
-        assert all(pair["told_apart"] for pair in pairs)
+        apart = {({pair["a"], pair["b"]} - {"densenet121"}).pop(): pair["told_apart"] for pair in pairs}
+        assert apart == {"mobilenetv2": True, "efficientnet_b0": True, "joint": False, "label_only": False}
+    seconds = {model: METRICS[model]["cost"]["seconds"] for model in ("label_only", "densenet121")}
+    assert 0.2 < seconds["label_only"] / seconds["densenet121"] < 0.3  # "a quarter of the time"
+
+
+def test_what_is_said_of_the_joint_net_is_the_committed_comparison() -> None:
+    entries = json.loads((LAPTOP / "comparisons.json").read_text())["joint_against_separate"]["subsets"]["official"]
+    for measure, separate, words in (
+        ("dice_study", "unet_healthy", " points of `dice_study`\n(95 % interval "),
+        ("accuracy", "label_only", " points of accuracy ("),
+    ):
+        entry = next(e for e in entries if (e["joint"], e["separate"], e["measure"]) == ("joint", separate, measure))
+        difference, low, high, theirs = (signed_points(entry[key]) for key in ("difference", "low", "high", "published"))
+        assert f"{difference}{words}{low} to {high})" in README
+        assert entry["like_for_like"] and not entry["told_apart"]
+        assert theirs in README
+
+
+def test_what_is_said_of_healthy_slices_is_the_committed_result() -> None:
+    alarms = {model: METRICS[model]["official"]["false_alarms"] for model in ("unet", "unet_healthy")}
+    assert f"sees a tumour in {alarms['unet']['images']} of {alarms['unet']['n']} healthy slices" in README
+    assert f"(`unet_healthy`), in {alarms['unet_healthy']['images']}, " in README
+    lost = METRICS["unet"]["official"]["dice_per_image"] - METRICS["unet_healthy"]["official"]["dice_per_image"]
+    assert f"it loses {percent(lost)} points of per-image Dice" in README
+    pairs = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]["mask"]["subsets"]["official"]["pairs"]
+    assert next(pair for pair in pairs if {pair["a"], pair["b"]} == {"unet", "unet_healthy"})["told_apart"]
 
 
 def test_what_is_said_of_the_other_classifiers_is_the_committed_result() -> None:
