@@ -161,7 +161,8 @@ def test_what_is_said_of_the_joint_net_is_the_committed_comparison() -> None:
         entry = next(e for e in entries if (e["joint"], e["separate"], e["measure"]) == ("joint", separate, measure))
         difference, low, high, theirs = (signed_points(entry[key]) for key in ("difference", "low", "high", "published"))
         assert f"{difference}{words}{low} to {high})" in README
-        assert entry["like_for_like"] and not entry["told_apart"]
+        assert entry["like_for_like"]
+        assert not entry["told_apart"]
         assert theirs in README
 
 

@@ -155,12 +155,29 @@ def test_published_figures_stand_at_the_official_row(read: Read, five: Path) -> 
     assert not [line for line in own.get_lines() if line.get_label() == "published"]
 
 
-def test_points_of_equal_cost_do_not_hide_each_other(read: Read, copied: Path) -> None:
+def costs_drawn(results: Results) -> tuple[list[float], tuple[float, float]]:
+    """Where the models that draw tumours stand on the axis of costs, and its limits."""
+    ax = scores.efficiency(results).figure.axes[0]
+    return [line.get_xdata()[0] for line in ax.get_lines() if not str(line.get_label()).startswith("_")], ax.get_xlim()
+
+
+def test_points_of_equal_cost_stand_side_by_side_at_that_cost(read: Read, copied: Path) -> None:
     edit(copied / "metrics.json", lambda metrics: [metrics[model]["cost"].update(macs=10**9) for model in metrics])
-    axes = scores.efficiency(read(copied)).figure.axes
-    x = [line.get_xdata()[0] for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
+    x, (low, high) = costs_drawn(read(copied))
     assert len(x) == 3
-    assert min(np.diff(sorted(x)) / np.array(sorted(x))[1:]) > 0.05
+    assert x == pytest.approx([1000] * 3, rel=0.05)
+    assert min(np.diff(np.log(x))) / np.log(high / low) > 0.02  # of the axis
+
+
+def test_costs_that_differ_by_little_are_drawn_as_they_are_and_look_alike(read: Read, copied: Path) -> None:
+    def plant(metrics: Any) -> None:
+        for model, macs in (("unet", 1.0e9), ("attention_unet", 1.1e9), ("joint", 1.2e9)):
+            metrics[model]["cost"]["macs"] = macs
+
+    edit(copied / "metrics.json", plant)
+    x, (low, high) = costs_drawn(read(copied))
+    assert x == pytest.approx([1000, 1100, 1200])
+    assert high / low > 3
 
 
 def test_the_difference_is_drawn_with_each_seed(read: Read, five: Path) -> None:

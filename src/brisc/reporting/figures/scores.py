@@ -1,7 +1,9 @@
 """Charts of scores: all models of a head over the subsets, and score against cost."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -22,6 +24,8 @@ PANELS = {
     "mask": (("dice_study", True, "averaged as in the study"), ("dice_per_image", False, "mean per image")),
     "label": (("accuracy", False, "accuracy"), ("f1_macro", False, "F1, mean over the classes")),
 }
+# The axis of costs spans at least this factor.
+NARROWEST = 3.0
 NAMES = {"mask": "segmentation", "label": "classification"}
 
 
@@ -79,7 +83,8 @@ def efficiency(results: Results) -> Chart:
             value = official.number(head.followed)
             if macs is not None and value is not None:
                 points.append((macs / 1e6, model, value, cost.number("parameters") or 0, official))
-        for x, model, value, parameters, official in _apart(points):
+        places = _apart([macs for macs, *_ in points])
+        for x, (_, model, value, parameters, official) in zip(places, points, strict=True):
             colour, marker = look(results, model)
             low, high = official.number(f"{head.followed}_low"), official.number(f"{head.followed}_high")
             if low is not None and high is not None:
@@ -93,6 +98,7 @@ def efficiency(results: Results) -> Chart:
             xscale="log",
         )
         ax.margins(x=0.15, y=0.1)
+        _show_a_span(ax, places)
         _log_ticks(ax)
     legend_below(figure, list(axes), 4)
     caption = (
@@ -100,6 +106,13 @@ def efficiency(results: Results) -> Chart:
         "axis). The area of a point grows with the number of parameters. Points of equal cost are set apart a little."
     )
     return Chart("efficiency", caption, figure)
+
+
+def _show_a_span(ax: Axes, places: Sequence[float]) -> None:
+    """Widen the axis where costs differ by little, so that it looks little."""
+    if places and max(places) / min(places) < NARROWEST:
+        centre, half = math.sqrt(min(places) * max(places)), 1.15 * math.sqrt(NARROWEST)
+        ax.set_xlim(centre / half, centre * half)
 
 
 def _log_ticks(ax: Axes) -> None:
@@ -120,10 +133,13 @@ def _size(parameters: float) -> float:
     return min(12.0, 5 + math.sqrt(parameters / 1e6))
 
 
-def _apart(points: list[tuple[float, str, float, float, Record]]) -> list[tuple[float, str, float, float, Record]]:
-    """The points with those of nearly equal cost moved apart by steps of 6 %, in the order of the models."""
-    moved: list[tuple[float, str, float, float, Record]] = []
-    for x, *rest in points:
-        crowd = sum(abs(math.log(x / other)) < math.log(1.08) for other, *_ in points[: len(moved)])
-        moved.append((x * 1.07**crowd, *rest))  # type: ignore[arg-type]
-    return moved
+def _apart(costs: Sequence[float]) -> list[float]:
+    """The costs, those that are nearly equal spread about their mean by 3 % of the axis from one to the next."""
+    logs = np.log(costs)
+    if len(logs) == 0:
+        return []
+    step = 0.03 * max(float(np.ptp(logs)), math.log(NARROWEST))
+    order = np.argsort(logs, kind="stable")
+    for crowd in np.split(order, np.flatnonzero(np.diff(logs[order]) >= step) + 1):
+        logs[crowd] = logs[crowd].mean() + step * (np.arange(len(crowd)) - (len(crowd) - 1) / 2)
+    return [float(cost) for cost in np.exp(logs)]

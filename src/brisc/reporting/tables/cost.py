@@ -19,7 +19,7 @@ from brisc.reporting.cells import (
 )
 from brisc.reporting.costs import core_seconds
 from brisc.reporting.results import Record, Results
-from brisc.reporting.words import hours, joined
+from brisc.reporting.words import hours, joined, number_of
 
 
 def training(results: Results) -> Table:
@@ -74,7 +74,7 @@ def cost(results: Results) -> Table:
         rows.append(
             [
                 f"`{model}`",
-                Cell(DASH, NOT_MEASURED) if unknown else f"{device}, {threads:.0f} threads",
+                Cell(DASH, NOT_MEASURED) if unknown else f"{device}, {number_of(round(threads), 'thread')}",
                 *_numbers(record, TRAINING),
             ]
         )
