@@ -71,13 +71,8 @@ def cost(results: Results) -> Table:
         record = results.cost(model)
         device, threads = record["device"], record.number("threads")
         unknown = device is None or threads is None
-        rows.append(
-            [
-                f"`{model}`",
-                Cell(DASH, NOT_MEASURED) if unknown else f"{device}, {number_of(round(threads), 'thread')}",
-                *_numbers(record, TRAINING),
-            ]
-        )
+        where = Cell(DASH, NOT_MEASURED) if unknown else f"{device}, {number_of(record.count('threads'), 'thread')}"
+        rows.append([f"`{model}`", where, *_numbers(record, TRAINING)])
     return Table("What each training cost.", ["model", "device", *(name for name, _ in TRAINING.values())], rows, left=2)
 
 
