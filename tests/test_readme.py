@@ -87,7 +87,8 @@ def in_all() -> str:
     parts = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
     spent = f"{hours(costs['seconds'].sum())} hours, {hours(core_seconds(costs))} core-hours"
     theirs = json.loads((ROOT / "published.json").read_text())["study"]["gpu_hours"]
-    return f"All {len(costs)} trainings so far ({parts}): {spent}. The study counts about {theirs} GPU-hours for its own, larger ones."
+    study = f"The study counts about {theirs} GPU-hours for its own, larger ones."
+    return f"All {len(costs)} trainings so far ({parts}): {spent}. {study}"
 
 
 def test_the_results_table_is_the_committed_result() -> None:
