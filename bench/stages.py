@@ -39,6 +39,7 @@ WORK = {
     "compare": "brisc.evaluation.compare:compare",
     "estimate": "brisc.evaluation.memory:estimate",
     "evaluate": "brisc.evaluation.evaluate:evaluate",
+    "evaluate_seed": "brisc.evaluation.evaluate:evaluate",
     "fetch": "brisc.data.source:fetch",
     "grid": "brisc.training.fit:fit",
     "ablate": "brisc.training.fit:fit",

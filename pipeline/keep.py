@@ -18,7 +18,7 @@ from brisc.config import load_params, read_yaml
 from brisc.errors import InputError, InputErrors
 
 KEPT = Path("kept")
-STAGES = ("sources", "evaluate", "seed", "grid", "ablate")
+STAGES = ("sources", "evaluate", "evaluate_seed", "grid", "ablate")
 
 
 def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,11 @@ from brisc.config import load
 
 
 def main(profile: str, model: str) -> None:
+    evaluate_training(profile, model, training=Path(f"runs/{profile}/train/{model}"), out=Path(f"runs/{profile}/eval/{model}"))
+
+
+def evaluate_training(profile: str, model: str, *, training: Path, out: Path) -> None:
+    """Evaluate `model` with the weights in the folder `training`."""
     run, train, settings = load(profile, f"models.{model}"), load(profile, "train"), load(profile, "evaluate")
     command.before_torch(train, devices=1)
     # Only now: torch reads those settings when it is imported.
@@ -15,10 +20,9 @@ def main(profile: str, model: str) -> None:
     from brisc.models import build
     from brisc.training.resume import load_weights
 
-    training = Path(f"runs/{profile}/train/{model}")
     net = build(**run.model)
     load_weights(net, training / "weights.pt")
-    cache, out = Path(f"data/{profile}/cache"), Path(f"runs/{profile}/eval/{model}")
+    cache = Path(f"data/{profile}/cache")
     evaluate(net, load_samples(cache), out, training=training, data=cache / "fingerprint.json", settings=settings, train=train)
 
 

@@ -13,6 +13,7 @@ import pytest
 from brisc.config import read_yaml
 
 ROOT = Path(__file__).parents[1]
+TRAINED = ("train", "evaluate", "seed", "evaluate_seed", "grid", "ablate")  # stages that need a training or are one
 STUB = """import sys
 from pathlib import Path
 item = dict(zip({names!r}, sys.argv[1:]))
@@ -86,7 +87,7 @@ def keep(place: Path) -> subprocess.CompletedProcess[str]:
 
 
 def trainings(stages: list[str]) -> list[str]:
-    return sorted(stage for stage in stages if stage.split("@")[0] in ("train", "evaluate", "seed", "grid", "ablate"))
+    return sorted(stage for stage in stages if stage.split("@")[0] in TRAINED)
 
 
 def names(folder: Path) -> list[str]:
@@ -137,6 +138,14 @@ def test_what_all_trainings_share_repeats_them_all_and_no_data(pipeline: Path) -
     assert not {"fetch@demo", "validate@demo", "audit@demo", "prepare@demo"} & set(ran)
 
 
+def test_what_evaluation_alone_uses_repeats_no_training(pipeline: Path) -> None:
+    edit(pipeline / "src/brisc/evaluation/statistics.py", '"""', '"""Edited. ')
+    edit(pipeline / "profiles/demo.yaml", "bootstrap_resamples: 2000", "bootstrap_resamples: 1000")
+    ran = trainings(run(pipeline))
+    assert {"evaluate@demo-unet", "evaluate@demo-densenet121", "evaluate_seed@demo-unet-43"} <= set(ran)
+    assert {stage.split("@")[0] for stage in ran} == {"evaluate", "evaluate_seed"}
+
+
 def test_a_recipe_s_knob_repeats_that_recipe_alone(pipeline: Path) -> None:
     edit(pipeline / "profiles/demo.yaml", "{ema_decay: 0.9}", "{ema_decay: 0.8}")
     ran = run(pipeline)
@@ -151,7 +160,8 @@ def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, t
     stale.write_text("of a training that dvc.lock no longer has\n")
     kept = keep(pipeline)
     assert kept.returncode == 0, kept.stderr
-    results = sum(not name.startswith("train@") for name in trainings(list(read_yaml(pipeline / "dvc.lock")["stages"])))
+    done = trainings(list(read_yaml(pipeline / "dvc.lock")["stages"]))
+    results = sum(not name.startswith(("train@", "seed@")) for name in done)
     assert kept.stdout.startswith(f"{results} results of demo are in kept/")
     assert not stale.parent.exists()
 

@@ -53,7 +53,7 @@ def test_core_seconds_weigh_each_training_by_its_own_threads(runs: Path, params:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_training_without_records_is_told(runs: Path, params: Params, name: str) -> None:
     (runs / FOLDERS[name] / "cost.json").unlink()
-    with pytest.raises(InputError, match=rf"{FOLDERS[name]}/cost\.json: no record of a training: got no file"):
+    with pytest.raises(InputError, match=rf"{FOLDERS[name]}/cost\.json: a result is missing: got no file"):
         gather_costs(runs, params)
 
 

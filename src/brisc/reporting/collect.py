@@ -38,10 +38,10 @@ def collect(
     for model in models:
         evaluated = runs / "eval" / model
         trained = evaluated / "training"
-        described[model] = summary = _read(trained / "summary.json")
+        described[model] = summary = read_result(trained / "summary.json")
         size = {key: summary[key] for key in ("parameters", "epochs", "images_seen")}
-        cost = {**size, **_read(evaluated / "cost.json"), **_read(trained / "cost.json")}
-        metrics[model] = {**_read(evaluated / "metrics.json"), "cost": cost}
+        cost = {**size, **read_result(evaluated / "cost.json"), **read_result(trained / "cost.json")}
+        metrics[model] = {**read_result(evaluated / "metrics.json"), "cost": cost}
         histories.append(pd.read_csv(trained / "history.csv").assign(model=model))
     first, data = described[models[0]], _same_data(runs, models)
     provenance = {
@@ -55,10 +55,11 @@ def collect(
         # Trainings that took days may have been done on more than one machine.
         "device": "; ".join(dict.fromkeys(one["cost"]["device"] for one in metrics.values() if one["cost"]["device"])) or None,
     }
+    again = runs / "seeds" / "eval"
     spread = {
         model: {
             str(first_seed): seed_scores(metrics[model]),
-            **{str(seed): seed_scores(_read(runs / "seeds" / "eval" / f"{model}-{seed}" / "metrics.json")) for seed in values},
+            **{str(seed): seed_scores(read_result(again / f"{model}-{seed}" / "metrics.json")) for seed in values},
         }
         for model, values in seeds.items()
         if model in metrics
@@ -81,7 +82,7 @@ def collect(
 def _same_data(runs: Path, models: list[str]) -> dict[str, Any]:
     """What is known of the data that all models were trained and measured on; raises InputError if they differ in it."""
     paths = [runs / "eval" / model / "data.json" for model in models]
-    first, *others = [_read(path) for path in paths]
+    first, *others = [read_result(path) for path in paths]
     for path, other in zip(paths[1:], others, strict=True):
         if other != first:
             raise InputError(
@@ -119,7 +120,8 @@ def seed_scores(subsets: dict[str, Any]) -> dict[str, Any]:
     return {name: {key: subsets[name][key] for key in SEED_SCORES if key in subsets[name]} for name in SUBSETS}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_result(path: Path) -> dict[str, Any]:
+    """The content of one JSON file of a finished run. Raises InputError where there is none."""
     if not path.is_file():
         raise InputError("a result is missing", where=path, got="no file", expected="the file of a finished run",
                          mend="Run dvc repro.")  # fmt: skip

@@ -4,14 +4,13 @@ costs.csv, a row for each training: part (model | seed | grid | recipe), trainin
 epochs, images_seen, seconds (of wall time, validation included, over interruptions). Empty where the profile does not measure.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from brisc.config import Params
-from brisc.errors import InputError
+from brisc.reporting.collect import read_result
 
 COSTS = ["part", "training", "device", "threads", "precision", "epochs", "images_seen", "seconds"]
 
@@ -23,7 +22,7 @@ def gather_costs(runs: Path, params: Params) -> pd.DataFrame:
     """
     rows = []
     for part, name, folder in _trainings(runs, params):
-        summary, cost = (_read(folder / f"{record}.json") for record in ("summary", "cost"))
+        summary, cost = (read_result(folder / f"{record}.json") for record in ("summary", "cost"))
         rows.append({"part": part, "training": name, **cost, **{key: summary[key] for key in ("epochs", "images_seen")}})
     return pd.DataFrame(rows, columns=COSTS)
 
@@ -47,13 +46,3 @@ def _trainings(runs: Path, params: Params) -> Iterator[tuple[str, str, Path]]:
             yield "grid", name, runs / "grid" / "eval" / name
     for recipe in params.ablation.recipes:
         yield "recipe", recipe, runs / "ablation" / "eval" / recipe
-
-
-def _read(path: Path) -> dict[str, object]:
-    if not path.is_file():
-        raise InputError(
-            "no record of a training", where=path, got="no file", expected="what a finished training leaves",
-            mend="Run dvc repro.",
-        )  # fmt: skip
-    content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    return content
