@@ -193,6 +193,24 @@ def test_what_is_said_of_the_other_classifiers_is_the_committed_result() -> None
     assert f"still {last['efficientnet_b0']:.2f} and {last['mobilenetv2']:.2f}\n(DenseNet {last['densenet121']:.2f})" in README
 
 
+def test_what_is_said_of_the_best_segmenter_is_the_committed_comparison() -> None:
+    subsets = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]["mask"]["subsets"]
+    for subset, words in (
+        ("official", " points of per-image Dice over `unet` on `official`\n(95 % interval "),
+        ("clean", " on `clean` ("),
+    ):
+        assert subsets[subset]["order"][0]["model"] == "bifpn_unet"
+        pair = next(pair for pair in subsets[subset]["pairs"] if (pair["a"], pair["b"]) == ("bifpn_unet", "unet"))
+        difference, low, high = (signed_points(pair[key]) for key in ("difference", "low", "high"))
+        assert f"{difference}{words}{low} to {high}" in README
+        assert pair["told_apart"] is (subset == "official")
+        assert len(subsets[subset]["pairs"]) == 10
+    costs = {model: METRICS[model]["cost"] for model in ("bifpn_unet", "unet")}
+    for key, words in (("macs", "of its\nmultiply-adds"), ("parameters", "of its parameters")):
+        assert f"{100 * costs['bifpn_unet'][key] / costs['unet'][key]:.0f} % {words}" in README
+    assert published("bifpn_unet", "dice_study") == ""
+
+
 def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
     subsets = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]["mask"]["subsets"]
     for subset, words in (("official", "on `official` (95 % interval\n"), ("clean", "on `clean` (")):
