@@ -131,6 +131,27 @@ def test_the_heatmap_holds_the_mean_and_n_of_each_cell(build: Build, read: Read)
     assert not [text for text in texts if "nan" in text]
 
 
+@pytest.mark.parametrize(
+    ("chart", "models"),
+    [
+        (segmentation.dice_heatmap, ("unet", "attention_unet", "bifpn_unet", "joint")),
+        (classification.confusion, ("mobilenetv2", "efficientnet_b0", "densenet121", "joint")),
+    ],
+)
+def test_panels_of_shades_stand_in_columns_with_one_bar(
+    build: Build, read: Read, chart: Callable[[Results], Chart], models: tuple[str, ...]
+) -> None:
+    with style():
+        figure = chart(read(build(models=models))).figure
+        figure.draw_without_rendering()
+    first, second, third, below, *empty, bar = (ax.get_position() for ax in figure.axes)
+    assert len(empty) == 2
+    assert below.x0 == pytest.approx(first.x0)
+    assert [panel.width for panel in (second, third, below)] == pytest.approx([first.width] * 3)
+    assert third.x0 - second.x1 == pytest.approx(second.x0 - first.x1)
+    assert bar.x0 > third.x1
+
+
 def test_the_confusion_shows_counts(read: Read, five: Path) -> None:
     results = read(five)
     counts = results.subsets("densenet121")["official"].record("confusion").content

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from brisc.reporting.figures.style import BLUE, INK, ORANGE, SHADES, Chart, legend_below, panels
+from brisc.reporting.figures.style import BLUE, INK, ORANGE, SHADES, Chart, bar_beside, legend_below, panels
 from brisc.reporting.results import Record, Results
 
 
@@ -20,12 +20,12 @@ def confusion(results: Results) -> Chart:
         names = [name.replace("_", " ") for name in counts.columns]
         sns.heatmap(
             shares, ax=ax, annot=counts.map(lambda n: f"{n:,}"), fmt="", cmap=SHADES, vmin=0, vmax=100, linewidths=1,
-            cbar=i % columns == columns - 1 or i == len(models) - 1, cbar_kws={"label": "share of the true class, %"},
-            yticklabels=names if i % columns == 0 else False, annot_kws={"fontsize": 7, "color": INK},
+            cbar=False, yticklabels=names if i % columns == 0 else False, annot_kws={"fontsize": 7, "color": INK},
         )  # fmt: skip
         ax.set(title=model, xlabel="called", ylabel="is" if i % columns == 0 else "")
         ax.tick_params(left=False, bottom=False)
         ax.set_xticks(ax.get_xticks(), names, rotation=35, ha="right", rotation_mode="anchor")
+    bar_beside(figure, axes[0], "share of the true class, %")
     n = results.subsets(models[0])["official"].count("n_images")
     caption = (
         f"Official test images (n = {n:,}) by true class, down, and the class they are given, across: number of images, shaded "

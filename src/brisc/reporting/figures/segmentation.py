@@ -14,6 +14,7 @@ from brisc.reporting.figures.style import (
     SHADES,
     SKY,
     Chart,
+    bar_beside,
     legend_below,
     name_rows,
     panels,
@@ -99,11 +100,11 @@ def dice_heatmap(results: Results) -> Chart:
         text = means.map(lambda mean: "" if np.isnan(mean) else f"{mean:.1f}") + n.map(lambda count: f"\nn = {count:,}")
         sns.heatmap(
             means, ax=ax, annot=text, fmt="", cmap=SHADES, vmin=np.floor(lowest / 10) * 10, vmax=100, linewidths=1,
-            cbar=i % columns == columns - 1 or i == len(models) - 1, cbar_kws={"label": "Dice, %"}, yticklabels=i % columns == 0,
-            annot_kws={"fontsize": 7, "color": INK},
+            cbar=False, yticklabels=i % columns == 0, annot_kws={"fontsize": 7, "color": INK},
         )  # fmt: skip
         ax.set(title=model, xlabel="", ylabel="")
         ax.tick_params(left=False, bottom=False, labelrotation=0)
+    bar_beside(figure, axes[0], "Dice, %")
     caption = "Mean per-image Dice in % by class and plane over the official test images with a tumour; n is their number."
     return Chart("dice_heatmap", caption, figure)
 

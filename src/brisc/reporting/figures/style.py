@@ -116,6 +116,12 @@ def span(
     ax.plot(100 * value, y, MARKERS[subset], color=COLOURS[subset], label=label, markersize=5)
 
 
+def bar_beside(figure: Figure, panel: Axes, label: str) -> None:
+    """One bar beside all panels, which share their shades with the heat map in `panel`; the panels stay equally wide."""
+    bar = figure.colorbar(panel.collections[0], ax=figure.axes, label=label, fraction=0.04, aspect=25)
+    bar.outline.set_visible(False)
+
+
 def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
     """One legend for all axes, each entry once."""
     entries = {name: line for ax in axes for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
