@@ -152,6 +152,26 @@ def test_panels_of_shades_stand_in_columns_with_one_bar(
     assert bar.x0 > third.x1
 
 
+@pytest.mark.parametrize(
+    ("chart", "models"),
+    [
+        (segmentation.dice_by_size, ("unet", "attention_unet", "bifpn_unet", "joint", "unet_healthy")),
+        (classification.reliability, ("mobilenetv2", "efficientnet_b0", "densenet121", "joint")),
+    ],
+)
+def test_a_column_is_labelled_where_the_last_row_does_not_reach(
+    build: Build, read: Read, chart: Callable[[Results], Chart], models: tuple[str, ...]
+) -> None:
+    with style():
+        figure = chart(read(build(models=models))).figure
+        figure.draw_without_rendering()
+    axes = figure.axes[: len(models)]
+    numbered = [any(label.get_visible() and label.get_text() for label in ax.get_xticklabels()) for ax in axes]
+    lowest = [i + 3 >= len(models) for i in range(len(models))]
+    assert numbered == [bool(ax.get_xlabel()) for ax in axes] == lowest
+    assert [bool(ax.get_ylabel()) for ax in axes] == [i % 3 == 0 for i in range(len(models))]
+
+
 def test_the_confusion_shows_counts(read: Read, five: Path) -> None:
     results = read(five)
     counts = results.subsets("densenet121")["official"].record("confusion").content

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
 from brisc.reporting.cells import setting
-from brisc.reporting.figures.style import BLUE, DASHES, GREY, INK, SHADES, Chart, legend_below, panels, sheet
+from brisc.reporting.figures.style import BLUE, DASHES, GREY, INK, SHADES, Chart, label_outer, legend_below, panels, sheet
 from brisc.reporting.grid_cells import GridCell, cells, measure_of, scored
 from brisc.reporting.results import Grid, Results
 
@@ -112,7 +112,7 @@ def curves(results: Results, grid: Grid) -> Chart:
             )  # fmt: skip
         ax.set(title=optimizer, xlabel="epoch", ylabel=f"{measure_of(grid)}, %")
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-        ax.label_outer()
+    label_outer(axes, columns)
     legend_below(figure, axes, len(rates))
     caption = (
         f"Validation {measure_of(grid)} in % after each epoch, a line for each learning rate ({_images(results, grid)}); a "

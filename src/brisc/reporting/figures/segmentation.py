@@ -15,6 +15,7 @@ from brisc.reporting.figures.style import (
     SKY,
     Chart,
     bar_beside,
+    label_outer,
     legend_below,
     name_rows,
     panels,
@@ -142,7 +143,7 @@ def dice_by_size(results: Results) -> Chart:
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if columns < 3 else (1, 3)))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.label_outer()
+    label_outer(axes, columns)
     figure.legend(
         *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4 if len(models) > 1 else 2, markerscale=2
     )

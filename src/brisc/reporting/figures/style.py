@@ -92,6 +92,17 @@ def panels(results: Results, title: str, count: int, *, columns: int, height: fl
     return figure, axes[:count]
 
 
+def label_outer(axes: Sequence[Axes], columns: int) -> None:
+    """Numbers and names of the axes on the left and below each column, also where the last row does not reach."""
+    for i, ax in enumerate(axes):
+        left, lowest = i % columns == 0, i + columns >= len(axes)
+        ax.tick_params(which="both", labelleft=left, labelbottom=lowest)
+        if not left:
+            ax.set_ylabel("")
+        if not lowest:
+            ax.set_xlabel("")
+
+
 def look(results: Results, model: str) -> tuple[str, str]:
     """(colour, marker) of a model, the same in every chart."""
     place = results.models.index(model)
