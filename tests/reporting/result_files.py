@@ -265,14 +265,17 @@ def spread_over_seeds(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
             for subset, value in first.items()
         }  # fmt: skip
     a, b = models
-    values = [spread[model]["official"]["dice_per_image"]["values"] for model in models]
-    differences = {seed: values[0][seed] - values[1][seed] for seed in values[0]}
-    mean = sum(differences.values()) / 2
-    pair = {
-        "a": a, "b": b, "subset": "official", "measure": "dice_per_image", "n": 2, "differences": differences, "mean": mean,
-        "sd": 0.01 / 2**0.5, "low": mean - 0.06, "high": mean + 0.06, "smallest_p": 0.5,
-    }  # fmt: skip
-    return {"models": spread, "pairs": [pair]}
+    pairs = []
+    for subset in SUBSETS:
+        values = [spread[model][subset]["dice_per_image"]["values"] for model in models]
+        differences = {seed: values[0][seed] - values[1][seed] for seed in values[0]}
+        mean = sum(differences.values()) / 2
+        pair = {
+            "a": a, "b": b, "subset": subset, "measure": "dice_per_image", "n": 2, "differences": differences, "mean": mean,
+            "sd": 0.01 / 2**0.5, "low": mean - 0.06, "high": mean + 0.06, "smallest_p": 0.5,
+        }  # fmt: skip
+        pairs.append(pair)
+    return {"models": spread, "pairs": pairs}
 
 
 OPTIMIZERS, RATES = ("adam", "sgd", "adamw", "rmsprop"), (1e-5, 5e-5, 1e-4, 5e-4, 1e-3)

@@ -10,7 +10,7 @@ from result_files import edit, tell_apart
 from brisc.reporting.cells import MINUS
 from brisc.reporting.comparisons import Pair, Tiers, tiers
 from brisc.reporting.heads import HEADS
-from brisc.reporting.prose.attention import verdict
+from brisc.reporting.prose.attention import answer, verdict
 from brisc.reporting.prose.scores import best, gap, paired
 from brisc.reporting.results import Results
 
@@ -118,6 +118,61 @@ def test_one_test_in_words() -> None:
         f"on clean {MINUS}1.23 points of `dice` (95 % interval {MINUS}2.23 to {MINUS}0.23, corrected p < 0.001): told apart"
     )
     assert "not tested): not told apart" in paired(pair(0.01, apart=False, p=None), "clean", "`dice`")
+
+
+def over_seeds(subset: str, values: tuple[float, ...], low: float, high: float) -> dict[str, Any]:
+    """unet less attention_unet with the seeds 42, 43, ...; `answer` tells it the other way round."""
+    mean = sum(values) / len(values)
+    differences = {str(42 + i): value for i, value in enumerate(values)}
+    return {
+        "a": "unet", "b": "attention_unet", "subset": subset, "measure": "dice_per_image", "n": len(values),
+        "differences": differences, "mean": mean, "sd": 0.005, "low": low, "high": high, "smallest_p": 2 ** (1 - len(values)),
+    }  # fmt: skip
+
+
+def test_the_difference_of_two_nets_over_seeds(three: Path, read: Read) -> None:
+    entries = [
+        over_seeds("official", (0.01, 0.02, 0.015), 0.0026, 0.0274),
+        over_seeds("clean", (0.0, 0.01, 0.005), -0.002, 0.012),
+    ]
+    edit(three / "comparisons.json", lambda comparisons: comparisons["seeds"].update(pairs=entries))
+    said = " ".join(answer(read(three)))
+    assert (
+        f"Trained with 3 seeds, the difference is on official {MINUS}1.50 points on average ({MINUS}1.00 with seed 42, "
+        f"{MINUS}2.00 with seed 43 and {MINUS}1.50 with seed 44; standard deviation 0.50), "
+        f"with a 95 % interval over seeds of {MINUS}2.74 to {MINUS}0.26, which leaves zero out; "
+        f"on clean {MINUS}0.50 points on average (0.00 with seed 42, {MINUS}1.00 with seed 43 and {MINUS}0.50 with seed 44; "
+        f"standard deviation 0.50), with a 95 % interval over seeds of {MINUS}1.20 to +0.20, which holds zero. "
+    ) in said
+    assert "cannot give a p below 0.25 with so few." in said
+
+
+def test_one_seed_in_common_has_no_interval(three: Path, read: Read) -> None:
+    entry = over_seeds("official", (0.01,), 0.0, 0.0) | {"sd": None, "low": None, "high": None}
+    edit(three / "comparisons.json", lambda comparisons: comparisons["seeds"].update(pairs=[entry]))
+    said = " ".join(answer(read(three)))
+    assert f"Trained with 1 seed, the difference is on official {MINUS}1.00 with seed 42." in said
+    assert "interval over seeds" not in said
+    assert "sign test" not in said
+
+
+def test_a_sign_test_that_can_show_something_is_not_excused(three: Path, read: Read) -> None:
+    entry = over_seeds("official", (0.01,) * 6, 0.005, 0.015)
+    edit(three / "comparisons.json", lambda comparisons: comparisons["seeds"].update(pairs=[entry]))
+    said = " ".join(answer(read(three)))
+    assert "Trained with 6 seeds" in said
+    assert "sign test" not in said
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"), [(None, "Each was trained with one seed,"), ([], "They were not both trained with other seeds,")]
+)
+def test_that_another_seed_was_not_tried_is_told(three: Path, read: Read, seeds: list[Any] | None, told: str) -> None:
+    def plant(comparisons: Any) -> None:
+        comparisons["seeds"] = None if seeds is None else {**comparisons["seeds"], "pairs": seeds}
+
+    edit(three / "comparisons.json", plant)
+    assert told in " ".join(answer(read(three)))
 
 
 def test_the_gap_between_official_and_clean_spans_the_models(three: Path, read: Read) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from brisc.reporting.cells import signed_points
+from brisc.reporting.cells import percent, signed_points
 from brisc.reporting.comparisons import Pair, tiers
 from brisc.reporting.heads import HEADS
 from brisc.reporting.prose.scores import paired
-from brisc.reporting.results import Results
+from brisc.reporting.results import Record, Results
 from brisc.reporting.words import joined, number_of
 
 MASK = HEADS["mask"]
@@ -55,18 +55,39 @@ def _seeds(results: Results, pair: tuple[str, str]) -> list[str]:
     """Whether the difference outlasts another seed."""
     if results.comparisons is None or results.comparisons["seeds"] is None:
         return ["Each was trained with one seed, and a test over images says nothing about another training."]
-    for entry in results.comparisons.record("seeds").listed("pairs"):
-        if {entry["a"], entry["b"]} != set(pair) or (entry["subset"], entry["measure"]) != ("official", MASK.followed):
-            continue
-        sign = 1 if entry["a"] == pair[0] else -1
-        differences = {seed: sign * value for seed, value in entry.record("differences").content.items()}
-        shown = joined([f"{signed_points(value)} with seed {seed}" for seed, value in differences.items()])
-        text = f"Trained with {number_of(entry.count('n'), 'seed')}, the difference on official is {shown}"
-        smallest = entry.number("smallest_p")
-        if smallest is not None and smallest >= 0.05:
-            text += f"; so few seeds show nothing by themselves (the smallest p that they can give is {smallest:g})"
-        return [f"{text}."]
-    return []
+    entries = {
+        entry["subset"]: entry
+        for entry in results.comparisons.record("seeds").listed("pairs")
+        if {entry["a"], entry["b"]} == set(pair) and entry["measure"] == MASK.followed
+    }
+    chosen = [entries[subset] for subset in ("official", "clean") if subset in entries]
+    if not chosen:
+        return ["They were not both trained with other seeds, and a test over images says nothing about another training."]
+    told = "; ".join(_over_seeds(entry, pair) for entry in chosen)
+    said = [f"Trained with {number_of(chosen[0].count('n'), 'seed')}, the difference is {told}."]
+    smallest = chosen[0].number("smallest_p")
+    if smallest is not None and smallest >= 0.05 and chosen[0].number("low") is not None:
+        said.append(
+            "Those intervals take the differences between seeds to be normally distributed; a sign test, which does not, cannot "
+            f"give a p below {smallest:g} with so few."
+        )
+    return said
+
+
+def _over_seeds(entry: Record, pair: tuple[str, str]) -> str:
+    subset, sign = entry["subset"], 1 if entry["a"] == pair[0] else -1
+    seeds = entry.record("differences").content.items()
+    each = joined([f"{signed_points(sign * value)} with seed {seed}" for seed, value in seeds])
+    mean, sd, *ends = (entry.number(key) for key in ("mean", "sd", "low", "high"))
+    interval = sorted(sign * end for end in ends if end is not None)
+    if mean is None or sd is None or len(interval) < 2:
+        return f"on {subset} {each}"
+    low, high = interval
+    zero = "holds zero" if low <= 0 <= high else "leaves zero out"
+    return (
+        f"on {subset} {signed_points(sign * mean)} points on average ({each}; standard deviation {percent(sd)}), with a 95 % "
+        f"interval over seeds of {signed_points(low)} to {signed_points(high)}, which {zero}"
+    )
 
 
 def _published(results: Results, pair: tuple[str, str]) -> list[str]:
