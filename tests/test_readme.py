@@ -149,7 +149,13 @@ def test_what_is_said_of_densenet_is_the_committed_comparison() -> None:
         assert subsets[subset]["order"][0]["model"] == "densenet121"
         pairs = [pair for pair in subsets[subset]["pairs"] if "densenet121" in (pair["a"], pair["b"])]
         apart = {({pair["a"], pair["b"]} - {"densenet121"}).pop(): pair["told_apart"] for pair in pairs}
-        assert apart == {"mobilenetv2": True, "efficientnet_b0": True, "joint": False, "label_only": False}
+        assert apart == {
+            "mobilenetv2": True,
+            "efficientnet_b0": True,
+            "joint": False,
+            "label_only": False,
+            "joint_uncertainty": False,
+        }
     costs = pd.read_csv(LAPTOP / "costs.csv")
     spent = {model: core_seconds(costs[costs["training"] == model]) for model in ("label_only", "densenet121")}
     assert 0.45 < spent["label_only"] / spent["densenet121"] < 0.55
@@ -168,6 +174,11 @@ def test_what_is_said_of_the_joint_net_is_the_committed_comparison() -> None:
         assert entry["like_for_like"]
         assert not entry["told_apart"]
         assert theirs in README
+    heads = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]
+    tests = [pair for head in heads.values() for subset in head["subsets"].values() for pair in subset["pairs"]]
+    learned = [pair for pair in tests if {pair["a"], pair["b"]} == {"joint", "joint_uncertainty"}]
+    assert len(learned) == 2 * 4  # heads, subsets with validation
+    assert not any(pair["told_apart"] for pair in learned)
 
 
 def test_what_is_said_of_healthy_slices_is_the_committed_result() -> None:
@@ -204,11 +215,18 @@ def test_what_is_said_of_the_best_segmenter_is_the_committed_comparison() -> Non
         difference, low, high = (signed_points(pair[key]) for key in ("difference", "low", "high"))
         assert f"{difference}{words}{low} to {high}" in README
         assert pair["told_apart"] is (subset == "official")
-        assert len(subsets[subset]["pairs"]) == 10
+        assert len(subsets[subset]["pairs"]) == 15
     costs = {model: METRICS[model]["cost"] for model in ("bifpn_unet", "unet")}
     for key, words in (("macs", "of its\nmultiply-adds"), ("parameters", "of its parameters")):
         assert f"{100 * costs['bifpn_unet'][key] / costs['unet'][key]:.0f} % {words}" in README
     assert published("bifpn_unet", "dice_study") == ""
+    seconds = pd.read_csv(LAPTOP / "costs.csv").set_index("training")["seconds"]
+    assert 1.8 < seconds["bifpn_unet"] / seconds["unet-43"] < 2.3  # the first unet was trained before the last gain in speed
+    first, second = json.loads((LAPTOP / "seeds.json").read_text())["unet"].values()
+    moved = [
+        signed_points(second[subset]["dice_per_image"] - first[subset]["dice_per_image"]) for subset in ("official", "clean")
+    ]
+    assert f"another seed alone moves `unet` by\n{' and '.join(moved)} points" in README
 
 
 def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
