@@ -210,6 +210,19 @@ def test_points_of_equal_cost_stand_side_by_side_at_that_cost(read: Read, copied
     assert min(np.diff(np.log(x))) / np.log(high / low) > 0.02  # of the axis
 
 
+def test_a_crowd_of_equal_costs_makes_room_for_a_neighbour(read: Read, copied: Path) -> None:
+    def plant(metrics: Any) -> None:
+        for model, macs in (("unet", 1.0e9), ("joint", 1.0e9), ("attention_unet", 1.04e9)):
+            metrics[model]["cost"]["macs"] = macs
+
+    edit(copied / "metrics.json", plant)
+    x, (low, high) = costs_drawn(read(copied))
+    unet, attention, joint = x
+    assert unet < joint < attention
+    assert x == pytest.approx([1000, 1040, 1000], rel=0.05)
+    assert min(np.diff(np.log(sorted(x)))) / np.log(high / low) > 0.02  # of the axis
+
+
 def test_costs_that_differ_by_little_are_drawn_as_they_are_and_look_alike(read: Read, copied: Path) -> None:
     def plant(metrics: Any) -> None:
         for model, macs in (("unet", 1.0e9), ("attention_unet", 1.1e9), ("joint", 1.2e9)):

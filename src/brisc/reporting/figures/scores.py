@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from scipy.optimize import isotonic_regression
 
 from brisc.reporting.figures.style import (
     WIDTH,
@@ -103,7 +104,7 @@ def efficiency(results: Results) -> Chart:
     legend_below(figure, list(axes), 4)
     caption = (
         "Score in % on the official test images with its 95 % interval against the multiply-adds of one image (logarithmic "
-        "axis). The area of a point grows with the number of parameters. Points of equal cost are set apart a little."
+        "axis). The area of a point grows with the number of parameters. Points of nearly equal cost are set apart a little."
     )
     return Chart("efficiency", caption, figure)
 
@@ -134,12 +135,12 @@ def _size(parameters: float) -> float:
 
 
 def _apart(costs: Sequence[float]) -> list[float]:
-    """The costs, those that are nearly equal spread about their mean by 3 % of the axis from one to the next."""
+    """The costs in their order, as near to themselves as they can be with 3 % of the axis from one to the next."""
     logs = np.log(costs)
     if len(logs) == 0:
         return []
     step = 0.03 * max(float(np.ptp(logs)), math.log(NARROWEST))
     order = np.argsort(logs, kind="stable")
-    for crowd in np.split(order, np.flatnonzero(np.diff(logs[order]) >= step) + 1):
-        logs[crowd] = logs[crowd].mean() + step * (np.arange(len(crowd)) - (len(crowd) - 1) / 2)
+    room = step * np.arange(len(logs))
+    logs[order] = isotonic_regression(logs[order] - room).x + room
     return [float(cost) for cost in np.exp(logs)]
