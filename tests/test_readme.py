@@ -219,14 +219,15 @@ def test_what_is_said_of_the_best_segmenter_is_the_committed_comparison() -> Non
     costs = {model: METRICS[model]["cost"] for model in ("bifpn_unet", "unet")}
     for key, words in (("macs", "of its\nmultiply-adds"), ("parameters", "of its parameters")):
         assert f"{100 * costs['bifpn_unet'][key] / costs['unet'][key]:.0f} % {words}" in README
+    assert costs["bifpn_unet"]["latency_ms"] / costs["unet"]["latency_ms"] > 2
     assert published("bifpn_unet", "dice_study") == ""
     seconds = pd.read_csv(LAPTOP / "costs.csv").set_index("training")["seconds"]
-    assert 1.8 < seconds["bifpn_unet"] / seconds["unet-43"] < 2.3  # the first unet was trained before the last gain in speed
+    assert seconds["bifpn_unet"] / seconds["unet-43"] > 2  # the first unet was trained before the last gain in speed
     first, second = json.loads((LAPTOP / "seeds.json").read_text())["unet"].values()
     moved = [
         signed_points(second[subset]["dice_per_image"] - first[subset]["dice_per_image"]) for subset in ("official", "clean")
     ]
-    assert f"another seed alone moves `unet` by\n{' and '.join(moved)} points" in README
+    assert f"another seed alone moves `unet` by {' and '.join(moved)} points" in README
 
 
 def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
