@@ -241,6 +241,16 @@ def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
         points = " points" if subset == "official" else ""
         assert f"{difference}{points}{said} {words}{low} to {high}" in README
         assert pair["told_apart"] is (subset == "official")
+    entries = {
+        entry["subset"]: entry
+        for entry in json.loads((LAPTOP / "comparisons.json").read_text())["seeds"]["pairs"]
+        if (entry["a"], entry["b"], entry["measure"]) == ("unet", "attention_unet", "dice_per_image")
+    }
+    second = [signed_points(-entries[subset]["differences"]["43"]) for subset in ("official", "clean")]
+    assert f"With a second seed it is {' and '.join(second)};" in README
+    mean, low, high = (signed_points(-entries["official"][key]) for key in ("mean", "high", "low"))
+    assert f"over both seeds {mean} on `official`\n(interval over seeds {low} to {high})" in README
+    assert entries["official"]["n"] == 2
 
 
 def test_no_machine_s_path_is_tracked() -> None:
