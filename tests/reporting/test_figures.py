@@ -238,10 +238,16 @@ def test_the_difference_is_drawn_with_each_seed(read: Read, five: Path) -> None:
     results = read(five)
     comparisons = results.comparisons
     assert comparisons is not None
-    pair = comparisons.record("seeds").listed("pairs")[0]
-    chart = pairs.attention(results, ("attention_unet", "unet"))
-    crosses = [line.get_xdata()[0] for line in chart.figure.axes[0].get_lines() if line.get_marker() == "x"]
-    assert crosses == pytest.approx([-100 * value for value in pair.record("differences").content.values()])
+    ax = pairs.attention(results, ("attention_unet", "unet")).figure.axes[0]
+    crosses = [(*line.get_xdata(), *line.get_ydata()) for line in ax.get_lines() if line.get_marker() == "x"]
+    names = [label.get_text().split("\n")[0] for label in ax.get_yticklabels()]
+    entries = comparisons.record("seeds").listed("pairs")
+    assert [entry["subset"] for entry in entries] == names[:3] == ["official", "clean", "strict"]
+    for i, entry in enumerate(entries):
+        x = [-100 * value for value in entry.record("differences").content.values()]
+        own = [cross for cross in crosses if i < cross[1] < i + 0.5]  # below its row
+        assert [cross[0] for cross in own] == pytest.approx(x)
+    assert len(crosses) == 6
 
 
 def test_the_grid_marks_what_may_be_best_and_what_diverged(read: Read, five: Path) -> None:

@@ -1,6 +1,6 @@
 """Charts of differences between models over the same images: attention or not, joint or separate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
@@ -29,15 +29,17 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     difference, both = figure.subplots(1, 2, width_ratios=[1.15, 1])
     names: list[str] = []
     counts: list[str] = []
+    rows: dict[str, int] = {}
     for subset in (*SUBSETS, "validation"):
         standing = tiers(results, MASK, subset)
         test = None if standing is None else standing.pair(with_it, without)
         if standing is None or test is None or test.difference is None:
             continue
         span(difference, test.difference, test.low, test.high, y=len(names), subset=subset, label="")
+        rows[subset] = len(names)
         names.append(f"{subset}\nn = {standing.n:,}")
         counts.append(f"{subset} {standing.n:,}")
-    seeds = _seeds(difference, results, pair)
+    seeds = _seeds(difference, results, pair, rows)
     _zero(difference)
     name_rows([difference], names)
     difference.set(title="difference in mean Dice", xlabel="points of dice_per_image")
@@ -53,7 +55,7 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     both.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)
     both.set(title="Dice of each official tumour slice", xlabel=f"{without}, %", ylabel=f"{with_it}, %", aspect="equal")
     legend_below(figure, [difference, both], 3)
-    crosses = "; crosses: on official, with each seed" if seeds else ""
+    crosses = "; crosses: with each seed" if seeds else ""
     caption = (
         f"Left: mean per-image Dice of `{with_it}` less that of `{without}` on the same tumour slices (n: "
         f"{', '.join(counts)}), in points, with the 95 % interval of the paired bootstrap{crosses}. Right: Dice in % of both "
@@ -62,16 +64,16 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     return Chart("attention", caption, figure)
 
 
-def _seeds(ax: Axes, results: Results, pair: tuple[str, str]) -> bool:
-    """The differences on official with each seed, as crosses below the first row; False where there is one seed."""
+def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str, int]) -> bool:
+    """The differences with each seed, as crosses below the row of their subset; False where there is one seed."""
     if results.comparisons is None or results.comparisons["seeds"] is None:
         return False
     drawn = False
     for entry in results.comparisons.record("seeds").listed("pairs"):
-        if {entry["a"], entry["b"]} == set(pair) and (entry["subset"], entry["measure"]) == ("official", MASK.followed):
+        if {entry["a"], entry["b"]} == set(pair) and entry["measure"] == MASK.followed and entry["subset"] in rows:
             sign = 1 if entry["a"] == pair[0] else -1
             for value in entry.record("differences").content.values():
-                ax.plot(100 * sign * value, 0.28, "x", color="black", markersize=5, label="official, one seed each")
+                ax.plot(100 * sign * value, rows[entry["subset"]] + 0.28, "x", color="black", markersize=5, label="one seed each")
                 drawn = True
     return drawn
 
