@@ -27,6 +27,17 @@ class Pair(NamedTuple):
     told_apart: bool
 
 
+class OverSeeds(NamedTuple):
+    """first minus second on one subset, both trained with the same seeds: by seed, and the mean with its interval over seeds."""
+
+    differences: dict[str, float]
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    smallest_p: float | None
+
+
 @dataclass(frozen=True)
 class Tiers:
     """All models of one head on one subset, the highest mean first; the order alone is no claim, told apart or not is."""
@@ -102,6 +113,20 @@ def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Re
     return next(
         (entry for entry in entries if (entry["joint"], entry["measure"], entry["like_for_like"]) == (joint, measure, True)), None
     )  # fmt: skip
+
+
+def over_seeds(results: Results, head: Head, first: str, second: str) -> dict[str, OverSeeds]:
+    """By subset; empty where the two were not both trained with other seeds."""
+    if results.comparisons is None or results.comparisons["seeds"] is None:
+        return {}
+    found = {}
+    for entry in results.comparisons.record("seeds").listed("pairs"):
+        if {entry["a"], entry["b"]} == {first, second} and entry["measure"] == head.followed:
+            ends, sign = (("low", "high"), 1) if entry["a"] == first else (("high", "low"), -1)
+            mean, low, high = (None if (value := entry.number(key)) is None else sign * value for key in ("mean", *ends))
+            differences = {seed: sign * value for seed, value in entry.record("differences").content.items()}
+            found[entry["subset"]] = OverSeeds(differences, mean, entry.number("sd"), low, high, entry.number("smallest_p"))
+    return found
 
 
 def turned(pair: Pair) -> Pair:

@@ -37,10 +37,7 @@ def confusion(results: Results) -> Chart:
 def reliability(results: Results) -> Chart:
     """A panel for each model: accuracy against confidence, as trained and after temperature scaling."""
     models = results.labels()
-    columns = 3
-    figure, axes = panels(
-        results, "Reliability on the official test images", len(models), columns=columns, height=2.3, share=True
-    )
+    figure, axes = panels(results, "Reliability on the official test images", len(models), columns=3, height=2.3, share=True)
     for ax, model in zip(axes, models, strict=True):
         official = results.subsets(model)["official"]
         ax.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)
@@ -57,7 +54,7 @@ def reliability(results: Results) -> Chart:
         errors = "" if ece is None or scaled is None else f"\nECE {100 * ece:.1f} %, scaled {100 * scaled:.1f} %"
         ax.set(title=f"{model}{errors}", xlabel="confidence, %", ylabel="accuracy, %", xlim=(0, 103), ylim=(-3, 103))
         ax.title.set_fontsize(8)
-    label_outer(axes, columns)
+    label_outer(axes)
     legend_below(figure, axes, 2)
     n = results.subsets(models[0])["official"].count("n_images")
     bins = len(results.subsets(models[0])["official"].listed("reliability"))

@@ -112,7 +112,7 @@ def curves(results: Results, grid: Grid) -> Chart:
             )  # fmt: skip
         ax.set(title=optimizer, xlabel="epoch", ylabel=f"{measure_of(grid)}, %")
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-    label_outer(axes, columns)
+    label_outer(axes)
     legend_below(figure, axes, len(rates))
     caption = (
         f"Validation {measure_of(grid)} in % after each epoch, a line for each learning rate ({_images(results, grid)}); a "

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from brisc.reporting.comparisons import tiers
+from brisc.reporting.comparisons import over_seeds, tiers
 from brisc.reporting.figures.style import (
     BLUE,
     GREY,
@@ -66,16 +66,15 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
 
 def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str, int]) -> bool:
     """The differences with each seed, as crosses below the row of their subset; False where there is one seed."""
-    if results.comparisons is None or results.comparisons["seeds"] is None:
-        return False
-    drawn = False
-    for entry in results.comparisons.record("seeds").listed("pairs"):
-        if {entry["a"], entry["b"]} == set(pair) and entry["measure"] == MASK.followed and entry["subset"] in rows:
-            sign = 1 if entry["a"] == pair[0] else -1
-            for value in entry.record("differences").content.values():
-                ax.plot(100 * sign * value, rows[entry["subset"]] + 0.28, "x", color="black", markersize=5, label="one seed each")
-                drawn = True
-    return drawn
+    places = [
+        (100 * difference, rows[subset] + 0.28)
+        for subset, spread in over_seeds(results, MASK, *pair).items()
+        if subset in rows
+        for difference in spread.differences.values()
+    ]
+    for x, y in places:
+        ax.plot(x, y, "x", color="black", markersize=5, label="one seed each")
+    return bool(places)
 
 
 def joint(results: Results, block: Record) -> Chart:

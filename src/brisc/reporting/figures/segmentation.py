@@ -143,7 +143,7 @@ def dice_by_size(results: Results) -> Chart:
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if columns < 3 else (1, 3)))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter(NullFormatter())
-    label_outer(axes, columns)
+    label_outer(axes)
     figure.legend(
         *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4 if len(models) > 1 else 2, markerscale=2
     )

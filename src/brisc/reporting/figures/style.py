@@ -92,8 +92,11 @@ def panels(results: Results, title: str, count: int, *, columns: int, height: fl
     return figure, axes[:count]
 
 
-def label_outer(axes: Sequence[Axes], columns: int) -> None:
-    """Numbers and names of the axes on the left and below each column, also where the last row does not reach."""
+def label_outer(axes: Sequence[Axes]) -> None:
+    """Numbers and names of the axes of `panels` on the left and below each column, also where the last row does not reach."""
+    spec = axes[0].get_subplotspec()
+    assert spec is not None
+    columns = spec.get_gridspec().ncols
     for i, ax in enumerate(axes):
         left, lowest = i % columns == 0, i + columns >= len(axes)
         ax.tick_params(which="both", labelleft=left, labelbottom=lowest)

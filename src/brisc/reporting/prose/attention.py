@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from brisc.reporting.cells import percent, signed_points
-from brisc.reporting.comparisons import Pair, tiers
+from brisc.reporting.comparisons import OverSeeds, Pair, over_seeds, tiers
 from brisc.reporting.heads import HEADS
 from brisc.reporting.prose.scores import paired
-from brisc.reporting.results import Record, Results
+from brisc.reporting.results import Results
 from brisc.reporting.words import joined, number_of
 
 MASK = HEADS["mask"]
@@ -55,38 +55,29 @@ def _seeds(results: Results, pair: tuple[str, str]) -> list[str]:
     """Whether the difference outlasts another seed."""
     if results.comparisons is None or results.comparisons["seeds"] is None:
         return ["Each was trained with one seed, and a test over images says nothing about another training."]
-    entries = {
-        entry["subset"]: entry
-        for entry in results.comparisons.record("seeds").listed("pairs")
-        if {entry["a"], entry["b"]} == set(pair) and entry["measure"] == MASK.followed
-    }
-    chosen = [entries[subset] for subset in ("official", "clean") if subset in entries]
+    by_subset = over_seeds(results, MASK, *pair)
+    chosen = {subset: by_subset[subset] for subset in ("official", "clean") if subset in by_subset}
     if not chosen:
         return ["They were not both trained with other seeds, and a test over images says nothing about another training."]
-    told = "; ".join(_over_seeds(entry, pair) for entry in chosen)
-    said = [f"Trained with {number_of(chosen[0].count('n'), 'seed')}, the difference is {told}."]
-    smallest = chosen[0].number("smallest_p")
-    if smallest is not None and smallest >= 0.05 and chosen[0].number("low") is not None:
+    first = next(iter(chosen.values()))
+    told = "; ".join(f"on {subset} {_over_seeds(spread)}" for subset, spread in chosen.items())
+    said = [f"Trained with {number_of(len(first.differences), 'seed')}, the difference is {told}."]
+    if first.smallest_p is not None and first.smallest_p >= 0.05 and first.low is not None:
         said.append(
             "Those intervals take the differences between seeds to be normally distributed; a sign test, which does not, cannot "
-            f"give a p below {smallest:g} with so few."
+            f"give a p below {first.smallest_p:g} with so few."
         )
     return said
 
 
-def _over_seeds(entry: Record, pair: tuple[str, str]) -> str:
-    subset, sign = entry["subset"], 1 if entry["a"] == pair[0] else -1
-    seeds = entry.record("differences").content.items()
-    each = joined([f"{signed_points(sign * value)} with seed {seed}" for seed, value in seeds])
-    mean, sd, *ends = (entry.number(key) for key in ("mean", "sd", "low", "high"))
-    interval = sorted(sign * end for end in ends if end is not None)
-    if mean is None or sd is None or len(interval) < 2:
-        return f"on {subset} {each}"
-    low, high = interval
-    zero = "holds zero" if low <= 0 <= high else "leaves zero out"
+def _over_seeds(spread: OverSeeds) -> str:
+    each = joined([f"{signed_points(value)} with seed {seed}" for seed, value in spread.differences.items()])
+    if spread.mean is None or spread.sd is None or spread.low is None or spread.high is None:
+        return each
+    zero = "holds zero" if spread.low <= 0 <= spread.high else "leaves zero out"
     return (
-        f"on {subset} {signed_points(sign * mean)} points on average ({each}; standard deviation {percent(sd)}), with a 95 % "
-        f"interval over seeds of {signed_points(low)} to {signed_points(high)}, which {zero}"
+        f"{signed_points(spread.mean)} points on average ({each}; standard deviation {percent(spread.sd)}), with a 95 % interval "
+        f"over seeds of {signed_points(spread.low)} to {signed_points(spread.high)}, which {zero}"
     )
 
 
