@@ -304,3 +304,22 @@ def test_a_grid_that_diverged_everywhere_is_drawn(read: Read, copied: Path) -> N
     texts = [text.get_text() for text in grid.heatmap(results, results.grid).figure.axes[0].texts]
     assert texts == ["diverged"] * 20
     assert "diverged before their first epoch was over" in answer(results)[0]
+
+
+def test_a_grid_of_one_optimiser_is_drawn_and_told(read: Read, copied: Path) -> None:
+    def keep_adam(content: Any) -> None:
+        content["optimizers"] = ["adam"]
+        content["cells"] = [cell for cell in content["cells"] if cell["optimizer"] == "adam"]
+
+    edit(copied / "grid.json", keep_adam)
+    for name in ("grid.csv", "grid_history.csv"):
+        table = pd.read_csv(copied / name)
+        table[table["optimizer"] == "adam"].to_csv(copied / name, index=False)
+    results = read(copied)
+    assert results.grid is not None
+    with style():
+        charts = grid.grid_charts(results, results.grid)
+        for chart in charts:
+            chart.figure.draw_without_rendering()
+    assert [label.get_text() for label in charts[0].figure.axes[0].get_yticklabels()] == ["adam"]
+    assert "Of 5 cells (1 optimiser x 5 rates, `unet`," in answer(results)[0]

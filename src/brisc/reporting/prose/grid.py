@@ -11,7 +11,7 @@ def answer(results: Results) -> list[str]:
         return ["No grid of optimisers and rates was run in this profile, so this question is left out."]
     summary, ranking = results.grid.summary, scored(results.grid)
     count = len(cells(results.grid))
-    axes = f"{len(summary['optimizers'])} optimisers x {len(summary['learning_rates'])} rates"
+    axes = f"{number_of(len(summary['optimizers']), 'optimiser')} x {number_of(len(summary['learning_rates']), 'rate')}"
     size = f"{axes}, `{summary['model']}`, {number_of(summary.count('epochs'), 'epoch')} each"
     if not ranking:
         return [f"All {count} cells ({size}) diverged before their first epoch was over."]
