@@ -266,6 +266,21 @@ def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
     assert f"On validation one seed of the three has attention ahead ({' '.join(map(signed_points, ahead))})." in README
 
 
+def test_what_is_said_of_recipes_is_the_committed_comparison() -> None:
+    ablation = json.loads((LAPTOP / "ablation.json").read_text())
+    rows = {(row["recipe"], row["flips"]): row for row in ablation["rows"]}
+    bare, flips = rows["no_augmentation", False], rows["plain", True]
+    said = f"{ablation['epochs']} epochs each: without any augmentation it reaches a Dice of {percent(bare['score'])} %, "
+    difference, low, high = (signed_points(bare[f"difference{end}"]) for end in ("", "_low", "_high"))
+    assert f"{said}{difference} points\nmore than with it (95 % interval {low} to {high})" in README
+    difference, low, high = (signed_points(flips[f"difference{end}"]) for end in ("", "_low", "_high"))
+    assert f"a mean over the flips of the image adds {difference} ({low} to {high})" in README
+    assert {name for name, row in rows.items() if row["verdict"] == "better"} == {("no_augmentation", False), ("plain", True)}
+    assert rows["ema", False]["verdict"] == rows["other_schedule", False]["verdict"] == "cannot be told"
+    assert 3 * ablation["epochs"] == METRICS["unet"]["cost"]["epochs"]
+    assert "Ten epochs are a third of what the nets above had" in README
+
+
 def test_no_machine_s_path_is_tracked() -> None:
     profiles = [f"profiles/{name}.yaml" for name in ("demo", "laptop", "paper")]
     for name in ("README.md", "Makefile", "dvc.yaml", "params.yaml", "requirements.txt", *profiles):
