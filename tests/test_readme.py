@@ -272,7 +272,7 @@ def test_what_is_said_of_recipes_is_the_committed_comparison() -> None:
     bare, flips = rows["no_augmentation", False], rows["plain", True]
     said = f"{ablation['epochs']} epochs each: without any augmentation it reaches a Dice of {percent(bare['score'])} %, "
     difference, low, high = (signed_points(bare[f"difference{end}"]) for end in ("", "_low", "_high"))
-    assert f"{said}{difference} points\nmore than with it (95 % interval {low} to {high})" in README
+    assert f"{said}{difference} points\nagainst the plain recipe (95 % interval {low} to {high})" in README
     difference, low, high = (signed_points(flips[f"difference{end}"]) for end in ("", "_low", "_high"))
     assert f"a mean over the flips of the image adds {difference} ({low} to {high})" in README
     assert {name for name, row in rows.items() if row["verdict"] == "better"} == {("no_augmentation", False), ("plain", True)}
