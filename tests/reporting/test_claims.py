@@ -188,11 +188,23 @@ def test_the_order_of_two_models(copied: Path, read: Read) -> None:
 def test_the_grid_s_own_verdicts_are_taken_over(copied: Path, read: Read) -> None:
     best, log = find(read(copied), "best cell by the study's table"), find(read(copied), "best cell by the study's log")
     assert (best.ours, best.verdict) == ("adam at 5e-05, or one of 1 more", NOT_COMPARABLE)
-    assert (log.published, log.verdict, log.why) == ("rmsprop at 5e-05", NOT_REPRODUCED, "4 of 19 other cells are better")
+    longer = "; the study's cells have 20 epochs, ours 3"
+    assert (log.published, log.verdict, log.why) == (
+        "rmsprop at 5e-05",
+        NOT_REPRODUCED,
+        f"4 of 19 other cells are better{longer}",
+    )
     edit(copied / "grid.json", lambda grid: grid["claims"][0].update(verdict="supported", reason="it is better"))
     assert find(read(copied), "best cell by the study's table").verdict == REPRODUCED
     assert find(read(copied), "sgd needs higher rates").verdict == REPRODUCED
     assert find(read(copied), "adam at 5e-05: best validation Dice").ours == "80.00"
+    assert find(read(copied), "adam at 5e-05: best validation Dice").why.endswith(longer)
+    assert find(read(copied), "one run of the grid").why == "not measured in this profile"
+    edit(copied / "grid.json", lambda grid: [cell.update(seconds=90.0) for cell in grid["cells"]])
+    assert find(read(copied), "one run of the grid").ours == "1.5"
+    assert find(read(copied), "one run of the grid").why.endswith(longer)
+    edit(copied / "grid.json", lambda grid: grid.update(epochs=20))
+    assert find(read(copied), "best cell by the study's log").why == "4 of 19 other cells are better"
 
 
 def test_a_net_of_other_size_is_not_compared_by_its_file(copied: Path, read: Read) -> None:

@@ -399,6 +399,17 @@ def test_a_grid_without_cells_is_no_grid(copied: Path, text: Text) -> None:
     assert "![Figure" not in part
 
 
+def test_what_the_study_says_of_the_grid_is_judged(copied: Path, text: Text) -> None:
+    part = chapter(text(copied), "6. Grid")
+    assert (
+        "held against this grid: that adam at 5e-05 is the best (grid table) cannot be told, since 1 of 19 other cells cannot be "
+        "told apart from it; that rmsprop at 5e-05 is the best (grid log) is not supported, since 4 of 19 other cells are "
+        "better. The study's cells had 20 epochs; a low rate needs more of them than a high one." in part
+    )
+    edit(copied / "grid.json", lambda grid: grid.update(epochs=20))
+    assert "The study's cells had" not in chapter(text(copied), "6. Grid")
+
+
 def test_recipes_of_training_are_held_against_the_first(five: Path, text: Text) -> None:
     part = chapter(text(five), "7. Recipe")
     assert "The recipe plain (`unet`, 3 epochs each) reaches a validation Dice of **50.00 %** (n = 30)." in part

@@ -5,6 +5,8 @@ from brisc.reporting.grid_cells import best_of, cells, measure_of, scored
 from brisc.reporting.results import Results
 from brisc.reporting.words import joined, number_of
 
+VERDICTS = {"supported": "is supported", "not supported": "is not supported", "cannot be told": "cannot be told"}
+
 
 def answer(results: Results) -> list[str]:
     if results.grid is None:
@@ -33,12 +35,18 @@ def answer(results: Results) -> list[str]:
     diverged = sum(cell.diverged_at is not None for cell in cells(results.grid))
     more = f" {number_of(diverged, 'cell')} diverged." if diverged else ""
     judged = [
-        f"{claim['source'].removeprefix('study, ')}: {claim['optimizer']} at {setting(claim['learning_rate'])} as the best is "
-        f"{claim['verdict']} ({claim['reason']})"
+        f"that {claim['optimizer']} at {setting(claim['learning_rate'])} is the best ({claim['source'].removeprefix('study, ')}) "
+        f"{VERDICTS[claim['verdict']]}, since {claim['reason']}"
         for claim in summary.listed("claims")
     ]
     answers = [f"{said}.", f"The best rate of each optimiser: {', '.join(by_optimizer)}.{more}"]
-    return answers if results.phantom else [*answers, f"What the study says, held against this grid: {'; '.join(judged)}."]
+    if results.phantom:
+        return answers
+    said = f"What the study says, held against this grid: {'; '.join(judged)}."
+    theirs = results.published.record("grid").count("epochs")
+    if theirs != summary.count("epochs"):
+        said += f" The study's cells had {number_of(theirs, 'epoch')}; a low rate needs more of them than a high one."
+    return [*answers, said]
 
 
 def _bounds(low: float | None, high: float | None) -> str:
