@@ -266,6 +266,23 @@ def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
     assert f"On validation one seed of the three has attention ahead ({' '.join(map(signed_points, ahead))})." in README
 
 
+def test_what_is_said_of_the_grid_is_the_committed_ranking() -> None:
+    grid = json.loads((LAPTOP / "grid.json").read_text())
+    cells = {(cell["optimizer"], cell["learning_rate"]): cell for cell in grid["cells"]}
+    first, second, theirs = (cells["adam", rate] for rate in (5e-4, 1e-3, 5e-5))
+    assert grid["cells"][0] == first
+    assert [cell for cell in grid["cells"] if cell["rank_first"] == 1] == [first, second]
+    assert theirs["rank_first"] > second["rank_last"]
+    scores = [percent(cell["score"]) for cell in (first, second, theirs)]
+    assert f"5e-4 reaches a Dice of {scores[0]} %, from\nwhich 1e-3, at {scores[1]}, cannot be told apart" in README
+    assert f"5e-5, the best of the published table, reaches {scores[2]} and is behind" in README
+    published_grid = json.loads((ROOT / "published.json").read_text())["grid"]
+    assert (published_grid["best"]["optimizer"], published_grid["best"]["learning_rate"]) == ("adam", 5e-5)
+    assert f"(U-Net, {grid['epochs']} epochs each, on validation alone)" in README
+    assert f"The published cells had {published_grid['epochs']} epochs" in README
+    assert sorted(cells) == [("adam", rate) for rate in (1e-5, 5e-5, 1e-4, 5e-4, 1e-3)]
+
+
 def test_what_is_said_of_recipes_is_the_committed_comparison() -> None:
     ablation = json.loads((LAPTOP / "ablation.json").read_text())
     rows = {(row["recipe"], row["flips"]): row for row in ablation["rows"]}
@@ -279,6 +296,16 @@ def test_what_is_said_of_recipes_is_the_committed_comparison() -> None:
     assert rows["ema", False]["verdict"] == rows["other_schedule", False]["verdict"] == "cannot be told"
     assert 3 * ablation["epochs"] == METRICS["unet"]["cost"]["epochs"]
     assert "Ten epochs are a third of what the nets above had" in README
+    longer = json.loads((ROOT / "reports/archive/2026-11-26-laptop-unet-unaugmented/summary.json").read_text())
+    bare_for_longer = percent(longer["best_validation_score"])
+    assert longer["epochs"] == METRICS["unet"]["cost"]["epochs"]
+    assert longer["best_epoch"] < longer["epochs"]
+    seeds = json.loads((LAPTOP / "seeds.json").read_text())["unet"].values()
+    *some, last = (percent(scores["validation"]["dice_per_image"]) for scores in seeds)
+    assert (
+        f"the bare recipe stands at {bare_for_longer} and has stopped rising, with augmentation the three seeds reach" in README
+    )
+    assert f"seeds reach {', '.join(some)} and {last}." in README
 
 
 def test_no_machine_s_path_is_tracked() -> None:
