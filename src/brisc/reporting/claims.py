@@ -344,22 +344,23 @@ def _gap(results: Results, figure: str, published: str, model: str, key: str) ->
 def _grid(results: Results) -> Iterator[Claim]:
     """The best cell by the study's table and by its log, the score of each, and the rates that an optimiser needs."""
     published = results.published.record("grid")
-    epochs = published.count("epochs")
+    longer = _other_epochs(results)
     for name in ("best", "log"):
         record = published.record(name)
         cell = f"{record['optimizer']} at {setting(record['learning_rate'])}"
-        yield _best_cell(results.grid, "table" if name == "best" else "log", record, cell, epochs)
-        yield _cell_score(results.grid, record, cell, epochs)
+        yield _best_cell(results.grid, "table" if name == "best" else "log", record, cell, longer)
+        yield _cell_score(results.grid, record, cell, longer)
     yield _higher_rates(results.grid, published["higher_rates"])
 
 
-def _other_epochs(grid: Grid | None, theirs: int) -> str:
+def _other_epochs(results: Results) -> str:
     """How long a cell is trained, where the study's is trained for longer or shorter."""
-    ours = theirs if grid is None else grid.summary.count("epochs")
+    theirs = results.published.record("grid").count("epochs")
+    ours = theirs if results.grid is None else results.grid.summary.count("epochs")
     return "" if ours == theirs else f"; the study's cells have {number_of(theirs, 'epoch')}, ours {ours}"
 
 
-def _best_cell(grid: Grid | None, source: str, published: Record, cell: str, epochs: int) -> Claim:
+def _best_cell(grid: Grid | None, source: str, published: Record, cell: str, longer: str) -> Claim:
     figure = f"best cell by the study's {source}"
     if grid is None or not scored(grid):
         return _untrained("Grid", figure, cell)
@@ -374,14 +375,14 @@ def _best_cell(grid: Grid | None, source: str, published: Record, cell: str, epo
     ours = f"{first.optimizer} at {setting(first.learning_rate)}{f', or one of {tied} more' if tied > 0 else ''}"
     return Claim(
         "Grid", figure, cell, ours, Cell(DASH, "an order of cells, no number"), OF_GRID[judged["verdict"]],
-        judged["reason"] + _other_epochs(grid, epochs),
+        judged["reason"] + longer,
     )  # fmt: skip
 
 
 OF_GRID = {"supported": REPRODUCED, "not supported": NOT_REPRODUCED, "cannot be told": NOT_COMPARABLE}
 
 
-def _cell_score(grid: Grid | None, published: Record, name: str, epochs: int) -> Claim:
+def _cell_score(grid: Grid | None, published: Record, name: str, longer: str) -> Claim:
     theirs = published.number("dice")
     figure, text = f"{name}: best validation Dice, %", "" if theirs is None else f"{theirs:.2f}"
     cell = None if grid is None else find(grid, published["optimizer"], published["learning_rate"])
@@ -389,7 +390,7 @@ def _cell_score(grid: Grid | None, published: Record, name: str, epochs: int) ->
         return _untrained("Grid", figure, text)
     ours = Cell(DASH, "it diverged") if cell.score is None else percent(cell.score)
     bounds = _no_bracket() if cell.low is None or cell.high is None else _bracket(cell.low, cell.high)
-    return Claim("Grid", figure, text, ours, bounds, NOT_COMPARABLE, AUGMENTED + _other_epochs(grid, epochs))
+    return Claim("Grid", figure, text, ours, bounds, NOT_COMPARABLE, AUGMENTED + longer)
 
 
 AUGMENTED = "the study's validation images are augmented, which pushes its figure down; ours are not"
@@ -450,7 +451,7 @@ def _speed(results: Results) -> Iterator[Claim]:
     trainings = [results.cost(name).number("seconds") for name in results.models]
     runs = [] if results.grid is None else [cell.seconds for cell in cells(results.grid)]
     rate = results.cost(model).number("images_per_second") if model in results.models else None
-    longer = _other_epochs(results.grid, grid.count("epochs"))
+    longer = _other_epochs(results)
     lines = (
         (f"`{model}`: training, images/s", study.number("images_per_second"), rate, tenth, ""),
         (f"one run of the grid, {grid.count('epochs')} epochs, min", grid.number("minutes"), _minutes(runs), tenth, longer),
