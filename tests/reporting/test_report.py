@@ -427,6 +427,14 @@ def test_recipes_of_training_are_held_against_the_first(five: Path, text: Text) 
     assert row(part, "**Table", "no_augmentation |")[1] == "augment: horizontal_flip 0, vertical_flip 0; schedule none"
 
 
+def test_recipes_trained_for_another_length_than_their_model_are_told(copied: Path, text: Text) -> None:
+    said = "`unet` itself had up to 8 epochs: which recipe helps may change with the length."
+    edit(copied / "runs.json", lambda runs: runs["unet"]["run"].update(epochs=8))
+    assert f"another seed could change the order. {said}" in chapter(text(copied), "7. Recipe")
+    edit(copied / "runs.json", lambda runs: runs["unet"]["run"].update(epochs=3))
+    assert "itself had up to" not in chapter(text(copied), "7. Recipe")
+
+
 def test_an_ablation_without_rows_is_none(copied: Path, text: Text) -> None:
     edit(copied / "ablation.json", lambda ablation: ablation.update(rows=[]))
     assert "so this question is left out" in chapter(text(copied), "7. Recipe")

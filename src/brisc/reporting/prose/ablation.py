@@ -23,7 +23,18 @@ def answer(results: Results) -> list[str]:
             answers.append(f"{said}: {joined([_apart(row) for row in found])}.")
     if lost := list(dict.fromkeys(row["recipe"] for row in others if row.number("score") is None)):
         answers.append(f"{joined(lost)} diverged in the first epoch.")
-    return [*answers, "One training each: another seed could change the order."]
+    return [*answers, f"One training each: another seed could change the order.{_other_length(results, ablation)}"]
+
+
+def _other_length(results: Results, ablation: Record) -> str:
+    """A short training has less time to overfit, so it can make augmentation look worse than it is."""
+    model = ablation["model"]
+    if model not in results.runs:
+        return ""
+    epochs = results.runs.record(model).record("run").count("epochs")
+    if epochs == ablation.count("epochs"):
+        return ""
+    return f" `{model}` itself had up to {number_of(epochs, 'epoch')}: which recipe helps may change with the length."
 
 
 def _apart(row: Record) -> str:
