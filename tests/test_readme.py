@@ -283,10 +283,8 @@ def test_what_is_said_of_the_grid_is_the_committed_ranking() -> None:
     theirs = [(published_grid[name]["optimizer"], published_grid[name]["learning_rate"]) for name in ("best", "log")]
     assert theirs == [("adam", 5e-5), ("rmsprop", 5e-5)]
     table, log = (percent(cells[key]["score"]) for key in theirs)
-    assert (
-        f"Adam at 5e-5, the best of the published table, reaches\n{table}, and RMSprop at 5e-5, the best of the published log, {log}:"
-        in README
-    )
+    assert f"Adam at 5e-5, the best of the published table, reaches\n{table}, and RMSprop" in README
+    assert f"RMSprop at 5e-5, the best of the published log, {log}:" in README
     assert {cells[key]["rank_first"] for key in theirs} == {7}
     assert f": 6 of the {len(cells) - 1} other cells are better than either." in README
     highest, lower, *_ = sorted((cell["score"] for (name, _), cell in cells.items() if name == "sgd"), reverse=True)
