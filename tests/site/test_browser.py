@@ -437,6 +437,34 @@ def test_cost_is_shown_as_far_as_it_was_measured(visit: Open) -> None:
     expect(page.locator("#view-cost .chart").first).to_contain_text("not measured in this profile")
 
 
+def test_names_on_the_cost_chart_cover_no_point_or_whisker(visit: Open) -> None:
+    page = visit("#cost")
+    expect(page.locator("#view-cost svg .dot")).to_have_count(6)
+    # Nets of nearly the same cost, the one on the right with a whisker beside all the others' points.
+    page.evaluate(
+        """() => {
+            core.models.forEach((model, i) => {
+                model.cost.parameters = i ? 1.9e6 : 2.05e6;
+                for (const metrics of Object.values(model.metrics))
+                    for (const key of ["dice_per_image", "accuracy"])
+                        if (key in metrics)
+                            Object.assign(metrics, { [key]: 0.8 - 0.01 * i, [`${key}_low`]: 0.7, [`${key}_high`]: 0.9 });
+            });
+            location.hash = "#cost?quality=clean";
+        }"""
+    )
+    expect(page.locator("#view-cost figcaption").first).to_contain_text("no copy in train")
+    covered = page.locator("#view-cost .chart svg").evaluate_all(
+        """(charts) => charts.flatMap((chart) => {
+            const boxes = (kind) => [...chart.querySelectorAll(kind)].map((one) => one.getBoundingClientRect());
+            const meet = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+            const names = boxes(".name");
+            return names.map((name, i) => [...boxes(".dot, .whisker"), ...names.toSpliced(i, 1)].some((box) => meet(name, box)));
+        })"""
+    )
+    assert covered == [False] * 6
+
+
 def test_a_copy_and_its_twin_flicker(visit: Open) -> None:
     page = visit("#copies")
     expect(place(page)).to_have_text("1 of 8")

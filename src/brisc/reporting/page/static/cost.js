@@ -117,10 +117,10 @@ views.cost = {
     for (const { model, at, x, y, low, high } of dots) {
       const cx = scaleX(x),
         cy = scaleY(y);
-      if (!absent(low) && !absent(high))
-        root.append(svg("line", { class: `whisker ${ink(at)}`, x1: cx, x2: cx, y1: scaleY(low), y2: scaleY(high) }));
+      const [bottom, top] = absent(low) || absent(high) ? [cy, cy] : [scaleY(low), scaleY(high)];
+      if (bottom !== top) root.append(svg("line", { class: `whisker ${ink(at)}`, x1: cx, x2: cx, y1: bottom, y2: top }));
       root.append(shape(SHAPES[at % SHAPES.length], cx, cy, 6, { class: `dot ${ink(at)}` }));
-      placed.push({ name: model.name, at, cx, cy });
+      placed.push({ name: model.name, at, cx, cy, top, bottom });
     }
     root.append(...nameTags(placed, area));
     const count = dots[0].model.metrics[state.quality][n];
@@ -133,27 +133,37 @@ views.cost = {
   },
 };
 
-/** The names beside their points, those that would cover each other moved apart, with a line to the point where they had to move. */
+/**
+ * The names beside their points: on the side and at the height where they cover no other name, point or whisker, as near as can
+ * be, with a line to the point. `top` and `bottom` of a placed point are the ends of its whisker.
+ */
 function nameTags(placed, area) {
-  const LINE = 16,
+  const HALF = 8,
     GAP = 22,
-    taken = [];
+    OTHER_SIDE = 10; // what going to the left costs, in pixels of moving up or down
+  const taken = placed.map(({ cx, cy, top, bottom }) => {
+    return [cx - HALF, cx + HALF, Math.min(top, cy - HALF), Math.max(bottom, cy + HALF)];
+  });
+  const shifts = Array.from({ length: 80 }, (_, step) => (step % 2 ? -1 : 1) * Math.ceil(step / 2) * 4);
   return placed
     .toSorted((a, b) => a.cy - b.cy)
     .flatMap(({ name, at, cx, cy }) => {
-      const wide = 7.2 * name.length,
-        left = cx + GAP + wide > area.right;
-      const start = left ? cx - GAP - wide : cx + GAP;
-      const free = (y) => !taken.some(([from, to, other]) => Math.abs(other - y) < LINE && start < to && start + wide > from);
-      const shifts = Array.from({ length: 80 }, (_, step) => (step % 2 ? -1 : 1) * Math.ceil(step / 2) * 4);
-      const line = cy + (shifts.find((shift) => free(cy + shift) && cy + shift > area.top && cy + shift < area.bottom) ?? 0);
-      taken.push([start, start + wide, line]);
-      const side = left ? -1 : 1;
+      const wide = 7.2 * name.length;
+      const places = [1, -1]
+        .map((side) => ({ side, start: side > 0 ? cx + GAP : cx - GAP - wide, costs: side > 0 ? 0 : OTHER_SIDE }))
+        .filter(({ start }) => start >= area.left && start + wide <= area.right)
+        .flatMap((place) => shifts.map((shift) => ({ ...place, line: cy + shift, away: Math.abs(shift) + place.costs })))
+        .filter(({ line }) => line - HALF > area.top && line + HALF < area.bottom)
+        .toSorted((a, b) => a.away - b.away);
+      const free = ({ start, line }) =>
+        !taken.some(([from, to, top, bottom]) => start < to && start + wide > from && line - HALF < bottom && line + HALF > top);
+      const { side, start, line } = places.find(free) ?? places[0] ?? { side: 1, start: cx + GAP, line: cy };
+      taken.push([start, start + wide, line - HALF, line + HALF]);
       return [
         svg("line", { class: `leader ${ink(at)}`, x1: cx + side * 8, y1: cy, x2: cx + side * (GAP - 3), y2: line }),
         svg(
           "text",
-          { class: `name ${ink(at)}`, x: cx + side * GAP, y: line, dy: "0.32em", "text-anchor": left ? "end" : "start" },
+          { class: `name ${ink(at)}`, x: cx + side * GAP, y: line, dy: "0.32em", "text-anchor": side > 0 ? "start" : "end" },
           name,
         ),
       ];
