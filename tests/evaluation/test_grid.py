@@ -15,6 +15,7 @@ from brisc.evaluation.grid import best_of, judge_claims, read_cells, summarise_g
 AXES = GridAxes(model="unet", optimizers=["adam", "sgd"], learning_rates=[5e-5, 1e-3])
 PUBLISHED = {
     "source": "table",
+    "runs": 2,
     "best": {"optimizer": "adam", "learning_rate": 5e-5, "dice": 78.57},
     "log": {"source": "log", "optimizer": "rmsprop", "learning_rate": 5e-5, "dice": 79.19},
 }
@@ -114,6 +115,12 @@ def row(ranks: tuple[int | None, int | None], **values: Any) -> dict[str, Any]:
 
 
 OTHER = row((1, 2), optimizer="sgd")
+
+
+def test_the_best_of_fewer_cells_than_the_study_had_is_not_yet_the_best() -> None:
+    table, _ = judge_claims([row((1, 1)), OTHER], "dice", {**PUBLISHED, "runs": 20})
+    reason = "it is better than every other cell of this grid of 2, but the study's had 20"
+    assert (table["verdict"], table["reason"]) == ("cannot be told", reason)
 
 
 @pytest.mark.parametrize(

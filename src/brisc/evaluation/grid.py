@@ -128,7 +128,7 @@ def judge_claims(rows: Sequence[dict[str, Any]], measure: str, published: dict[s
     for claim, source in ((published["best"], published["source"]), (published["log"], published["log"]["source"])):
         key = (claim["optimizer"], claim["learning_rate"])
         ours = next((row for row in rows if (row["optimizer"], row["learning_rate"]) == key), None)
-        verdict, reason = _judge(ours, len(rows), measure)
+        verdict, reason = _judge(ours, len(rows), published["runs"], measure)
         claims.append(
             {
                 "source": source,
@@ -143,7 +143,7 @@ def judge_claims(rows: Sequence[dict[str, Any]], measure: str, published: dict[s
     return claims
 
 
-def _judge(ours: dict[str, Any] | None, cells: int, measure: str) -> tuple[str, str]:
+def _judge(ours: dict[str, Any] | None, cells: int, theirs: int, measure: str) -> tuple[str, str]:
     if ours is None:
         return CANNOT_BE_TOLD, "this grid does not have the cell"
     if measure != "dice":
@@ -157,6 +157,8 @@ def _judge(ours: dict[str, Any] | None, cells: int, measure: str) -> tuple[str, 
         return NOT_SUPPORTED, f"{better} of {cells - 1} other cells are better"
     if as_good > 0:
         return CANNOT_BE_TOLD, f"{as_good} of {cells - 1} other cells cannot be told apart from it"
+    if cells < theirs:
+        return CANNOT_BE_TOLD, f"it is better than every other cell of this grid of {cells}, but the study's had {theirs}"
     return SUPPORTED, "it is better than every other cell"
 
 
