@@ -3,12 +3,12 @@
 The rules stand on top of claims.md (`RULES`). Each is decided here by a function of numbers alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from brisc.reporting.cells import DASH, Cell, Table, percent, setting, signed_points, tenth, thousands, whole_percent
 from brisc.reporting.comparisons import Pair, like_for_like, tiers
-from brisc.reporting.grid_cells import best_of, cells, find, scored
+from brisc.reporting.grid_cells import cells, find, rates_of, scored
 from brisc.reporting.heads import HEADS, Head
 from brisc.reporting.results import Grid, Record, Results
 from brisc.reporting.tables.provenance import differing
@@ -30,7 +30,8 @@ RULES = (
     "difference.",
     f"An order, of two models or of the cells of the grid, is {REPRODUCED} when our test shows it, {NOT_REPRODUCED} when our "
     f"test shows another, and {NOT_COMPARABLE} when our test cannot tell. That an optimiser needs higher rates is {REPRODUCED} "
-    "when its best rate is above the best rate of every other.",
+    f"when each rate that may be its best is above all that may be the best of another, and {NOT_REPRODUCED} when none is above "
+    "those of some other.",
     f"A count is {REPRODUCED} when it is equal; the size of a weights file when it is equal to the whole MB, of a net with the "
     f"same settings; a speed or a time when it was measured on the same device and differs by at most {100 * SAME_SPEED:.0f} %.",
 )
@@ -112,11 +113,13 @@ def by_size(published_mb: float, ours_mb: float | None, *, same_net: bool) -> st
     return REPRODUCED if round(ours_mb) == round(published_mb) else NOT_REPRODUCED
 
 
-def by_rates(rate: float | None, others: Sequence[float]) -> str:
-    """rate, others: the best rate of the optimiser that is said to need a higher one, and of the other optimisers."""
-    if rate is None or not others:
+def by_rates(own: Collection[float], others: Sequence[Collection[float]]) -> str:
+    """own, others: the rates that may be the best of the optimiser that is said to need a higher one, and of each other one."""
+    if not own or not others:
         return NOT_COMPARABLE
-    return REPRODUCED if all(rate > other for other in others) else NOT_REPRODUCED
+    if min(own) > max(rate for rates in others for rate in rates):
+        return REPRODUCED
+    return NOT_REPRODUCED if any(max(own) <= min(rates) for rates in others) else NOT_COMPARABLE
 
 
 # ------------------------------------------------------------------------------------------------------------- the data
@@ -398,17 +401,17 @@ AUGMENTED = "the study's validation images are augmented, which pushes its figur
 
 def _higher_rates(grid: Grid | None, optimizer: str) -> Claim:
     figure = f"{optimizer} needs higher rates than the others"
-    own = None if grid is None else best_of(grid, optimizer)
-    if grid is None or own is None:
+    own = [] if grid is None else rates_of(grid, optimizer)
+    if grid is None or not own:
         return _untrained("Grid", figure, "yes")
     names = dict.fromkeys(cell.optimizer for cell in cells(grid) if cell.optimizer != optimizer)
-    others = {name: cell.learning_rate for name in names if (cell := best_of(grid, name)) is not None}
-    verdict = by_rates(own.learning_rate, list(others.values()))
-    rates = ", ".join(f"{name} {setting(rate)}" for name, rate in others.items()) or "none"
-    return Claim(
-        "Grid", figure, "yes", "yes" if verdict == REPRODUCED else "no", Cell(DASH, "an order of rates, no number"), verdict,
-        f"best rate of {optimizer}: {setting(own.learning_rate)}; of the others: {rates}",
-    )  # fmt: skip
+    others = {name: rates for name in names if (rates := rates_of(grid, name))}
+    verdict = by_rates(own, list(others.values()))
+    best = {name: " or ".join(setting(rate) for rate in rates) for name, rates in {optimizer: own, **others}.items()}
+    listed = ", ".join(f"{name} {best[name]}" for name in others) or "none"
+    why = f"best rate of {optimizer}, as far as the images can tell: {best[optimizer]}; of the others: {listed}"
+    ours = {REPRODUCED: "yes", NOT_REPRODUCED: "no"}.get(verdict, "cannot be told")
+    return Claim("Grid", figure, "yes", ours, Cell(DASH, "an order of rates, no number"), verdict, why)
 
 
 # ----------------------------------------------------------------------------------------------------------------- cost

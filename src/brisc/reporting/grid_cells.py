@@ -52,6 +52,12 @@ def best_of(grid: Grid, optimizer: str) -> GridCell | None:
     return next((cell for cell in scored(grid) if cell.optimizer == optimizer), None)
 
 
+def rates_of(grid: Grid, optimizer: str) -> list[float]:
+    """The rates that may be the best of the optimiser, lowest first: those whose ranks overlap with those of its best cell."""
+    own = [cell for cell in scored(grid) if cell.optimizer == optimizer]
+    return sorted(cell.learning_rate for cell in own if (cell.first or 1) <= (own[0].last or 1))
+
+
 def _cell(record: Record) -> GridCell:
     return GridCell(
         optimizer=record["optimizer"],
