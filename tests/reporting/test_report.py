@@ -433,6 +433,8 @@ def test_recipes_trained_for_another_length_than_their_model_are_told(copied: Pa
     assert f"another seed could change the order. {said}" in chapter(text(copied), "7. Recipe")
     edit(copied / "runs.json", lambda runs: runs["unet"]["run"].update(epochs=3))
     assert "itself had up to" not in chapter(text(copied), "7. Recipe")
+    edit(copied / "ablation.json", lambda ablation: ablation.update(model="not_among_the_models"))
+    assert "itself had up to" not in chapter(text(copied), "7. Recipe")
 
 
 def test_an_ablation_without_rows_is_none(copied: Path, text: Text) -> None:

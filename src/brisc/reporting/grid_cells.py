@@ -28,6 +28,10 @@ class GridCell(NamedTuple):
     def may_be_best(self) -> bool:
         return self.first == 1
 
+    def may_be_as_good_as(self, better: "GridCell") -> bool:
+        """Whether the ranks of both overlap; a cell without a score is never as good."""
+        return self.first is not None and better.last is not None and self.first <= better.last
+
 
 def cells(grid: Grid) -> list[GridCell]:
     """All cells, the highest score first, those without one last."""
@@ -54,8 +58,9 @@ def best_of(grid: Grid, optimizer: str) -> GridCell | None:
 
 def rates_of(grid: Grid, optimizer: str) -> list[float]:
     """The rates that may be the best of the optimiser, lowest first: those whose ranks overlap with those of its best cell."""
+    best = best_of(grid, optimizer)
     own = [cell for cell in scored(grid) if cell.optimizer == optimizer]
-    return sorted(cell.learning_rate for cell in own if (cell.first or 1) <= (own[0].last or 1))
+    return [] if best is None else sorted(cell.learning_rate for cell in own if cell.may_be_as_good_as(best))
 
 
 def _cell(record: Record) -> GridCell:
