@@ -1,12 +1,15 @@
-"""kill -9 at random moments, Ctrl-C, a flipped bit, a full disk: does the same command, run again, end as if nothing had been?
+"""kill -9 at random moments, Ctrl-C, a flipped bit, a full disk: does the same command, run again, end as if
+nothing had been?
 
     python bench/crash_sweep.py [MOMENTS] [--parts repro,grid,interrupt,cache,disk] [--whole] [--seed 42]
 
-Works on a clone of the commit that is checked out, in a temporary folder. By default with a smaller demo: fewer phantoms, one
-model, a grid of one cell in `make repro` and of four in `make grid`; --whole takes the demo as it is. MOMENTS (30) are shared by
-`make repro` and `make grid`. Prints a Markdown table for each part. Exit code 1 if any run did not come through.
+Works on a clone of the commit that is checked out, in a temporary folder. By default with a smaller demo:
+fewer phantoms, one model, a grid of one cell in `make repro` and of four in `make grid`; --whole takes the
+demo as it is. MOMENTS (30) are shared by `make repro` and `make grid`. Prints a Markdown table for each part.
+Exit code 1 if any run did not come through.
 
-A moment is a place in the unbroken run, a stage and a time since it began, so that it is the same on a busy machine.
+A moment is a place in the unbroken run, a stage and a time since it began, so that it is the same on a busy
+machine.
 """
 
 import argparse
@@ -37,13 +40,29 @@ MARK = "BRISC_CRASH_SWEEP"
 GRACE_SECONDS = 5.0
 RUNNING = re.compile(r"Running stage '(.+)':")
 
-# What is killed, and how its command line is known. "all" is the command with everything it started in its process group.
-REPRO_VICTIMS = {"the stage": "stages/", "dvc": "/dvc repro", "make repro": "pipeline.repro", "all of them": None}
-GRID_VICTIMS = {"a training": "stages/grid.py", "a worker": "queue-worker", "an experiment": "exec-run", "make grid": None}
+# What is killed, and how its command line is known. "all" is the command with everything it started in its
+# process group.
+REPRO_VICTIMS = {
+    "the stage": "stages/",
+    "dvc": "/dvc repro",
+    "make repro": "pipeline.repro",
+    "all of them": None,
+}
+GRID_VICTIMS = {
+    "a training": "stages/grid.py",
+    "a worker": "queue-worker",
+    "an experiment": "exec-run",
+    "make grid": None,
+}
 
 # The smaller demo. Every copy and neighbour is still planted, so that no stage is trivial.
 SMALLER = {
-    "phantom": {"slices": {"train": 110, "test": 24}, "copies_within_train": 1, "neighbours": 1, "neighbours_within_train": 1}
+    "phantom": {
+        "slices": {"train": 110, "test": 24},
+        "copies_within_train": 1,
+        "neighbours": 1,
+        "neighbours_within_train": 1,
+    }
     | {f"copies_{kind}": 1 for kind in ("same_bytes", "same_pixels", "reencoded", "rescaled", "mirrored")},
     "data": {"expected": {"images": {"train": 110, "test": 24}, "pairs": {"train": 86, "test": 21}}},
     "models": {"unet": {"epochs": 4}},
@@ -75,7 +94,9 @@ def edit(path: Path, changes: dict) -> None:
 
 
 def git(place: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=place, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["git", *words], cwd=place, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def processes(place: Path) -> list[psutil.Process]:
@@ -173,16 +194,27 @@ class Bench:
         return place
 
     def start(self, place: Path, command: list[str]) -> Run:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "BRISC_"))}
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "BRISC_"))
+        }
         environment |= {
-            MARK: str(place), "PYTHONPATH": str(place / "src"), "PYTHONUNBUFFERED": "1",
+            MARK: str(place),
+            "PYTHONPATH": str(place / "src"),
+            "PYTHONUNBUFFERED": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "DVC_SITE_CACHE_DIR": str(self.folder / "site"),
-        }  # fmt: skip
+        }
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=place, env=environment, text=True, errors="replace", start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [sys.executable, *command],
+            cwd=place,
+            env=environment,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         return Run(place, process)
 
     def finish(self, place: Path, command: list[str]) -> Run:
@@ -201,11 +233,16 @@ def content(place: Path) -> dict[str, str]:
 
 
 def cells(place: Path) -> dict[str, str]:
-    """{experiment: MD5 of its cell's files, weights among them} as the refs of the commit that is checked out say."""
+    """{experiment: MD5 of its cell's files, weights among them} as the refs of the commit that is checked out
+    say."""
     found, head = {}, git(place, "rev-parse", "HEAD")
-    for ref in git(place, "for-each-ref", "--format=%(refname)", f"refs/exps/{head[:2]}/{head[2:]}/").splitlines():
+    for ref in git(
+        place, "for-each-ref", "--format=%(refname)", f"refs/exps/{head[:2]}/{head[2:]}/"
+    ).splitlines():
         stages = YAML(typ="safe").load(git(place, "show", f"{ref}:dvc.lock"))["stages"]
-        outs = [out["md5"] for name, stage in stages.items() if name.startswith("grid@") for out in stage["outs"]]
+        outs = [
+            out["md5"] for name, stage in stages.items() if name.startswith("grid@") for out in stage["outs"]
+        ]
         found[ref.rsplit("/", 1)[1]] = " ".join(outs)
     return found
 
@@ -217,7 +254,8 @@ def finished(place: Path) -> set[str]:
 
 
 def stored(place: Path) -> set[str]:
-    """Those of them whose results DVC's cache has: on a full disk it says that it could not store one, and goes on."""
+    """Those of them whose results DVC's cache has: on a full disk it says that it could not store one, and
+    goes on."""
     stages = YAML(typ="safe").load(place / "dvc.lock")["stages"] if finished(place) else {}
     objects = place / ".dvc" / "cache" / "files" / "md5"
 
@@ -230,13 +268,18 @@ def stored(place: Path) -> set[str]:
     return {
         name
         for name, stage in stages.items()
-        if all(held(out["md5"]) for out in stage["outs"] if out["path"].split("/")[0] in ("data", "runs", "site"))
+        if all(
+            held(out["md5"]) for out in stage["outs"] if out["path"].split("/")[0] in ("data", "runs", "site")
+        )
     }
 
 
 def await_moment(run: Run, unbroken: Run, when: float) -> str:
-    """Wait until `run` is where `unbroken` was after `when` seconds, or has ended. Where that is, in words."""
-    stage, begun = max(((s, t) for s, t in unbroken.stages.items() if t <= when), key=lambda pair: pair[1], default=("", 0.0))
+    """Wait until `run` is where `unbroken` was after `when` seconds, or has ended. Where that is, in
+    words."""
+    stage, begun = max(
+        ((s, t) for s, t in unbroken.stages.items() if t <= when), key=lambda pair: pair[1], default=("", 0.0)
+    )
     while run.alive and stage and stage not in run.stages:
         time.sleep(0.05)
     time.sleep(when - begun)
@@ -244,7 +287,8 @@ def await_moment(run: Run, unbroken: Run, when: float) -> str:
 
 
 def kill(run: Run, command: str | None) -> bool:
-    """kill -9 the process with `command` in its command line, as soon as there is one, or the whole group. False if none came."""
+    """kill -9 the process with `command` in its command line, as soon as there is one, or the whole group.
+    False if none came."""
     while run.alive:
         try:
             if command is None:
@@ -262,7 +306,8 @@ def kill(run: Run, command: str | None) -> bool:
 def strike(
     bench: Bench, source: Path, command: list[str], unbroken: Run, when: float, hit: Callable[[Run], bool]
 ) -> tuple[Run, str]:
-    """A run of `command` in a copy of `source` that `hit` broke at that moment, and where it was; if it ended first, another."""
+    """A run of `command` in a copy of `source` that `hit` broke at that moment, and where it was; if it ended
+    first, another."""
     while True:
         run = bench.start(bench.copy(source), command)
         where = await_moment(run, unbroken, when)
@@ -296,12 +341,23 @@ class Table:
 def sweep_repro(bench: Bench, unbroken: Run, moments: int, generator: random.Random) -> bool:
     """kill -9 during `make repro`."""
     expected, epochs = content(unbroken.place), unbroken.count(r"^epoch \d")
-    print(f"\n`make repro`: {len(unbroken.stages)} stages, {epochs} epochs, {unbroken.seconds:.0f} s when nothing breaks it\n")
-    table = Table("killed", "at", "alive 5 s later", "finished stages run again", "epochs trained twice", "same bytes in the end")
+    print(
+        f"\n`make repro`: {len(unbroken.stages)} stages, {epochs} epochs, {unbroken.seconds:.0f} s when nothing breaks it\n"
+    )
+    table = Table(
+        "killed",
+        "at",
+        "alive 5 s later",
+        "finished stages run again",
+        "epochs trained twice",
+        "same bytes in the end",
+    )
     for number in range(moments):
         name = list(REPRO_VICTIMS)[number % len(REPRO_VICTIMS)]
         hit = partial(kill, command=REPRO_VICTIMS[name])
-        run, where = strike(bench, bench.template, REPRO, unbroken, generator.uniform(0, unbroken.seconds), hit)
+        run, where = strike(
+            bench, bench.template, REPRO, unbroken, generator.uniform(0, unbroken.seconds), hit
+        )
         place = run.place
         if name == "the stage":
             run.finish()  # DVC tells of it and ends by itself
@@ -323,10 +379,18 @@ def sweep_repro(bench: Bench, unbroken: Run, moments: int, generator: random.Ran
 
 
 def sweep_grid(bench: Bench, source: Path, unbroken: Run, moments: int, generator: random.Random) -> bool:
-    """kill -9 during `make grid`. All but the last victim are the driver's to replace; the last needs the command again."""
+    """kill -9 during `make grid`. All but the last victim are the driver's to replace; the last needs the
+    command again."""
     expected = cells(unbroken.place)
     print(f"\n`make grid`: {len(expected)} cells, {unbroken.seconds:.0f} s when nothing breaks it\n")
-    table = Table("killed", "at", "alive 5 s later", "run again", "finished cells trained again", "same weights in the end")
+    table = Table(
+        "killed",
+        "at",
+        "alive 5 s later",
+        "run again",
+        "finished cells trained again",
+        "same weights in the end",
+    )
     for number in range(moments):
         name = list(GRID_VICTIMS)[number % len(GRID_VICTIMS)]
         hit = partial(kill, command=GRID_VICTIMS[name])
@@ -353,7 +417,9 @@ def sweep_grid(bench: Bench, source: Path, unbroken: Run, moments: int, generato
     return table.good
 
 
-def sweep_interrupt(bench: Bench, source: Path, repro: Run, grid: Run, moments: int, generator: random.Random) -> bool:
+def sweep_interrupt(
+    bench: Bench, source: Path, repro: Run, grid: Run, moments: int, generator: random.Random
+) -> bool:
     print("\nCtrl-C\n")
     table = Table("command", "at", "everything ended after", "run again: same in the end")
     for _ in range(moments):
@@ -369,7 +435,11 @@ def sweep_interrupt(bench: Bench, source: Path, repro: Run, grid: Run, moments: 
             seconds = time.monotonic() - pressed
             run.finish()
             again = bench.start(run.place, command)
-            good = again.finish() == 0 and seconds < GRACE_SECONDS and result(run.place) == result(unbroken.place)
+            good = (
+                again.finish() == 0
+                and seconds < GRACE_SECONDS
+                and result(run.place) == result(unbroken.place)
+            )
             table.row(name, where, f"{seconds:.1f} s", good=good)
             if not good:
                 tell(again, run.place, run.output[-1000:])
@@ -377,15 +447,24 @@ def sweep_interrupt(bench: Bench, source: Path, repro: Run, grid: Run, moments: 
 
 
 def sweep_cache(bench: Bench, unbroken: Run, generator: random.Random) -> bool:
-    """One flipped bit in objects of DVC's cache: found, named, and made again although the work tree has lost it too."""
+    """One flipped bit in objects of DVC's cache: found, named, and made again although the work tree has lost
+    it too."""
     expected = content(unbroken.place)
     print("\nA flipped bit in DVC's cache\n")
     table = Table("object", "found by make verify", "same bytes after make repro")
     for pattern in ("weights.pt", "raw.zip", ".dir"):
         place = bench.copy(unbroken.place)
         objects = sorted((place / ".dvc/cache/files/md5").glob("??/*"))
-        digests = {hashlib.md5(path.read_bytes()).hexdigest() for path in place.rglob(pattern) if ".dvc" not in path.parts}
-        chosen = [p for p in objects if (p.suffix == ".dir" if pattern == ".dir" else p.parent.name + p.name in digests)]
+        digests = {
+            hashlib.md5(path.read_bytes()).hexdigest()
+            for path in place.rglob(pattern)
+            if ".dvc" not in path.parts
+        }
+        chosen = [
+            p
+            for p in objects
+            if (p.suffix == ".dir" if pattern == ".dir" else p.parent.name + p.name in digests)
+        ]
         damaged = generator.choice(chosen)
         damaged.chmod(0o644)
         whole = bytearray(damaged.read_bytes())
@@ -405,11 +484,14 @@ def sweep_cache(bench: Bench, unbroken: Run, generator: random.Random) -> bool:
 
 
 def sweep_disk(bench: Bench, unbroken: Run) -> bool:
-    """The disk full at several places of a run, on a small tmpfs: told in clear words, nothing finished is lost."""
+    """The disk full at several places of a run, on a small tmpfs: told in clear words, nothing finished is
+    lost."""
     print("\nA full disk\n")
     mount = bench.folder / "disk"
     mount.mkdir()
-    before, after = (sum(p.stat().st_size for p in q.rglob("*") if p.is_file()) for q in (bench.template, unbroken.place))
+    before, after = (
+        sum(p.stat().st_size for p in q.rglob("*") if p.is_file()) for q in (bench.template, unbroken.place)
+    )
     if subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)], capture_output=True, check=False
     ).returncode:
@@ -432,7 +514,12 @@ def sweep_disk(bench: Bench, unbroken: Run) -> bool:
             traceback = "Traceback" in run.output
             good = failed != 0 and bool(words) and not traceback and code == 0 and not repeated
             good &= content(place) == content(unbroken.place)
-            table.row(f"{size / 2**20:.0f} MiB", words[0] if words else f"code {failed}", ", ".join(repeated) or 0, good=good)
+            table.row(
+                f"{size / 2**20:.0f} MiB",
+                words[0] if words else f"code {failed}",
+                ", ".join(repeated) or 0,
+                good=good,
+            )
             if not good:
                 tell(run, place, f"code {failed}, then {code}\n{again.output[-1500:]}")
             shutil.rmtree(place)

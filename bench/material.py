@@ -1,4 +1,5 @@
-"""The same images three ways: the archive, its files on disk as the study reads them, and the decoded cache as we do."""
+"""The same images three ways: the archive, its files on disk as the study reads them, and the decoded cache
+as we do."""
 
 import zipfile
 from collections import Counter
@@ -22,7 +23,8 @@ VALIDATION = 0.3
 
 @dataclass(frozen=True)
 class Material:
-    """A folder with raw.zip, index.csv, files/ (the archive's members) and cache/; prepare: how the cache was made."""
+    """A folder with raw.zip, index.csv, files/ (the archive's members) and cache/; prepare: how the cache was
+    made."""
 
     folder: Path
     prepare: Prepare
@@ -31,13 +33,17 @@ class Material:
         return pd.read_csv(self.folder / "index.csv")
 
     def samples(self, images: int) -> tuple[Samples, list[tuple[Path, Path]]]:
-        """`images` tumour images to train on, repeated as often as it takes, and 32 to validate on; and where their files are.
+        """`images` tumour images to train on, repeated as often as it takes, and 32 to validate on; and where
+        their files are.
 
         Held in memory, as the cache of a data set of this size is once it has been read.
         """
         cache, index = load_samples(self.folder / "cache"), self.index().set_index("id")
         chosen = np.concatenate(
-            [np.resize(cache.rows(split, healthy=False), count) for split, count in (("train", images), ("validation", 32))]
+            [
+                np.resize(cache.rows(split, healthy=False), count)
+                for split, count in (("train", images), ("validation", 32))
+            ]
         )
         table = cache.table.iloc[chosen].reset_index(drop=True)
         files = self.folder / "files"
@@ -46,7 +52,8 @@ class Material:
 
 
 def collect(folder: Path, *, archive: Path | None, size: int, slices: Splits, side: int) -> Material:
-    """Bring the material together in `folder`: from `archive`, or from phantoms of `side` pixels where there is none."""
+    """Bring the material together in `folder`: from `archive`, or from phantoms of `side` pixels where there
+    is none."""
     planted = [knob for knob in vars(load("demo", "phantom")) if knob.startswith(("copies_", "neighbours"))]
     phantom: Phantom = replace(load("demo", "phantom"), size=side, slices=slices, **dict.fromkeys(planted, 0))
     data, raw = load("demo" if archive is None else "laptop", "data"), folder / "raw.zip"
@@ -63,11 +70,13 @@ def collect(folder: Path, *, archive: Path | None, size: int, slices: Splits, si
 
 
 def counted(raw: Path) -> Expected:
-    """What the archive holds, in the form in which validation asks for it; here it is not the archive that is on trial."""
+    """What the archive holds, in the form in which validation asks for it; here it is not the archive that is
+    on trial."""
     with zipfile.ZipFile(raw) as archive:
         kinds = Counter(tuple(name.split("/")[1:-1]) for name in archive.namelist())
     images = {
-        split: sum(n for kind, n in kinds.items() if kind[:2] == ("classification_task", split)) for split in ("train", "test")
+        split: sum(n for kind, n in kinds.items() if kind[:2] == ("classification_task", split))
+        for split in ("train", "test")
     }
     masks = {split: kinds["segmentation_task", split, "masks"] for split in ("train", "test")}
     return Expected(images=Splits(**images), pairs=Splits(**masks))

@@ -1,8 +1,8 @@
 """What the page weighs and how soon it shows its first case: python bench/page.py PROFILE, after dvc repro.
 
-Opens site/PROFILE/index.html from disk in a new Chromium for every run, as one does who has never seen it, then walks through
-all views at the width of a desk and of a phone and stops at the first console message or missing file. Screenshots are kept in
-.scratch/screenshots/PROFILE/.
+Opens site/PROFILE/index.html from disk in a new Chromium for every run, as one does who has never seen it,
+then walks through all views at the width of a desk and of a phone and stops at the first console message or
+missing file. Screenshots are kept in .scratch/screenshots/PROFILE/.
 """
 
 import statistics
@@ -17,9 +17,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 RUNS = 5
 VIEWS = ("cases", "compare", "classes", "training", "cost", "copies")
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 def main(profile: str) -> None:
@@ -38,7 +43,11 @@ def main(profile: str) -> None:
             with chromium() as browser:
                 page = browser.new_page()
                 page.goto((site / "index.html").resolve().as_uri())
-                times.append(page.wait_for_function("performance.getEntriesByName('first-view')[0]?.startTime").json_value())
+                times.append(
+                    page.wait_for_function(
+                        "performance.getEntriesByName('first-view')[0]?.startTime"
+                    ).json_value()
+                )
         print(
             f"first case shown after {statistics.median(times):.0f} ms, median of {RUNS} ({min(times):.0f} to {max(times):.0f})"
         )
@@ -52,7 +61,11 @@ def weigh(site: Path) -> None:
     sizes, counts = Counter[str](), Counter[str]()
     for path in files:
         first = path.name == "core.js" or path.parent.name in ("page", site.name)
-        kind = "page, styles, scripts, results (read first)" if first else f"{path.parent.name}, read when looked at"
+        kind = (
+            "page, styles, scripts, results (read first)"
+            if first
+            else f"{path.parent.name}, read when looked at"
+        )
         sizes[kind] += path.stat().st_size
         counts[kind] += 1
     for kind, size in sizes.most_common():

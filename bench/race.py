@@ -1,4 +1,5 @@
-"""Contestants take turns on the same machine, so that whatever else it does slows them alike; what counts is their ratio."""
+"""Contestants take turns on the same machine, so that whatever else it does slows them alike; what counts is
+their ratio."""
 
 import math
 import multiprocessing
@@ -16,7 +17,9 @@ from brisc.errors import InputError
 
 T = TypeVar("T")
 
-PROCESSES = multiprocessing.get_context("spawn")  # a fresh interpreter each: allocator settings and peak memory are its own
+PROCESSES = multiprocessing.get_context(
+    "spawn"
+)  # a fresh interpreter each: allocator settings and peak memory are its own
 
 
 class Stopped(Exception):
@@ -45,8 +48,8 @@ Contestant = Callable[[Any, Pace], None]  # (its settings, what it draws its bat
 class Turns:
     """A contestant's side of the race: it goes through its batches, and is held between turns.
 
-    Called like brisc.progress.Track, so that a training loop can be raced as it stands. A turn begins with `skip` batches that do
-    not count: the first ones were prepared while the others had their turns.
+    Called like brisc.progress.Track, so that a training loop can be raced as it stands. A turn begins with
+    `skip` batches that do not count: the first ones were prepared while the others had their turns.
     """
 
     def __init__(self, connection: Connection, skip: int) -> None:
@@ -75,11 +78,17 @@ def peak_mb() -> int:
 
 
 def race(
-    contestants: Mapping[str, tuple[Contestant, Any, int]], *, rounds: int, batches: int, tell: Callable[[str], None]
+    contestants: Mapping[str, tuple[Contestant, Any, int]],
+    *,
+    rounds: int,
+    batches: int,
+    tell: Callable[[str], None],
 ) -> dict[str, Laps]:
-    """{name: its laps} of {name: (contestant, settings, batches that it prepares ahead)}, each in a process of its own.
+    """{name: its laps} of {name: (contestant, settings, batches that it prepares ahead)}, each in a process
+    of its own.
 
-    The first turn of each, of one batch, is left out: kernels are chosen and memory is touched for the first time.
+    The first turn of each, of one batch, is left out: kernels are chosen and memory is touched for the first
+    time.
     """
     lines: dict[str, Connection] = {}
     runners = []
@@ -87,7 +96,8 @@ def race(
         lines[name], theirs = PROCESSES.Pipe()
         runner = PROCESSES.Process(target=_run, args=(contestant, settings, theirs, ahead))
         runner.start()
-        theirs.close()  # else their end would stay open when the process dies, and we would wait for it forever
+        # else their end would stay open when the process dies, and we would wait for it forever
+        theirs.close()
         runners.append(runner)
     try:
         laps: dict[str, Laps] = {name: [] for name in contestants}
@@ -100,7 +110,10 @@ def race(
             for name, line in lines.items():
                 line.send(batches)
                 laps[name].append(_receive(line, name))
-            tell(f"round {number + 1} of {rounds}: " + ", ".join(f"{name} {done[-1].rate:.1f}" for name, done in laps.items()))
+            tell(
+                f"round {number + 1} of {rounds}: "
+                + ", ".join(f"{name} {done[-1].rate:.1f}" for name, done in laps.items())
+            )
         return laps
     finally:
         for line in lines.values():
@@ -124,9 +137,11 @@ def _receive(line: Connection, name: str) -> Any:
 
 
 def alternate(actions: Mapping[str, Callable[[], int]], *, rounds: int, patience: float) -> dict[str, Laps]:
-    """{name: its laps} of actions that return how many images they did, in turn in this process, after one turn to warm up.
+    """{name: its laps} of actions that return how many images they did, in turn in this process, after one
+    turn to warm up.
 
-    An action whose warm-up took more than `patience` seconds is so slow that warming up is no part of it: that is its only lap.
+    An action whose warm-up took more than `patience` seconds is so slow that warming up is no part of it:
+    that is its only lap.
     """
     laps: dict[str, Laps] = {name: [] for name in actions}
     for number in range(rounds + 1):
@@ -146,14 +161,17 @@ def rate(laps: Laps) -> float:
 
 
 def ratio(one: Laps, other: Laps) -> dict[str, float]:
-    """How many times as fast `one` is: {"median", "low", "high"} over the rounds, each compared within itself."""
+    """How many times as fast `one` is: {"median", "low", "high"} over the rounds, each compared within
+    itself."""
     ratios = [a.rate / b.rate for a, b in zip(one, other, strict=True)]
     return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
 def exponent(sizes: list[float], seconds: list[float]) -> float:
     """The b of seconds = a * sizes ** b: the least-squares slope in logarithms."""
-    return statistics.linear_regression([math.log(size) for size in sizes], [math.log(value) for value in seconds]).slope
+    return statistics.linear_regression(
+        [math.log(size) for size in sizes], [math.log(value) for value in seconds]
+    ).slope
 
 
 def in_child(function: Callable[..., T], *arguments: Any) -> T:
@@ -166,4 +184,6 @@ def _call(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
     try:
         return function(*arguments)
     except InputError as error:
-        raise RuntimeError(str(error)) from None  # its arguments are keywords, which exceptions lose between processes
+        raise RuntimeError(
+            str(error)
+        ) from None  # its arguments are keywords, which exceptions lose between processes

@@ -22,8 +22,8 @@ from brisc.training.fit import train_epochs
 from brisc.training.losses import TotalLoss
 from stages.command import keep_freed_memory
 
-# Relative. Sums in another order differ by 1e-6 after an epoch; training magnifies that, to 2e-4 after six. Doubling the
-# learning rate makes 5e-3.
+# Relative. Sums in another order differ by 1e-6 after an epoch; training magnifies that, to 2e-4 after six.
+# Doubling the learning rate makes 5e-3.
 LOSS_TOLERANCE = 1e-3
 PIXEL_TOLERANCE = 1e-4  # share of pixels whose probability is so close to the threshold that rounding decides
 
@@ -55,14 +55,23 @@ def _check_all(job: Job, fast: list[float], evaluate: Evaluate) -> list[Check]:
     return [
         Check("cached pixels against decoding each file again", cache_difference(job), 0.0),
         Check("batches against torch's loader over files", batch_difference(job), 0.0),
-        Check(f"losses of {epochs} epochs against the study's way", apart(fast, study_curve(job)), LOSS_TOLERANCE),
+        Check(
+            f"losses of {epochs} epochs against the study's way",
+            apart(fast, study_curve(job)),
+            LOSS_TOLERANCE,
+        ),
         Check("losses with freed memory kept against given back", apart(fast, our_curve(job)), 0.0),
-        Check("masks of batches, channels last, against single images", mask_difference(job, evaluate), PIXEL_TOLERANCE),
+        Check(
+            "masks of batches, channels last, against single images",
+            mask_difference(job, evaluate),
+            PIXEL_TOLERANCE,
+        ),
     ]
 
 
 def constant_rate(job: Job, epochs: int) -> Train:
-    """The profile's training without what the plain loop leaves out: a schedule and a running mean of the weights."""
+    """The profile's training without what the plain loop leaves out: a schedule and a running mean of the
+    weights."""
     return replace(job.train, schedule="plateau", plateau_patience=epochs, ema_decay=0.0, accumulate=1)
 
 
@@ -80,9 +89,16 @@ def our_curve(job: Job) -> list[float]:
     torch.manual_seed(job.train.seed)
     with tempfile.TemporaryDirectory() as folder:
         progress = train_epochs(
-            build(**job.run.model), samples, fabric, run=job.run, train=job.train, checkpoint=Path(folder) / "checkpoint.pt",
-            may_diverge=False, track=silent, log=lambda line: None,
-        )  # fmt: skip
+            build(**job.run.model),
+            samples,
+            fabric,
+            run=job.run,
+            train=job.train,
+            checkpoint=Path(folder) / "checkpoint.pt",
+            may_diverge=False,
+            track=silent,
+            log=lambda line: None,
+        )
     return [row[kind] for row in progress.history for kind in ("train_loss", "validation_loss")]
 
 
@@ -94,9 +110,15 @@ def study_curve(job: Job) -> list[float]:
     adam, losses = study.build_adam(net, job.run.optimizer), []
     for epoch in range(1, job.run.epochs + 1):
         batches = TrainingBatches(
-            samples, samples.rows("train", healthy=False), batch_size=job.train.batch_size, augment=job.train.augment,
-            seed=job.train.seed, epoch=epoch, rank=0, world=1,
-        )  # fmt: skip
+            samples,
+            samples.rows("train", healthy=False),
+            batch_size=job.train.batch_size,
+            augment=job.train.augment,
+            seed=job.train.seed,
+            epoch=epoch,
+            rank=0,
+            world=1,
+        )
         loader = study.loader(batches, paths, prepare=job.material.prepare, workers=0)
         losses.append(study.train_epoch(net, criterion, adam, loader))
         validation = samples.rows("validation", healthy=False)
@@ -110,17 +132,29 @@ def batch_difference(job: Job) -> float:
     ours, paths = first_epoch(job)
     plain = study.loader(first_epoch(job)[0], paths, prepare=job.material.prepare, workers=0)
     return max(
-        float((a[name] - b[name]).abs().max()) for a, b in zip(ours, plain, strict=True) for name in ("image", "mask", "label")
+        float((a[name] - b[name]).abs().max())
+        for a, b in zip(ours, plain, strict=True)
+        for name in ("image", "mask", "label")
     )
 
 
 def cache_difference(job: Job) -> float:
-    """Largest difference of any pixel between the cache and the files, image or mask; a healthy slice has an empty mask."""
-    cache, index, files = load_samples(job.material.folder / "cache"), job.material.index(), job.material.folder / "files"
+    """Largest difference of any pixel between the cache and the files, image or mask; a healthy slice has an
+    empty mask."""
+    cache, index, files = (
+        load_samples(job.material.folder / "cache"),
+        job.material.index(),
+        job.material.folder / "files",
+    )
     worst = int(cache.masks[index["mask"].isna()].max(initial=0))
     for row, name in enumerate(index["image"]):
         worst = max(
-            worst, int(np.abs(cache.images[row].astype(int) - study.read_square(files / name, job.material.prepare)).max())
+            worst,
+            int(
+                np.abs(
+                    cache.images[row].astype(int) - study.read_square(files / name, job.material.prepare)
+                ).max()
+            ),
         )
     for row, name in index["mask"].dropna().items():
         outline = study.read_square(files / name, job.material.prepare) > MASK_LEVEL
@@ -129,7 +163,8 @@ def cache_difference(job: Job) -> float:
 
 
 def mask_difference(job: Job, settings: Evaluate) -> float:
-    """Share of pixels that differ between brisc.evaluation.predict and one image at a time, NCHW, of a net trained a little."""
+    """Share of pixels that differ between brisc.evaluation.predict and one image at a time, NCHW, of a net
+    trained a little."""
     samples, _ = job.material.samples(job.images)
     batches, _ = first_epoch(job)
     torch.manual_seed(job.train.seed)

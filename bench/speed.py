@@ -2,10 +2,11 @@
 
     python -m bench.speed [--quick] [--full] [--out FILE]
 
-Images are generated phantoms of 512 px, or one in ten of BRISC_ARCHIVE where that is set; knobs are those of the laptop profile.
-Writes bench/results.json and prints it as tables. --quick: small nets and few rounds, to see that everything works; its times
-mean nothing, and nothing is written without --out. --full: the whole demo instead of one model for one epoch, and torch.compile,
-which takes a minute to compile. Exit code 1 if a result differs by more than its tolerance; no time decides anything.
+Images are generated phantoms of 512 px, or one in ten of BRISC_ARCHIVE where that is set; knobs are those of
+the laptop profile. Writes bench/results.json and prints it as tables. --quick: small nets and few rounds, to
+see that everything works; its times mean nothing, and nothing is written without --out. --full: the whole
+demo instead of one model for one epoch, and torch.compile, which takes a minute to compile. Exit code 1 if a
+result differs by more than its tolerance; no time decides anything.
 """
 
 import argparse
@@ -55,17 +56,38 @@ class Plan:
 def usual() -> Plan:
     """The laptop profile's U-Net; about ten minutes on two old cores."""
     return Plan(
-        pixels=load("laptop", "prepare").size, base_channels=load("laptop", "models.unet").model["base_channels"], side=512,
-        slices=Splits(train=56, test=18), rounds=3, batches=4, start_ups=1, epochs=2, curve_images=64, sides=[64, 128, 256],
-        widths=[8, 16, 32], growth_images=4, searched=[50, 100, 200],
-    )  # fmt: skip
+        pixels=load("laptop", "prepare").size,
+        base_channels=load("laptop", "models.unet").model["base_channels"],
+        side=512,
+        slices=Splits(train=56, test=18),
+        rounds=3,
+        batches=4,
+        start_ups=1,
+        epochs=2,
+        curve_images=64,
+        sides=[64, 128, 256],
+        widths=[8, 16, 32],
+        growth_images=4,
+        searched=[50, 100, 200],
+    )
 
 
 def quick() -> Plan:
     return Plan(
-        pixels=64, base_channels=4, side=128, slices=Splits(train=40, test=14), rounds=2, batches=2, start_ups=1, epochs=2,
-        curve_images=32, sides=[32, 64], widths=[4, 8], growth_images=4, searched=[30, 60],
-    )  # fmt: skip
+        pixels=64,
+        base_channels=4,
+        side=128,
+        slices=Splits(train=40, test=14),
+        rounds=2,
+        batches=2,
+        start_ups=1,
+        epochs=2,
+        curve_images=32,
+        sides=[32, 64],
+        widths=[4, 8],
+        growth_images=4,
+        searched=[30, 60],
+    )
 
 
 def main(plan: Plan, *, full: bool, archive: Path | None, out: Path | None) -> bool:
@@ -74,17 +96,28 @@ def main(plan: Plan, *, full: bool, archive: Path | None, out: Path | None) -> b
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         tell("collecting images")
         (Path(folder) / "demo").mkdir()
-        material = collect(Path(folder), archive=archive, size=plan.pixels, slices=plan.slices, side=plan.side)
+        material = collect(
+            Path(folder), archive=archive, size=plan.pixels, slices=plan.slices, side=plan.side
+        )
         job = make_job(plan, material)
         results: Json = {
             "machine": {
-                "processor": processor(), "cores": os.cpu_count(), "threads": torch.get_num_threads(),
-                "load_at_start": load_at_start, "python": sys.version.split()[0], "torch": torch.__version__,
+                "processor": processor(),
+                "cores": os.cpu_count(),
+                "threads": torch.get_num_threads(),
+                "load_at_start": load_at_start,
+                "python": sys.version.split()[0],
+                "torch": torch.__version__,
             },
             "settings": {
-                "source": "generated" if archive is None else "BRISC 2025", "pixels": plan.pixels,
-                "base_channels": plan.base_channels, "batch_size": job.train.batch_size, "precision": job.train.precision,
-                "channels_last": job.train.channels_last, "rounds": plan.rounds, "batches_in_a_round": plan.batches,
+                "source": "generated" if archive is None else "BRISC 2025",
+                "pixels": plan.pixels,
+                "base_channels": plan.base_channels,
+                "batch_size": job.train.batch_size,
+                "precision": job.train.precision,
+                "channels_last": job.train.channels_last,
+                "rounds": plan.rounds,
+                "batches_in_a_round": plan.batches,
             },
             "training": training(job, plan),
             "choices": choices(job, plan, compiler=full),
@@ -92,7 +125,7 @@ def main(plan: Plan, *, full: bool, archive: Path | None, out: Path | None) -> b
             "evaluation": evaluation(job, plan),
             "prepare_images_per_second": in_child(steps.preparing, job, plan.rounds),
             "same_results": same_results(job, plan),
-        }  # fmt: skip
+        }
         workspace = Workspace(Path(folder) / "demo", full=full)
         results["pipeline"] = pipeline(workspace, plan)
         results["growth"] = growth(job, plan, workspace)
@@ -136,7 +169,10 @@ def models(job: Job, plan: Plan) -> Json:
     runs: dict[str, Run] = {}
     for name in load_params().models:
         run = load("laptop", f"models.{name}")
-        if run.model["arch"] not in [job.run.model["arch"], *(other.model["arch"] for other in runs.values())]:
+        if run.model["arch"] not in [
+            job.run.model["arch"],
+            *(other.model["arch"] for other in runs.values()),
+        ]:
             runs[name] = run
     return in_child(steps.models, job, runs, 1)
 
@@ -158,16 +194,29 @@ def pipeline(workspace: Workspace, plan: Plan) -> Json:
 
 
 def growth(job: Job, plan: Plan, workspace: Workspace) -> Json:
-    """By size that grows: what grows with it, its steps (size, seconds, MB of memory), and the exponent of the seconds."""
+    """By size that grows: what grows with it, its steps (size, seconds, MB of memory), and the exponent of
+    the seconds."""
     tell("growth")
     data = workspace.folder / "data" / "demo"
     width, sides, images = [job.run.model["base_channels"]], [job.material.prepare.size], plan.growth_images
     steps_of = {
-        "pixels": ("U-Net step, an image, by its side", in_child(steps.growth, job, plan.sides, width, images)),
-        "width": ("U-Net step, an image, by base width", in_child(steps.growth, job, sides, plan.widths, images)),
+        "pixels": (
+            "U-Net step, an image, by its side",
+            in_child(steps.growth, job, plan.sides, width, images),
+        ),
+        "width": (
+            "U-Net step, an image, by base width",
+            in_child(steps.growth, job, sides, plan.widths, images),
+        ),
         "images": (
             "search for copies, by images",
-            in_child(steps.searching, data / "raw.zip", pd.read_csv(data / "index.csv"), load("demo", "audit"), plan.searched),
+            in_child(
+                steps.searching,
+                data / "raw.zip",
+                pd.read_csv(data / "index.csv"),
+                load("demo", "audit"),
+                plan.searched,
+            ),
         ),
     }
     return {
@@ -195,7 +244,9 @@ def tell(line: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.speed")
-    parser.add_argument("--quick", action="store_true", help="small nets and few rounds: does everything work?")
+    parser.add_argument(
+        "--quick", action="store_true", help="small nets and few rounds: does everything work?"
+    )
     parser.add_argument("--full", action="store_true", help="all trainings of the demo; torch.compile")
     parser.add_argument("--out", type=Path, help="default: bench/results.json; with --quick: none")
     given = parser.parse_args()
@@ -203,4 +254,8 @@ if __name__ == "__main__":
     archive = Path(os.environ["BRISC_ARCHIVE"]).resolve() if os.environ.get("BRISC_ARCHIVE") else None
     os.chdir(ROOT)  # profiles/ is read from here
     is_same = main(quick() if given.quick else usual(), full=given.full, archive=archive, out=written)
-    sys.exit(None if is_same else "error: a fast way gives other results than the plain one; see `same results` above")
+    sys.exit(
+        None
+        if is_same
+        else "error: a fast way gives other results than the plain one; see `same results` above"
+    )

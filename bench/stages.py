@@ -1,7 +1,8 @@
 """What the pipeline costs beside its work: processes that start, and DVC.
 
-A copy of the repository, without git and as empty as a fresh clone, runs the demo in a temporary folder. `python` is a shim there
-that notes how long each stage took and how much memory it held; what is left of the wall time is DVC's.
+A copy of the repository, without git and as empty as a fresh clone, runs the demo in a temporary folder.
+`python` is a shim there that notes how long each stage took and how much memory it held; what is left of the
+wall time is DVC's.
 """
 
 import json
@@ -18,7 +19,16 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-NEEDED = ("dvc.yaml", "dvc.lock", "params.yaml", "published.json", "profiles", "src", "stages", "reports/paper")
+NEEDED = (
+    "dvc.yaml",
+    "dvc.lock",
+    "params.yaml",
+    "published.json",
+    "profiles",
+    "src",
+    "stages",
+    "reports/paper",
+)
 SHIM = """#!{python} -IS
 import json, os, sys, time
 began = time.time()
@@ -77,7 +87,8 @@ class Done:
 
 
 class Workspace:
-    """A copy of what the demo needs, in `folder`; with one model, one epoch and one cell of the grid unless `full`."""
+    """A copy of what the demo needs, in `folder`; with one model, one epoch and one cell of the grid unless
+    `full`."""
 
     def __init__(self, folder: Path, *, full: bool) -> None:
         self.folder, self.log, self.full = folder, folder / "stages.jsonl", full
@@ -109,32 +120,44 @@ class Workspace:
         return [Done(tuple(row["words"]), row["seconds"], row["peak_mb"]) for row in rows]
 
     def start_up(self, words: Iterable[str], *, times: int) -> float:
-        """Seconds from the start of a stage's process to where its work begins: the least of `times`, files being warm."""
+        """Seconds from the start of a stage's process to where its work begins: the least of `times`, files
+        being warm."""
         script, *arguments = words
         code = STOP_THERE.format(code=REACHED)
         command = [sys.executable, "-c", code, WORK[Path(script).stem], script, *arguments]
         seconds = []
         for _ in range(times):
             began = time.perf_counter()
-            ended = subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False)
+            ended = subprocess.run(
+                command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
+            )
             seconds.append(time.perf_counter() - began)
             if ended.returncode != REACHED:
                 raise RuntimeError(f"{' '.join(command[3:])}: never got to its work:\n{ended.stderr}")
         return min(seconds)
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in ("BRISC_ARCHIVE", "BRISC_SCRATCH", "DVC_ROOT")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("BRISC_ARCHIVE", "BRISC_SCRATCH", "DVC_ROOT")
+        }
         return kept | {"PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
     def _dvc(self, *words: str) -> None:
         command = [sys.executable, "-m", "dvc", *words]
-        ended = subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
+        )
         if ended.returncode != 0:
-            raise RuntimeError(f"dvc {' '.join(words)} failed:\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}")
+            raise RuntimeError(
+                f"dvc {' '.join(words)} failed:\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}"
+            )
 
 
 def _shorten(folder: Path) -> None:
-    """One model, one more seed of it, one cell of the grid, one recipe, each for an epoch: every kind of stage runs."""
+    """One model, one more seed of it, one cell of the grid, one recipe, each for an epoch: every kind of
+    stage runs."""
     yaml = YAML()
     params, profile = folder / "params.yaml", folder / "profiles" / "demo.yaml"
     lists, knobs = yaml.load(params), yaml.load(profile)
@@ -154,7 +177,9 @@ def measure(workspace: Workspace, *, times: int) -> dict[str, Any]:
     seconds = workspace.repro()
     done = workspace.done()
     nothing_to_do = workspace.repro()
-    kinds = {stage: [one for one in done if one.stage == stage] for stage in sorted({one.stage for one in done})}
+    kinds = {
+        stage: [one for one in done if one.stage == stage] for stage in sorted({one.stage for one in done})
+    }
     trainings = sum(len(kinds.get(stage, [])) for stage in ("train", "seed", "grid", "ablate"))
     return {
         "whole_demo": workspace.full,

@@ -1,4 +1,5 @@
-"""What the step of a training gains from each choice, how it grows, and how fast images are prepared and predicted.
+"""What the step of a training gains from each choice, how it grows, and how fast images are prepared and
+predicted.
 
 Each function is meant for a fresh process (bench.race.in_child) and returns plain numbers.
 """
@@ -40,7 +41,9 @@ def choices(job: Job, rounds: int, compiler: bool) -> dict[str, Any]:
         "other memory layout": Step(job.run, replace(train, channels_last=not train.channels_last), batch),
         "bf16-mixed": Step(job.run, replace(train, precision="bf16-mixed"), batch),
         "Adam not fused": Step(job.run, train, batch, fused=False),
-        "twice the batch": Step(job.run, train, {name: torch.cat([value, value]) for name, value in batch.items()}),
+        "twice the batch": Step(
+            job.run, train, {name: torch.cat([value, value]) for name, value in batch.items()}
+        ),
     }
     compile_seconds = None
     if compiler and shutil.which("g++") is not None:
@@ -50,7 +53,10 @@ def choices(job: Job, rounds: int, compiler: bool) -> dict[str, Any]:
         compile_seconds = time.perf_counter() - began
         steps["torch.compile"] = compiled
     laps = alternate(steps, rounds=rounds, patience=PATIENCE)
-    return {"images_per_second": {name: rate(done) for name, done in laps.items()}, "compile_seconds": compile_seconds}
+    return {
+        "images_per_second": {name: rate(done) for name, done in laps.items()},
+        "compile_seconds": compile_seconds,
+    }
 
 
 def models(job: Job, runs: dict[str, Run], rounds: int) -> dict[str, dict[str, float]]:
@@ -62,12 +68,16 @@ def models(job: Job, runs: dict[str, Run], rounds: int) -> dict[str, dict[str, f
             layout: Step(run, replace(job.train, channels_last=layout == "channels last"), batch)
             for layout in ("channels last", "NCHW")
         }
-        found[name] = {layout: rate(laps) for layout, laps in alternate(layouts, rounds=rounds, patience=PATIENCE).items()}
+        found[name] = {
+            layout: rate(laps)
+            for layout, laps in alternate(layouts, rounds=rounds, patience=PATIENCE).items()
+        }
     return found
 
 
 def growth(job: Job, sides: list[int], widths: list[int], images: int) -> list[dict[str, float]]:
-    """Seconds per image and peak memory of the step over sides in pixels, or over base widths; one of the lists has one element.
+    """Seconds per image and peak memory of the step over sides in pixels, or over base widths; one of the
+    lists has one element.
 
     Peak memory only grows in a process, so sizes go up, and sides and widths belong in different calls.
     """
@@ -77,7 +87,9 @@ def growth(job: Job, sides: list[int], widths: list[int], images: int) -> list[d
     for side in sides:
         for width in widths:
             run = replace(job.run, model=job.run.model | {"base_channels": width})
-            laps = alternate({"step": Step(run, job.train, resized(batch, side))}, rounds=2, patience=PATIENCE)["step"]
+            laps = alternate(
+                {"step": Step(run, job.train, resized(batch, side))}, rounds=2, patience=PATIENCE
+            )["step"]
             size = side if len(sides) > 1 else width
             found.append({"size": size, "seconds": 1 / rate(laps), "peak_mb": peak_mb()})
     return found
@@ -119,14 +131,22 @@ def preparing(job: Job, rounds: int) -> float:
     def all_images() -> int:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "cache"
-            prepare(job.material.folder / "raw.zip", index, strangers(index), out, prepare=job.material.prepare, track=silent)
+            prepare(
+                job.material.folder / "raw.zip",
+                index,
+                strangers(index),
+                out,
+                prepare=job.material.prepare,
+                track=silent,
+            )
         return len(index)
 
     return rate(alternate({"prepare": all_images}, rounds=rounds, patience=PATIENCE)["prepare"])
 
 
 def searching(raw: Path, index: pd.DataFrame, audit: Audit, sizes: list[int]) -> list[dict[str, float]]:
-    """Seconds of the audit's search for copies over the number of images, which are spread evenly over the archive."""
+    """Seconds of the audit's search for copies over the number of images, which are spread evenly over the
+    archive."""
     found = []
     for size in sizes:
         chosen = index.iloc[np.linspace(0, len(index) - 1, size).astype(int)].reset_index(drop=True)

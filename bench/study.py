@@ -1,4 +1,5 @@
-"""The study's way to train, written plainly: float32, NCHW, every JPEG and PNG decoded anew, torch's own loader and Adam.
+"""The study's way to train, written plainly: float32, NCHW, every JPEG and PNG decoded anew, torch's own
+loader and Adam.
 
 The same net, images, order, batches, augmentation and loss as ours, so that only the way differs.
 """
@@ -24,7 +25,9 @@ class Files(Dataset[Batch]):
     paths: of image and mask in the row order of `labels`.
     """
 
-    def __init__(self, paths: list[tuple[Path, Path]], labels: list[str], transform: A.Compose, prepare: Prepare) -> None:
+    def __init__(
+        self, paths: list[tuple[Path, Path]], labels: list[str], transform: A.Compose, prepare: Prepare
+    ) -> None:
         self.paths, self.labels, self.transform, self.prepare = paths, labels, transform, prepare
 
     def __len__(self) -> int:
@@ -46,8 +49,11 @@ def read_square(path: Path, prepare: Prepare) -> np.ndarray:
     return square
 
 
-def loader(batches: TrainingBatches, paths: list[tuple[Path, Path]], *, prepare: Prepare, workers: int) -> DataLoader[Batch]:
-    """torch's loader over the rows of `batches`; without worker processes it draws the very same random numbers."""
+def loader(
+    batches: TrainingBatches, paths: list[tuple[Path, Path]], *, prepare: Prepare, workers: int
+) -> DataLoader[Batch]:
+    """torch's loader over the rows of `batches`; without worker processes it draws the very same random
+    numbers."""
     files = Files(paths, list(batches.samples.table["label"]), batches.transform, prepare)
     return DataLoader(files, batch_sampler=[chunk.tolist() for chunk in batches.chunks], num_workers=workers)
 
@@ -56,7 +62,9 @@ def build_adam(net: nn.Module, optimizer: Optimizer) -> torch.optim.Optimizer:
     return torch.optim.Adam(net.parameters(), lr=optimizer.learning_rate, weight_decay=optimizer.weight_decay)
 
 
-def train_epoch(net: nn.Module, criterion: TotalLoss, optimizer: torch.optim.Optimizer, batches: Iterable[Batch]) -> float:
+def train_epoch(
+    net: nn.Module, criterion: TotalLoss, optimizer: torch.optim.Optimizer, batches: Iterable[Batch]
+) -> float:
     """One epoch of the plain loop; the mean loss over its images."""
     net.train()
     total, seen = 0.0, 0

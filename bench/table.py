@@ -28,17 +28,29 @@ def headline(results: Json) -> str:
     rates, start_up = training["images_per_second"], pipeline["stages"]["train"]["start_up_seconds"]
     demo = f"demo: {pipeline['stages_run']} stages, {pipeline['trainings']} trainings"
     rows = [
-        ("training, ours against the study's way", times(training["ours_over_study"]),
-         f"{rates['ours']:.1f} against {rates[training['study']]:.1f} images/s", f"at least {TARGETS['study']:g}"),
-        ("training, ours against the step alone on one batch", times(training["ours_over_step"]),
-         f"{rates['ours']:.1f} against {rates['step alone']:.1f} images/s", f"at least {TARGETS['step']:g}"),
-        ("prediction from the cache against the net alone", f"{evaluation['predict'] / evaluation['net alone']:.2f}",
-         f"{evaluation['predict']:.0f} images/s", ""),
+        (
+            "training, ours against the study's way",
+            times(training["ours_over_study"]),
+            f"{rates['ours']:.1f} against {rates[training['study']]:.1f} images/s",
+            f"at least {TARGETS['study']:g}",
+        ),
+        (
+            "training, ours against the step alone on one batch",
+            times(training["ours_over_step"]),
+            f"{rates['ours']:.1f} against {rates['step alone']:.1f} images/s",
+            f"at least {TARGETS['step']:g}",
+        ),
+        (
+            "prediction from the cache against the net alone",
+            f"{evaluation['predict'] / evaluation['net alone']:.2f}",
+            f"{evaluation['predict']:.0f} images/s",
+            "",
+        ),
         ("archive to cache", "", f"{results['prepare_images_per_second']:.0f} images/s", ""),
         ("start-up of a training", "", f"{start_up:.1f} s", f"at most {TARGETS['start_up_seconds']:g} s"),
         ("DVC, per stage that runs", "", f"{pipeline['dvc_seconds_per_stage']:.2f} s", ""),
         ("DVC, nothing to do", "", f"{pipeline['nothing_to_do_seconds']:.1f} s", ""),
-    ]  # fmt: skip
+    ]
     if pipeline["whole_demo"]:
         rows.append((demo, "", f"{pipeline['seconds']:.0f} s", f"at most {TARGETS['demo_seconds']:g} s"))
     return grid(("what", "ratio", "here", "target"), rows)
@@ -57,7 +69,12 @@ def choices(results: Json) -> str:
 
 def models(results: Json) -> str:
     rows = [
-        (f"`{name}`", f"{found['channels last']:.1f}", f"{found['NCHW']:.1f}", f"{found['channels last'] / found['NCHW']:.2f}")
+        (
+            f"`{name}`",
+            f"{found['channels last']:.1f}",
+            f"{found['NCHW']:.1f}",
+            f"{found['channels last'] / found['NCHW']:.2f}",
+        )
         for name, found in results["models"].items()
     ]
     return grid(("training step", "channels last, images/s", "NCHW, images/s", "ratio"), rows)
@@ -82,10 +99,14 @@ def growth(results: Json) -> str:
 
 def same(results: Json) -> str:
     rows = [
-        (check["what"], "none" if check["difference"] == 0 else f"{check['difference']:.1e}",
-         "none" if check["tolerance"] == 0 else f"{check['tolerance']:g}", "yes" if check["holds"] else "NO")
+        (
+            check["what"],
+            "none" if check["difference"] == 0 else f"{check['difference']:.1e}",
+            "none" if check["tolerance"] == 0 else f"{check['tolerance']:g}",
+            "yes" if check["holds"] else "NO",
+        )
         for check in results["same_results"]
-    ]  # fmt: skip
+    ]
     return grid(("same results", "difference", "allowed", "holds"), rows)
 
 

@@ -43,7 +43,12 @@ def the_study(job: Job, pace: Pace) -> None:
     loader = study.loader(batches, paths, prepare=job.material.prepare, workers=job.workers)
     torch.manual_seed(job.train.seed)
     net = build(**job.run.model)
-    study.train_epoch(net, TotalLoss(job.run.loss), study.build_adam(net, job.run.optimizer), pace(loader, "the study's way"))
+    study.train_epoch(
+        net,
+        TotalLoss(job.run.loss),
+        study.build_adam(net, job.run.optimizer),
+        pace(loader, "the study's way"),
+    )
 
 
 def ours(job: Job, pace: Pace) -> None:
@@ -55,13 +60,21 @@ def ours(job: Job, pace: Pace) -> None:
     fabric = build_fabric(job.train, devices=1)
     torch.manual_seed(job.train.seed)
     train_epochs(
-        build(**job.run.model), samples, fabric, run=replace(job.run, epochs=1), train=job.train,
-        checkpoint=job.material.folder / "none.pt", may_diverge=False, track=pace, log=print,
-    )  # fmt: skip
+        build(**job.run.model),
+        samples,
+        fabric,
+        run=replace(job.run, epochs=1),
+        train=job.train,
+        checkpoint=job.material.folder / "none.pt",
+        may_diverge=False,
+        track=pace,
+        log=print,
+    )
 
 
 def step_alone(job: Job, pace: Pace) -> None:
-    """No loader and no loop around it: what the hardware leaves to be had with this net, precision and memory layout."""
+    """No loader and no loop around it: what the hardware leaves to be had with this net, precision and memory
+    layout."""
     if job.keep_memory:
         keep_freed_memory()
     step = Step(job.run, job.train, first_batch(job))
@@ -79,7 +92,9 @@ class Step:
     fused: the optimiser of our trainings, or torch's Adam as it comes.
     """
 
-    def __init__(self, run: Run, train: Train, batch: Batch, *, fused: bool = True, compiled: bool = False) -> None:
+    def __init__(
+        self, run: Run, train: Train, batch: Batch, *, fused: bool = True, compiled: bool = False
+    ) -> None:
         self.fabric = build_fabric(train, devices=1)
         torch.manual_seed(train.seed)
         net = build(**run.model)
@@ -87,7 +102,11 @@ class Step:
             net = net.to(memory_format=torch.channels_last)
         if compiled:
             net.compile()
-        optimizer = build_optimizer(net.parameters(), run.optimizer) if fused else study.build_adam(net, run.optimizer)
+        optimizer = (
+            build_optimizer(net.parameters(), run.optimizer)
+            if fused
+            else study.build_adam(net, run.optimizer)
+        )
         self.net, self.optimizer = self.fabric.setup(net, optimizer)
         self.criterion = TotalLoss(run.loss).to(self.fabric.device)
         self.batch = to_device(batch, self.fabric.device, train.channels_last)

@@ -2,10 +2,10 @@
 
     python -m pipeline.grid [WORKERS]
 
-Cells are the matrix stages that `dvc repro` runs as well; either finds what the other trained in the run-cache. An experiment
-counts as done when its ref says so: grid-<optimiser>-<rate> on the commit that is checked out, with that cell in its grid.json.
-What the queue says of it is not asked. A cell without a result is tried TRIES times; a worker that dies is replaced. Exit code 0
-when every cell has a result, else 1.
+Cells are the matrix stages that `dvc repro` runs as well; either finds what the other trained in the
+run-cache. An experiment counts as done when its ref says so: grid-<optimiser>-<rate> on the commit that is
+checked out, with that cell in its grid.json. What the queue says of it is not asked. A cell without a result
+is tried TRIES times; a worker that dies is replaced. Exit code 0 when every cell has a result, else 1.
 """
 
 import itertools
@@ -45,7 +45,8 @@ class Grid:
         }
 
     def results(self) -> dict[str, dict[str, Any]]:
-        """{cell: its row of grid.json} of the cells with a result; a ref of that name with anything else in it is removed."""
+        """{cell: its row of grid.json} of the cells with a result; a ref of that name with anything else in
+        it is removed."""
         refs, rows = experiment_refs(self.root, self.head), {}
         for cell in self.cells:
             if (ref := refs.get(f"grid-{cell}")) is not None:
@@ -85,8 +86,15 @@ class Tally:
             self.told[cell] = results[cell]
             self._say(f"grid-{cell}  {described(results[cell])}  {self._left()}")
         if time.monotonic() - self.spoke > HEARTBEAT_SECONDS:
-            running = {name: text for name, text in queue.logs().items() if name.removeprefix("grid-") not in self.told}
-            self._say("; ".join(f"{name} {epoch(text)}" for name, text in sorted(running.items())) or "waiting for workers")
+            running = {
+                name: text
+                for name, text in queue.logs().items()
+                if name.removeprefix("grid-") not in self.told
+            }
+            self._say(
+                "; ".join(f"{name} {epoch(text)}" for name, text in sorted(running.items()))
+                or "waiting for workers"
+            )
         return len(self.told) == len(self.grid.cells)
 
     def _say(self, line: str) -> None:
@@ -95,14 +103,22 @@ class Tally:
 
     def _left(self) -> str:
         done, missing = len(self.told) - self.first, len(self.grid.cells) - len(self.told)
-        return f"about {in_words((time.monotonic() - self.began) / done * missing)} left" if missing else "all done"
+        return (
+            f"about {in_words((time.monotonic() - self.began) / done * missing)} left"
+            if missing
+            else "all done"
+        )
 
 
 def drive(grid: Grid, queue: Queue, workers: int) -> None:
-    """Run what has no result yet until everything has, or a cell was tried TRIES times. `queue` is left at rest."""
+    """Run what has no result yet until everything has, or a cell was tried TRIES times. `queue` is left at
+    rest."""
     tally, tries, trained = Tally(grid), Counter[str](), 0
     while missing := [cell for cell in grid.cells if cell not in tally.told and tries[cell] < TRIES]:
-        print(f"{len(grid.cells) - len(missing)} of {len(grid.cells)} cells have a result; queueing {len(missing)}", flush=True)
+        print(
+            f"{len(grid.cells) - len(missing)} of {len(grid.cells)} cells have a result; queueing {len(missing)}",
+            flush=True,
+        )
         queue.reset()
         queue.prepare(f"prepare@{grid.profile}", f"sources@{grid.profile}")
         queue.add(missing)
@@ -123,7 +139,10 @@ def drive(grid: Grid, queue: Queue, workers: int) -> None:
         queue.stop()
     if len(tally.told) == len(grid.cells):
         queue.discard()  # else its logs may be wanted
-    print(f"{len(tally.told)} of {len(grid.cells)} cells have a result; {trained} trained now, the others were found", flush=True)
+    print(
+        f"{len(tally.told)} of {len(grid.cells)} cells have a result; {trained} trained now, the others were found",
+        flush=True,
+    )
 
 
 def described(row: dict[str, Any]) -> str:
@@ -179,7 +198,9 @@ def main(*words: str) -> int:
     except (InputError, InputErrors) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except subprocess.CalledProcessError as error:
-        sys.exit(f"error: {' '.join(map(str, error.cmd))} ended with {error.returncode}\n{error.stderr or ''}")
+        sys.exit(
+            f"error: {' '.join(map(str, error.cmd))} ended with {error.returncode}\n{error.stderr or ''}"
+        )
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on")
 

@@ -1,10 +1,12 @@
-"""make keep: put the small results of finished trainings where git carries them, so that a clone need not train again.
+"""make keep: put the small results of finished trainings where git carries them, so that a clone need not
+train again.
 
     python -m pipeline.keep
 
-kept/ is a DVC remote inside the repository. It gets the results in runs/ of the profile in params.yaml, which is all that reports
-and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no longer names are removed.
-Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro --allow-missing` goes on from there.
+kept/ is a DVC remote inside the repository. It gets the results in runs/ of the profile in params.yaml, which
+is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no longer
+names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro
+--allow-missing` goes on from there.
 """
 
 import json
@@ -22,7 +24,8 @@ STAGES = ("sources", "evaluate", "evaluate_seed", "grid", "ablate")
 
 
 def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The outputs of dvc.lock that are kept, of all profiles: what STAGES have in runs/, but not trainings with weights."""
+    """The outputs of dvc.lock that are kept, of all profiles: what STAGES have in runs/, but not trainings
+    with weights."""
     for name in sorted(stages):
         if name.split("@")[0] in STAGES:
             outs = ((out, Path(out["path"]).parts) for out in stages[name]["outs"])
@@ -48,17 +51,26 @@ def remove_unnamed(stages: dict[str, Any]) -> None:
 def keep() -> str:
     """Push, tidy up, and say what is kept now."""
     profile, stages = load_params().profile, read_yaml(Path("dvc.lock"))["stages"]
-    finished = [out["path"] for out in results(stages) if Path(out["path"]).parts[1] == profile and Path(out["path"]).exists()]
+    finished = [
+        out["path"]
+        for out in results(stages)
+        if Path(out["path"]).parts[1] == profile and Path(out["path"]).exists()
+    ]
     count = sum(not path.endswith("about.txt") for path in finished)
     if count == 0:
         raise InputError(
-            f"nothing to keep of {profile}", where=f"runs/{profile}", got="no evaluated model and no cell of the grid",
-            expected="at least one", mend=f"Run make repro, or dvc repro evaluate@{profile}-<model>.",
-        )  # fmt: skip
+            f"nothing to keep of {profile}",
+            where=f"runs/{profile}",
+            got="no evaluated model and no cell of the grid",
+            expected="at least one",
+            mend=f"Run make repro, or dvc repro evaluate@{profile}-<model>.",
+        )
     subprocess.run(["dvc", "push", "--quiet", "--remote", "kept", *finished], check=True)
     remove_unnamed(stages)
     size = sum(path.stat().st_size for path in KEPT.rglob("*") if path.is_file())
-    return f"{count} results of {profile} are in {KEPT}/, {size / 2**20:.1f} MiB in all; commit it with dvc.lock"
+    return (
+        f"{count} results of {profile} are in {KEPT}/, {size / 2**20:.1f} MiB in all; commit it with dvc.lock"
+    )
 
 
 def main() -> int:

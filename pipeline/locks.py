@@ -1,8 +1,9 @@
 """What a killed DVC left in its lock file of paths.
 
-DVC drops the entries of processes that are gone, but takes a zombie for a living one: a process that was killed, and that nobody
-has waited for. Killed together with its parent, DVC is such a one until the first process of the machine takes notice, which
-takes a while on a busy one and for ever in a container whose first process does not do it. Until then every run would be refused.
+DVC drops the entries of processes that are gone, but takes a zombie for a living one: a process that was
+killed, and that nobody has waited for. Killed together with its parent, DVC is such a one until the first
+process of the machine takes notice, which takes a while on a busy one and for ever in a container whose first
+process does not do it. Until then every run would be refused.
 """
 
 import json
@@ -23,9 +24,11 @@ def lives(pid: int) -> bool:
 
 
 def release_dead(folder: Path) -> None:
-    """Drop the entries of dead processes from the lock file in `folder`, DVC's .dvc/tmp, under DVC's own guard of that file.
+    """Drop the entries of dead processes from the lock file in `folder`, DVC's .dvc/tmp, under DVC's own
+    guard of that file.
 
-    A file that DVC would refuse, or whose guard somebody holds, is left to DVC, which says so in its own words.
+    A file that DVC would refuse, or whose guard somebody holds, is left to DVC, which says so in its own
+    words.
     """
     if not (folder / RWLOCK_FILE).is_file():
         return

@@ -1,4 +1,5 @@
-"""Processes found by a mark in their environment, which children inherit and nothing loses: neither daemons nor orphans."""
+"""Processes found by a mark in their environment, which children inherit and nothing loses: neither daemons
+nor orphans."""
 
 import ctypes
 import os
@@ -24,7 +25,8 @@ def marked(name: str, value: str) -> list[psutil.Process]:
 
 
 def end(name: str, value: str) -> None:
-    """End the marked processes: interrupted first, so that they tidy up, then killed. Returns when none is left."""
+    """End the marked processes: interrupted first, so that they tidy up, then killed. Returns when none is
+    left."""
     send, patience = signal.SIGINT, INTERRUPT_SECONDS
     while processes := marked(name, value):
         for process in processes:
@@ -37,7 +39,8 @@ def end(name: str, value: str) -> None:
 
 
 def end_with_parent() -> None:
-    """Ask Linux to send this process SIGTERM when its parent dies, however it dies. Elsewhere an orphan lives on."""
+    """Ask Linux to send this process SIGTERM when its parent dies, however it dies. Elsewhere an orphan lives
+    on."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

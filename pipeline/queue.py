@@ -1,9 +1,10 @@
 """DVC's experiment queue in a clone of its own, which is thrown away.
 
-`dvc exp run --queue` detaches HEAD, changes params.yaml and resets the tree; killed meanwhile it leaves all that behind. A
-killed worker leaves tasks that run for ever, temporary folders and messages. In a clone nothing of this matters: whatever state
-the last run left, the next begins with a new clone at the same commit. What is worth keeping is elsewhere: results in the
-repository's cache and run-cache, checkpoints in its .scratch, finished experiments in its refs.
+`dvc exp run --queue` detaches HEAD, changes params.yaml and resets the tree; killed meanwhile it leaves all
+that behind. A killed worker leaves tasks that run for ever, temporary folders and messages. In a clone
+nothing of this matters: whatever state the last run left, the next begins with a new clone at the same
+commit. What is worth keeping is elsewhere: results in the repository's cache and run-cache, checkpoints in
+its .scratch, finished experiments in its refs.
 """
 
 import fcntl
@@ -22,7 +23,8 @@ MARK = "BRISC_QUEUE"
 
 
 class Queue:
-    """The queue of the repository `root` at commit `head`. Only one process at a time may have it, see `alone`."""
+    """The queue of the repository `root` at commit `head`. Only one process at a time may have it, see
+    `alone`."""
 
     def __init__(self, root: Path, head: str, profile: str) -> None:
         self.root, self.head, self.profile = root, head, profile
@@ -72,7 +74,9 @@ class Queue:
             command = [sys.executable, "-m", "pipeline.worker", f"grid-{self.started}"]
             with (self.place / f".dvc/tmp/worker-{self.started}.log").open("wb") as log:
                 self.workers.append(
-                    subprocess.Popen(command, cwd=self.place, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
+                    subprocess.Popen(
+                        command, cwd=self.place, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+                    )
                 )
 
     def busy(self) -> bool:
@@ -95,7 +99,9 @@ class Queue:
     def logs(self) -> dict[str, str]:
         """{experiment: what it has printed so far}; of several tries the last."""
         found = {}
-        for path in sorted((self.place / ".dvc/tmp/exps/run").glob("*/*.out"), key=lambda path: path.stat().st_mtime):
+        for path in sorted(
+            (self.place / ".dvc/tmp/exps/run").glob("*/*.out"), key=lambda path: path.stat().st_mtime
+        ):
             text = path.read_text(encoding="utf-8", errors="replace")
             if text.startswith("Reproducing experiment '"):
                 found[text.split("'")[1]] = text
@@ -103,13 +109,19 @@ class Queue:
 
     def _run(self, *command: str, place: Path | None = None) -> str:
         return subprocess.run(
-            command, cwd=place or self.place, env=self.environment, stdout=subprocess.PIPE, text=True, check=True
+            command,
+            cwd=place or self.place,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         ).stdout
 
 
 @contextmanager
 def alone(root: Path) -> Iterator[bool]:
-    """Whether this process is the only one that drives the repository's queue; holds that until the block ends."""
+    """Whether this process is the only one that drives the repository's queue; holds that until the block
+    ends."""
     (root / ".scratch").mkdir(exist_ok=True)
     with (root / ".scratch" / "queue.lock").open("w") as lock:
         try:

@@ -2,9 +2,10 @@
 
     python -m pipeline.repro
 
-DVC's lines and the stages' pass through as they are, errors and progress bars untouched, and its exit code is this one's.
-Times are those that stages took here before, from .scratch/seconds.json. A stage never timed here is taken to last as long as its
-likes, a training as long as other models' trainings; where there is none it is counted and said to be unknown.
+DVC's lines and the stages' pass through as they are, errors and progress bars untouched, and its exit code is
+this one's. Times are those that stages took here before, from .scratch/seconds.json. A stage never timed here
+is taken to last as long as its likes, a training as long as other models' trainings; where there is none it
+is counted and said to be unknown.
 """
 
 import contextlib
@@ -38,7 +39,8 @@ EPOCH = re.compile(r"epoch (\d+)/(\d+) ")
 
 @dataclass
 class Progress:
-    """What is known of a run: how many stages there are, which may still run, and how long each took before."""
+    """What is known of a run: how many stages there are, which may still run, and how long each took
+    before."""
 
     stages: int
     pending: set[str]  # no more than these run; of these a stage whose inputs come out as they were does not
@@ -93,11 +95,17 @@ class Progress:
 
 
 def plan() -> tuple[int, set[str]]:
-    """How many stages there are, and the names of those that may run: what is changed now and everything that follows from it."""
+    """How many stages there are, and the names of those that may run: what is changed now and everything that
+    follows from it."""
     with Repo() as repo:
         graph = repo.index.graph  # edges lead from a stage to what it depends on
         changed = set(repo.status())
-        pending = {stage for node in graph if node.addressing in changed for stage in (node, *networkx.ancestors(graph, node))}
+        pending = {
+            stage
+            for node in graph
+            if node.addressing in changed
+            for stage in (node, *networkx.ancestors(graph, node))
+        }
         return len(graph), {stage.addressing for stage in pending}
 
 
@@ -108,7 +116,8 @@ def remember(seconds: dict[str, float]) -> None:
 
 
 def tidy_after(process: subprocess.Popen[str], mark: str) -> None:
-    """Wait for DVC. If it was killed, end what it had started: a stage not yet up when its parent died knows nothing of it."""
+    """Wait for DVC. If it was killed, end what it had started: a stage not yet up when its parent died knows
+    nothing of it."""
     if process.wait() < 0:
         end(MARK, mark)
 
@@ -118,16 +127,24 @@ def main() -> int:
     try:
         stages, pending = plan()
     except DvcException:
-        return subprocess.run(["dvc", "repro"], check=False).returncode  # which says in its own words what is wrong
+        return subprocess.run(
+            ["dvc", "repro"], check=False
+        ).returncode  # which says in its own words what is wrong
     seconds = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
     progress, began = Progress(stages, pending, seconds), time.monotonic()
-    # A terminal sends Ctrl-C to the whole group, DVC and stage included; this process waits for their last words.
+    # A terminal sends Ctrl-C to the whole group, DVC and stage included; this process waits for their last
+    # words.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     mark = f"{os.getpid()} {time.time_ns()}"
     process = subprocess.Popen(
-        ["dvc", "repro"], stdout=subprocess.PIPE, text=True, bufsize=1, errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1", MARK: mark}, preexec_fn=end_with_parent,
-    )  # fmt: skip
+        ["dvc", "repro"],
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        errors="replace",
+        env={**os.environ, "PYTHONUNBUFFERED": "1", MARK: mark},
+        preexec_fn=end_with_parent,
+    )
     signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
     # Beside the reading below, which ends no sooner than the last process that holds DVC's output.
     tidying = threading.Thread(target=tidy_after, args=(process, mark), daemon=True)

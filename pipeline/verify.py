@@ -2,9 +2,10 @@
 
     python -m pipeline.verify
 
-DVC names an object by the MD5 of its content and, having stored it, does not look again: a bit that flips on the disk, or a
-write through a hard link, comes back with the next `dvc checkout`. Damaged objects are named with the outputs they belong to and
-moved to .scratch/damaged, after which `make repro` makes them again. Exit code 1 if there are any.
+DVC names an object by the MD5 of its content and, having stored it, does not look again: a bit that flips on
+the disk, or a write through a hard link, comes back with the next `dvc checkout`. Damaged objects are named
+with the outputs they belong to and moved to .scratch/damaged, after which `make repro` makes them again. Exit
+code 1 if there are any.
 """
 
 import hashlib
@@ -47,7 +48,9 @@ def owners(cache: Path, lock: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    cache = Path(subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip())
+    cache = Path(
+        subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+    )
     count = size = 0
     damaged = []
     for digest, path in objects(cache):
@@ -62,7 +65,10 @@ def main() -> int:
     for digest, path in damaged:
         print(f"damaged: {path}: {owned.get(digest, 'of no output in dvc.lock')}", file=sys.stderr)
         path.rename(DAMAGED / path.relative_to(cache).as_posix().replace("/", "-"))
-    print(f"error: {len(damaged)} of {count} objects were damaged; they are in {DAMAGED} now. Run make repro.", file=sys.stderr)
+    print(
+        f"error: {len(damaged)} of {count} objects were damaged; they are in {DAMAGED} now. Run make repro.",
+        file=sys.stderr,
+    )
     return 1
 
 

@@ -2,8 +2,9 @@
 
     python -m pipeline.worker NAME      # in the repository whose queue it is
 
-`dvc queue start` would leave a daemon behind that outlives a killed driver. This process leads a group instead, and when its
-parent dies it ends the group: worker, experiment and training. It exits with the worker's code.
+`dvc queue start` would leave a daemon behind that outlives a killed driver. This process leads a group
+instead, and when its parent dies it ends the group: worker, experiment and training. It exits with the
+worker's code.
 """
 
 import os
@@ -18,7 +19,9 @@ def main(name: str) -> int:
     os.setsid()
     signal.signal(signal.SIGTERM, lambda number, frame: os.killpg(0, signal.SIGKILL))
     end_with_parent()
-    return subprocess.run(["dvc", "exp", "queue-worker", f"{name}@localhost"], stdin=subprocess.DEVNULL, check=False).returncode
+    return subprocess.run(
+        ["dvc", "exp", "queue-worker", f"{name}@localhost"], stdin=subprocess.DEVNULL, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""ablate: one model trained by one recipe of the profile and scored on validation. That it diverges is a result."""
+"""ablate: one model trained by one recipe of the profile and scored on validation. That it diverges is a
+result."""
 
 from pathlib import Path
 
@@ -22,11 +23,20 @@ def main(profile: str, recipe: str, model: str) -> None:
     net, samples = build(**run.model), load_samples(Path(f"data/{profile}/cache"))
     training, out = (Path(f"runs/{profile}/ablation/{kind}/{recipe}") for kind in ("train", "eval"))
     fit(
-        net, samples, training, run=run, train=train, scratch=command.scratch(f"ablate-{profile}-{model}-{recipe}"),
-        may_diverge=True, track=command.track, log=command.log,
-    )  # fmt: skip
+        net,
+        samples,
+        training,
+        run=run,
+        train=train,
+        scratch=command.scratch(f"ablate-{profile}-{model}-{recipe}"),
+        may_diverge=True,
+        track=command.track,
+        log=command.log,
+    )
     if command.first_of_devices():
-        write_recipe(net, samples, out, training=training, healthy=run.healthy_slices, train=train, settings=settings)
+        write_recipe(
+            net, samples, out, training=training, healthy=run.healthy_slices, train=train, settings=settings
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""audit: copies and neighbours across the split, groups of images that belong together, ceilings, shortcuts."""
+"""audit: copies and neighbours across the split, groups of images that belong together, ceilings,
+shortcuts."""
 
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from brisc.data.audit import run_audit
 def main(profile: str) -> None:
     folder = Path(f"data/{profile}")
     findings = run_audit(
-        folder / "raw.zip", pd.read_csv(folder / "index.csv", keep_default_na=False),
-        audit=load(profile, "audit"), prepare=load(profile, "prepare"), track=command.track,
-    )  # fmt: skip
+        folder / "raw.zip",
+        pd.read_csv(folder / "index.csv", keep_default_na=False),
+        audit=load(profile, "audit"),
+        prepare=load(profile, "prepare"),
+        track=command.track,
+    )
     for name, table in (("copies.csv", findings.copies), ("groups.csv", findings.groups)):
         with atomic(folder / name) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")

@@ -11,10 +11,15 @@ from brisc.reporting.collect import collect
 def main(profile: str) -> None:
     params = load_params()
     collect(
-        Path(f"runs/{profile}"), Path(f"reports/{profile}"), profile=profile, source=load(profile, "data").source,
-        prepare=asdict(load(profile, "prepare")), models=params.models, first_seed=load(profile, "train").seed,
+        Path(f"runs/{profile}"),
+        Path(f"reports/{profile}"),
+        profile=profile,
+        source=load(profile, "data").source,
+        prepare=asdict(load(profile, "prepare")),
+        models=params.models,
+        first_seed=load(profile, "train").seed,
         seeds=dict.fromkeys(params.seeds.models, params.seeds.values),
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -16,11 +16,18 @@ def main(profile: str) -> None:
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))["grid"]
     cells, history = read_cells(Path(f"runs/{profile}/grid/eval"), axes)
     grid = summarise_grid(
-        cells, axes=axes, epochs=load(profile, "grid").epochs, published=published, settings=load(profile, "evaluate")
+        cells,
+        axes=axes,
+        epochs=load(profile, "grid").epochs,
+        published=published,
+        settings=load(profile, "evaluate"),
     )
     write_json(reports / "grid.json", grid)
     write_json(reports / "grid_scores.json", best_of(grid))
-    for name, table in (("grid.csv", pd.DataFrame(grid["cells"], columns=CELL)), ("grid_history.csv", history)):
+    for name, table in (
+        ("grid.csv", pd.DataFrame(grid["cells"], columns=CELL)),
+        ("grid_history.csv", history),
+    ):
         with atomic(reports / name) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
 

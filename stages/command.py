@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 if sys.platform == "linux":
-    # Ask Linux to end this process when DVC, its parent, is killed: an orphan would write into the next run's outputs. First of
-    # all, because the imports below take longer than all that a process cannot be asked before.
+    # Ask Linux to end this process when DVC, its parent, is killed: an orphan would write into the next run's
+    # outputs. First of all, because the imports below take longer than all that a process cannot be asked
+    # before.
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
@@ -28,20 +29,27 @@ LEASED: dict[str, IO[str]] = {}  # the locks of this process's devices, open as 
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call `main` with the command line's words. Bad input ends in one line on stderr and exit code 1, no traceback."""
+    """Call `main` with the command line's words. Bad input ends in one line on stderr and exit code 1, no
+    traceback."""
     names = list(inspect.signature(main).parameters)
     if len(sys.argv) - 1 != len(names):
         usage = f"python {sys.argv[0]} {' '.join(name.upper() for name in names)}"
-        sys.exit(f"error: {Path(sys.argv[0]).name}: got {len(sys.argv) - 1} arguments, expected {len(names)}. Use: {usage}")
+        sys.exit(
+            f"error: {Path(sys.argv[0]).name}: got {len(sys.argv) - 1} arguments, expected {len(names)}. Use: {usage}"
+        )
     try:
         main(*sys.argv[1:])
     except (InputError, InputErrors) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except FileNotFoundError as error:
-        sys.exit(f"error: {error.filename}: got no such file, expected an earlier stage's output. Run dvc repro.")
+        sys.exit(
+            f"error: {error.filename}: got no such file, expected an earlier stage's output. Run dvc repro."
+        )
     except OSError as error:
         # A full disk or a missing permission is no defect of the program; everything written so far is whole.
-        sys.exit(f"error: {error.filename or 'disk'}: {error.strerror}. Mend this and run the same command again.")
+        sys.exit(
+            f"error: {error.filename or 'disk'}: {error.strerror}. Mend this and run the same command again."
+        )
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on")
 
@@ -61,7 +69,8 @@ def log(line: str) -> None:
 
 
 def before_torch(train: Train, *, devices: int) -> None:
-    """Choose processor and devices of this process. Call before torch, which looks at neither again, is imported."""
+    """Choose processor and devices of this process. Call before torch, which looks at neither again, is
+    imported."""
     keep_freed_memory()
     if train.portable_cpu:
         portable_cpu()
@@ -71,12 +80,14 @@ def before_torch(train: Train, *, devices: int) -> None:
 
 
 def first_of_devices() -> bool:
-    """Whether this process goes on alone after a training on several devices, each of which has run the stage's script."""
+    """Whether this process goes on alone after a training on several devices, each of which has run the
+    stage's script."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep the blocks that torch frees: a step asks for the same ones again, and the kernel hands them out zeroed.
+    """Let glibc keep the blocks that torch frees: a step asks for the same ones again, and the kernel hands
+    them out zeroed.
 
     Saves 5 % of a U-Net's training time on two cores, and changes no bit of the result.
     """
@@ -91,8 +102,9 @@ def keep_freed_memory() -> None:
 def helpers_take_one_core() -> None:
     """Import torch, and let a thread that starts later compute on one core; the calling thread keeps all.
 
-    Otherwise the thread that prepares batches gets a team of OpenMP threads of its own. With more threads than cores GCC's OpenMP
-    no longer waits in a loop but sleeps at the end of every operator, and training on two cores loses a third of its speed.
+    Otherwise the thread that prepares batches gets a team of OpenMP threads of its own. With more threads
+    than cores GCC's OpenMP no longer waits in a loop but sleeps at the end of every operator, and training on
+    two cores loses a third of its speed.
     """
     import torch
 
@@ -104,17 +116,24 @@ def helpers_take_one_core() -> None:
 
 
 def portable_cpu() -> None:
-    """Keep to AVX2 and one thread, so that different machines compute the same bits. Call before torch is imported.
+    """Keep to AVX2 and one thread, so that different machines compute the same bits. Call before torch is
+    imported.
 
-    MKL is kept to its kernels for any processor, since it has none for AVX2 but on Intel's: asked for AVX2, an AMD EPYC computed
-    what an Intel Xeon computes with COMPATIBLE, to the bit, and not what that Xeon computes with AVX2.
+    MKL is kept to its kernels for any processor, since it has none for AVX2 but on Intel's: asked for AVX2,
+    an AMD EPYC computed what an Intel Xeon computes with COMPATIBLE, to the bit, and not what that Xeon
+    computes with AVX2.
     """
     os.environ.update(
-        ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", MKL_CBWR="COMPATIBLE", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1"
+        ATEN_CPU_CAPABILITY="avx2",
+        ONEDNN_MAX_CPU_ISA="AVX2",
+        MKL_CBWR="COMPATIBLE",
+        OMP_NUM_THREADS="1",
+        MKL_NUM_THREADS="1",
     )
 
 
 def scratch(*parts: str) -> Path:
-    """Where a stage keeps what survives a kill: the repository's .scratch, also for an experiment in a temporary clone."""
+    """Where a stage keeps what survives a kill: the repository's .scratch, also for an experiment in a
+    temporary clone."""
     root = os.environ.get("BRISC_SCRATCH") or Path(os.environ.get("DVC_ROOT", "."), ".scratch")
     return Path(root, *parts)

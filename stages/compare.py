@@ -13,11 +13,17 @@ from brisc.evaluation.compare import compare, published_gap
 
 def main(profile: str) -> None:
     params, reports = load_params(), Path(f"reports/{profile}")
-    published, seeds = (json.loads(path.read_text(encoding="utf-8")) for path in (Path("published.json"), reports / "seeds.json"))
+    published, seeds = (
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (Path("published.json"), reports / "seeds.json")
+    )
     content = compare(
         {model: pd.read_csv(reports / "per_image" / f"{model}.csv") for model in params.models},
-        seeds=seeds, joint=params.compare, gap=published_gap(published, params.compare.joint), settings=load(profile, "evaluate"),
-    )  # fmt: skip
+        seeds=seeds,
+        joint=params.compare,
+        gap=published_gap(published, params.compare.joint),
+        settings=load(profile, "evaluate"),
+    )
     write_json(reports / "comparisons.json", content)
 
 

@@ -1,4 +1,5 @@
-"""estimate: the memory that training each model of the profile would take on an 8 GB GPU, counted without one."""
+"""estimate: the memory that training each model of the profile would take on an 8 GB GPU, counted without
+one."""
 
 from pathlib import Path
 

@@ -7,7 +7,12 @@ from brisc.config import load
 
 
 def main(profile: str, model: str) -> None:
-    evaluate_training(profile, model, training=Path(f"runs/{profile}/train/{model}"), out=Path(f"runs/{profile}/eval/{model}"))
+    evaluate_training(
+        profile,
+        model,
+        training=Path(f"runs/{profile}/train/{model}"),
+        out=Path(f"runs/{profile}/eval/{model}"),
+    )
 
 
 def evaluate_training(profile: str, model: str, *, training: Path, out: Path) -> None:
@@ -23,7 +28,15 @@ def evaluate_training(profile: str, model: str, *, training: Path, out: Path) ->
     net = build(**run.model)
     load_weights(net, training / "weights.pt")
     cache = Path(f"data/{profile}/cache")
-    evaluate(net, load_samples(cache), out, training=training, data=cache / "fingerprint.json", settings=settings, train=train)
+    evaluate(
+        net,
+        load_samples(cache),
+        out,
+        training=training,
+        data=cache / "fingerprint.json",
+        settings=settings,
+        train=train,
+    )
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ from brisc.data.source import fetch
 def main(profile: str) -> None:
     given = os.environ.get("BRISC_ARCHIVE")
     fetch(
-        Path(f"data/{profile}/raw.zip"), data=load(profile, "data"), phantom=load(profile, "phantom"),
-        archive=Path(given) if given else None, track=command.track,
-    )  # fmt: skip
+        Path(f"data/{profile}/raw.zip"),
+        data=load(profile, "data"),
+        phantom=load(profile, "phantom"),
+        archive=Path(given) if given else None,
+        track=command.track,
+    )
 
 
 if __name__ == "__main__":

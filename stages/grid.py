@@ -1,4 +1,5 @@
-"""grid: one cell of the grid, its model with another optimiser and learning rate. That it diverges is a result."""
+"""grid: one cell of the grid, its model with another optimiser and learning rate. That it diverges is a
+result."""
 
 from pathlib import Path
 
@@ -23,9 +24,16 @@ def main(profile: str, optimizer: str, learning_rate: str, model: str) -> None:
     name = f"{optimizer}-{learning_rate}"
     training, out = (Path(f"runs/{profile}/grid/{kind}/{name}") for kind in ("train", "eval"))
     fit(
-        net, samples, training, run=run, train=train, scratch=command.scratch(f"grid-{profile}-{model}-{name}"), may_diverge=True,
-        track=command.track, log=command.log,
-    )  # fmt: skip
+        net,
+        samples,
+        training,
+        run=run,
+        train=train,
+        scratch=command.scratch(f"grid-{profile}-{model}-{name}"),
+        may_diverge=True,
+        track=command.track,
+        log=command.log,
+    )
     if command.first_of_devices():
         write_cell(net, samples, out, training=training, run=run, train=train)
 

@@ -12,9 +12,13 @@ from brisc.data.cache import prepare
 def main(profile: str) -> None:
     folder = Path(f"data/{profile}")
     prepare(
-        folder / "raw.zip", pd.read_csv(folder / "index.csv"), pd.read_csv(folder / "groups.csv"), folder / "cache",
-        prepare=load(profile, "prepare"), track=command.track,
-    )  # fmt: skip
+        folder / "raw.zip",
+        pd.read_csv(folder / "index.csv"),
+        pd.read_csv(folder / "groups.csv"),
+        folder / "cache",
+        prepare=load(profile, "prepare"),
+        track=command.track,
+    )
 
 
 if __name__ == "__main__":

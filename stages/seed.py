@@ -22,9 +22,13 @@ def main(profile: str, model: str, seed: str) -> None:
         build(**run.model),
         load_samples(Path(f"data/{profile}/cache")),
         Path(f"runs/{profile}/seeds/train/{model}-{seed}"),
-        run=run, train=train, scratch=command.scratch(f"seed-{profile}-{model}-{seed}"), may_diverge=False,
-        track=command.track, log=command.log,
-    )  # fmt: skip
+        run=run,
+        train=train,
+        scratch=command.scratch(f"seed-{profile}-{model}-{seed}"),
+        may_diverge=False,
+        track=command.track,
+        log=command.log,
+    )
 
 
 if __name__ == "__main__":

@@ -18,10 +18,13 @@ def main(profile: str) -> None:
     members = pd.read_csv(folder / "index.csv", index_col="id")["image"]
     with zipfile.ZipFile(folder / "raw.zip") as archive:
         contact_sheets(
-            pd.read_csv(folder / "copies.csv"), Path(f"site/{profile}/copies"), per_relation=PER_RELATION,
+            pd.read_csv(folder / "copies.csv"),
+            Path(f"site/{profile}/copies"),
+            per_relation=PER_RELATION,
             read_image=lambda name: read_grey(archive.read(members[name])),
-            seed=load(profile, "prepare").seed, source=load(profile, "data").source,
-        )  # fmt: skip
+            seed=load(profile, "prepare").seed,
+            source=load(profile, "data").source,
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,10 @@ from brisc.sources import training_sources
 
 
 def main(profile: str) -> None:
-    versions = {model: training_sources(load(profile, f"models.{model}").model["arch"]) for model in load_params().models}
+    versions = {
+        model: training_sources(load(profile, f"models.{model}").model["arch"])
+        for model in load_params().models
+    }
     with atomic(Path(f"data/{profile}/sources")) as folder:
         for model, files in versions.items():
             write_json(folder / f"{model}.json", files)
@@ -18,9 +21,11 @@ def main(profile: str) -> None:
         ("grid", "cells of the grid"),
         ("seeds", "trainings with other seeds"),
     ):
-        # Later stages read these folders, which a study without recipes, a grid or other seeds would not have.
+        # Later stages read these folders, which a study without recipes, a grid or other seeds would not
+        # have.
         write_text(
-            Path(f"runs/{profile}/{kind}/eval/about.txt"), f"Results of the {what}; no more than this file if there are none.\n"
+            Path(f"runs/{profile}/{kind}/eval/about.txt"),
+            f"Results of the {what}; no more than this file if there are none.\n",
         )
 
 

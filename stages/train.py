@@ -21,9 +21,13 @@ def main(profile: str, model: str) -> None:
         build(**run.model),
         load_samples(Path(f"data/{profile}/cache")),
         Path(f"runs/{profile}/train/{model}"),
-        run=run, train=train, scratch=command.scratch(f"train-{profile}-{model}"), may_diverge=False,
-        track=command.track, log=command.log,
-    )  # fmt: skip
+        run=run,
+        train=train,
+        scratch=command.scratch(f"train-{profile}-{model}"),
+        may_diverge=False,
+        track=command.track,
+        log=command.log,
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from brisc.data.index import index_archive
 
 def main(profile: str) -> None:
     folder = Path(f"data/{profile}")
-    index, summary = index_archive(folder / "raw.zip", expected=load(profile, "data").expected, track=command.track)
+    index, summary = index_archive(
+        folder / "raw.zip", expected=load(profile, "data").expected, track=command.track
+    )
     with atomic(folder / "index.csv") as temporary:
         index.to_csv(temporary, index=False, lineterminator="\n")
     write_json(Path(f"reports/{profile}/validation.json"), summary)

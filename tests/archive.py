@@ -1,10 +1,11 @@
-"""A small data set in the publisher's layout, made by hand: eight train and four test images, one per class and half.
+"""A small data set in the publisher's layout, made by hand: eight train and four test images, one per class
+and half.
 
     train   1, 2 glioma axial, coronal   3, 4 meningioma sagittal, axial   5, 6 pituitary   7, 8 no_tumor
     test    1 glioma   2 meningioma   3 no_tumor   4 pituitary
 
-Nine of the twelve are pairs (six in train, three in test). Images are 32x32 but for the first pair, 24x32 (width, height).
-Train 7 is stored in colour and rotated (EXIF orientation 8).
+Nine of the twelve are pairs (six in train, three in test). Images are 32x32 but for the first pair, 24x32
+(width, height). Train 7 is stored in colour and rotated (EXIF orientation 8).
 """
 
 import csv
@@ -18,15 +19,37 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 LABELS = {"gl": "glioma", "me": "meningioma", "no": "no_tumor", "pi": "pituitary"}
 PLANES = {"ax": "axial", "co": "coronal", "sa": "sagittal"}
 NAMES = (
-    "brisc2025_train_00001_gl_ax_t1", "brisc2025_train_00002_gl_co_t1", "brisc2025_train_00003_me_sa_t1",
-    "brisc2025_train_00004_me_ax_t1", "brisc2025_train_00005_pi_ax_t1", "brisc2025_train_00006_pi_co_t1",
-    "brisc2025_train_00007_no_co_t1", "brisc2025_train_00008_no_sa_t1", "brisc2025_test_00001_gl_sa_t1",
-    "brisc2025_test_00002_me_ax_t1", "brisc2025_test_00003_no_co_t1", "brisc2025_test_00004_pi_sa_t1",
-)  # fmt: skip
+    "brisc2025_train_00001_gl_ax_t1",
+    "brisc2025_train_00002_gl_co_t1",
+    "brisc2025_train_00003_me_sa_t1",
+    "brisc2025_train_00004_me_ax_t1",
+    "brisc2025_train_00005_pi_ax_t1",
+    "brisc2025_train_00006_pi_co_t1",
+    "brisc2025_train_00007_no_co_t1",
+    "brisc2025_train_00008_no_sa_t1",
+    "brisc2025_test_00001_gl_sa_t1",
+    "brisc2025_test_00002_me_ax_t1",
+    "brisc2025_test_00003_no_co_t1",
+    "brisc2025_test_00004_pi_sa_t1",
+)
 COLUMNS = (
-    "relative_path", "filename", "task", "split", "index", "tumor_code", "tumor_label", "plane_code", "plane_label",
-    "sequence", "is_mask", "linked_image", "width", "height", "file_size_bytes", "sha256",
-)  # fmt: skip
+    "relative_path",
+    "filename",
+    "task",
+    "split",
+    "index",
+    "tumor_code",
+    "tumor_label",
+    "plane_code",
+    "plane_label",
+    "sequence",
+    "is_mask",
+    "linked_image",
+    "width",
+    "height",
+    "file_size_bytes",
+    "sha256",
+)
 
 
 def image_path(name: str) -> str:
@@ -83,7 +106,8 @@ def make_files() -> dict[str, bytes]:
 
 
 def manifest_of(files: dict[str, bytes], *, line_end: str = "\r\n") -> bytes:
-    """The manifest of `files` as the publisher writes it, with backslashes and CRLF, from their names and bytes."""
+    """The manifest of `files` as the publisher writes it, with backslashes and CRLF, from their names and
+    bytes."""
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator=line_end)
     rows.writerow(COLUMNS)
@@ -92,16 +116,33 @@ def manifest_of(files: dict[str, bytes], *, line_end: str = "\r\n") -> bytes:
         stem = Path(path).stem
         _, _, index, tumour, plane, _ = (stem.split("_") + [""] * 6)[:6]
         linked = twin_path(stem).replace("/", "\\") if path.endswith(".png") else ""
-        rows.writerow((
-            path.replace("/", "\\"), Path(path).name, task, split, index, tumour, LABELS.get(tumour, ""), plane,
-            PLANES.get(plane, ""), "T1", path.endswith(".png"), linked, *_size(content), len(content),
-            hashlib.sha256(content).hexdigest(),
-        ))  # fmt: skip
+        rows.writerow(
+            (
+                path.replace("/", "\\"),
+                Path(path).name,
+                task,
+                split,
+                index,
+                tumour,
+                LABELS.get(tumour, ""),
+                plane,
+                PLANES.get(plane, ""),
+                "T1",
+                path.endswith(".png"),
+                linked,
+                *_size(content),
+                len(content),
+                hashlib.sha256(content).hexdigest(),
+            )
+        )
     return text.getvalue().encode()
 
 
-def write_archive(destination: Path, *, files: dict[str, bytes] | None = None, manifest: bytes | None = None) -> Path:
-    """Write `files` and their manifest (default: those above) below destination/brisc2025; return that folder."""
+def write_archive(
+    destination: Path, *, files: dict[str, bytes] | None = None, manifest: bytes | None = None
+) -> Path:
+    """Write `files` and their manifest (default: those above) below destination/brisc2025; return that
+    folder."""
     root = destination / "brisc2025"
     files = make_files() if files is None else files
     for path, content in files.items():

@@ -1,4 +1,5 @@
-"""The benchmark: both ways to train see the same images and learn the same; its turns and its arithmetic; no stage left out."""
+"""The benchmark: both ways to train see the same images and learn the same; its turns and its arithmetic; no
+stage left out."""
 
 import itertools
 import json
@@ -82,7 +83,8 @@ def test_a_difference_is_relative_and_the_largest() -> None:
 
 
 def test_a_turn_skips_what_was_prepared_before_it() -> None:
-    """Batch k holds k images. Two turns of two batches, each after one that does not count: 2 and 3, then 5 and 6."""
+    """Batch k holds k images. Two turns of two batches, each after one that does not count: 2 and 3, then 5
+    and 6."""
     ours, theirs = Pipe()
     for batches in (2, 2, 0):
         ours.send(batches)
@@ -98,7 +100,9 @@ def test_a_turn_skips_what_was_prepared_before_it() -> None:
 
 def test_actions_take_turns_after_one_to_warm_up() -> None:
     order = []
-    laps = alternate({name: lambda name=name: order.append(name) or 7 for name in "ab"}, rounds=2, patience=60.0)
+    laps = alternate(
+        {name: lambda name=name: order.append(name) or 7 for name in "ab"}, rounds=2, patience=60.0
+    )
     assert "".join(order) == "ababab"
     assert {name: [lap.images for lap in done] for name, done in laps.items()} == {"a": [7, 7], "b": [7, 7]}
 
@@ -122,7 +126,10 @@ def test_the_exponent_of_a_power_law() -> None:
 
 
 def test_numbers_are_kept_to_four_digits() -> None:
-    assert rounded({"a": [1.23456, 7], "b": {"c": 123456.0, "d": True}}) == {"a": [1.235, 7], "b": {"c": 123500.0, "d": True}}
+    assert rounded({"a": [1.23456, 7], "b": {"c": 123456.0, "d": True}}) == {
+        "a": [1.235, 7],
+        "b": {"c": 123500.0, "d": True},
+    }
 
 
 def test_a_table_in_markdown() -> None:
@@ -136,7 +143,9 @@ def test_the_start_of_every_stage_is_measured() -> None:
     for script in scripts:
         module, function = WORK[script.stem].split(":")
         texts = [script.read_text()]
-        others = (script.with_name(f"{name}.py") for name in re.findall(r"^from (\w+) import", texts[0], re.M))
+        others = (
+            script.with_name(f"{name}.py") for name in re.findall(r"^from (\w+) import", texts[0], re.M)
+        )
         texts += [other.read_text() for other in others if other in scripts]
         imported = re.search(rf"from {re.escape(module)} import (.*)", "\n".join(texts))
         assert imported is not None, script.stem

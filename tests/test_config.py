@@ -44,7 +44,11 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("  batch_size: 8", "  batch_sise: 16", ["unknown knob train.batch_sise", "missing knob train.batch_size"]),
+        (
+            "  batch_size: 8",
+            "  batch_sise: 16",
+            ["unknown knob train.batch_sise", "missing knob train.batch_size"],
+        ),
         ("  batch_size: 8", "", ["missing knob train.batch_size"]),
         ("  batch_size: 8", "  batch_size: 0", ["bad value for train.batch_size: got 0"]),
         ("  batch_size: 8", '  batch_size: "16"', ["bad value for train.batch_size: got '16'"]),
@@ -55,12 +59,18 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
             ["bad value for train.precision: got 'fp32'", "'32-true', 'bf16-mixed' or 'auto'"],
         ),
         ("zoom_fraction: 0.1", "zoom_fraction: 2.0", ["bad value for train.augment.zoom_fraction: got 2.0"]),
-        ("noise_std: [0.02, 0.1]", "noise_std: [0.02]", ["bad value for train.augment.noise_std: got [0.02]"]),
+        (
+            "noise_std: [0.02, 0.1]",
+            "noise_std: [0.02]",
+            ["bad value for train.augment.noise_std: got [0.02]"],
+        ),
         ("\ntrain:", "\ntrain: [", ["not readable as YAML"]),
         ("\ntrain:", "\ntrane:", ["no block 'train'", "trane"]),
     ],
 )
-def test_a_bad_knob_is_told_by_name_and_file(repository: Path, old: str, new: str, expected: list[str]) -> None:
+def test_a_bad_knob_is_told_by_name_and_file(
+    repository: Path, old: str, new: str, expected: list[str]
+) -> None:
     path = Path("profiles/demo.yaml")
     text = path.read_text()
     assert old in text
@@ -74,7 +84,9 @@ def test_a_bad_knob_is_told_by_name_and_file(repository: Path, old: str, new: st
 
 def test_all_bad_knobs_are_told_at_once(repository: Path) -> None:
     path = Path("profiles/demo.yaml")
-    path.write_text(path.read_text().replace("batch_size: 8", "batch_size: -1", 1).replace("devices: 1", "devices: one"))
+    path.write_text(
+        path.read_text().replace("batch_size: 8", "batch_size: -1", 1).replace("devices: 1", "devices: one")
+    )
     with pytest.raises(InputErrors) as caught:
         load("demo", "train")
     assert [problem.args[0].split(":")[1].strip() for problem in caught.value.problems] == [
@@ -102,9 +114,17 @@ def test_params_name_models_that_every_profile_has(repository: Path) -> None:
         ("models: [unet, ", "models: [[], ", "bad value for models.0: got []"),
         ("models: [unet, ", "modles: [unet, ", "missing knob models"),
         ("  values: [43]", "  values: [-1]", "bad value for seeds.values.0: got -1"),
-        ("  model: unet", "  model: vnet", "seeds, a grid or an ablation of a model that is not listed: got vnet"),
+        (
+            "  model: unet",
+            "  model: vnet",
+            "seeds, a grid or an ablation of a model that is not listed: got vnet",
+        ),
         ("optimizers: [adam, ", "optimizers: [adma, ", "bad value for grid.optimizers.0: got 'adma'"),
-        ("learning_rates: [1.0e-5, ", "learning_rates: [0.0, ", "bad value for grid.learning_rates.0: got 0.0"),
+        (
+            "learning_rates: [1.0e-5, ",
+            "learning_rates: [0.0, ",
+            "bad value for grid.learning_rates.0: got 0.0",
+        ),
     ],
 )
 def test_bad_params_are_told(repository: Path, old: str, new: str, expected: str) -> None:

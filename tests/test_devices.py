@@ -27,11 +27,17 @@ class Holder:
     """Another process that holds devices until it is told to end."""
 
     def __init__(self, folder: Path, count: int, shared: str) -> None:
-        environment = {key: value for key, value in os.environ.items() if key not in (devices.LEASED, devices.VISIBLE)}
+        environment = {
+            key: value for key, value in os.environ.items() if key not in (devices.LEASED, devices.VISIBLE)
+        }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(folder), str(count)], env={**environment, devices.SHARED: shared}, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-c", HOLDER, str(folder), str(count)],
+            env={**environment, devices.SHARED: shared},
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def got(self) -> str:
         assert self.process.stdout is not None
@@ -95,7 +101,9 @@ def test_what_is_shared_out(environment: dict[str, str], expected: list[str]) ->
     assert devices.devices(environment) == expected
 
 
-@pytest.mark.parametrize(("answer", "code", "expected"), [("GPU-1\nGPU-2", 0, ["GPU-1", "GPU-2"]), ("no driver", 9, [])])
+@pytest.mark.parametrize(
+    ("answer", "code", "expected"), [("GPU-1\nGPU-2", 0, ["GPU-1", "GPU-2"]), ("no driver", 9, [])]
+)
 def test_the_driver_is_asked_last(
     answer: str, code: int, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

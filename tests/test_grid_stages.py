@@ -46,8 +46,14 @@ def repository(repository: Path) -> Path:
     centres = generator.uniform(8, 24, (48, 2))
     masks = np.stack([((y - cy) ** 2 + (x - cx) ** 2 < 30).astype(np.uint8) for cy, cx in centres])
     images[masks == 1] += 120
-    table = {"id": [f"i{i:02}" for i in range(48)], "label": "glioma", "group": [f"g{i:02}" for i in range(48)]}
-    pd.DataFrame({**table, "split": ["train"] * 24 + ["validation"] * 24}).to_csv(cache / "samples.csv", index=False)
+    table = {
+        "id": [f"i{i:02}" for i in range(48)],
+        "label": "glioma",
+        "group": [f"g{i:02}" for i in range(48)],
+    }
+    pd.DataFrame({**table, "split": ["train"] * 24 + ["validation"] * 24}).to_csv(
+        cache / "samples.csv", index=False
+    )
     np.save(cache / "images.npy", images)
     np.save(cache / "masks.npy", masks)
     (cache / "fingerprint.json").write_text('{"fingerprint": "f"}')
@@ -58,11 +64,15 @@ def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
     for rate in ("0.01", "1e+30"):
         done = stage(repository, "grid", "demo", "sgd", rate, "unet")
         assert done.returncode == 0, done.stderr
-    learned, lost = (repository / "runs" / "demo" / "grid" / "eval" / f"sgd-{rate}" for rate in ("0.01", "1e+30"))
+    learned, lost = (
+        repository / "runs" / "demo" / "grid" / "eval" / f"sgd-{rate}" for rate in ("0.01", "1e+30")
+    )
     summary = json.loads((learned / "summary.json").read_text())
     assert summary["run"]["epochs"] == summary["epochs"] == EPOCHS
     assert summary["run"]["optimizer"]["name"] == "sgd"
-    assert pd.read_csv(learned / "validation.csv")["score"].mean() == pytest.approx(summary["best_validation_score"], abs=1e-5)
+    assert pd.read_csv(learned / "validation.csv")["score"].mean() == pytest.approx(
+        summary["best_validation_score"], abs=1e-5
+    )
     assert json.loads((lost / "summary.json").read_text())["diverged_at"] == 1
     assert not (lost / "validation.csv").exists()
 
@@ -81,7 +91,10 @@ def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
     ("words", "told"),
     [
         (("grid", "demo", "adma", "0.01", "unet"), "bad value for models.unet.optimizer.name: got 'adma'"),
-        (("grid", "demo", "adam", "fast", "unet"), "bad value for models.unet.optimizer.learning_rate: got 'fast'"),
+        (
+            ("grid", "demo", "adam", "fast", "unet"),
+            "bad value for models.unet.optimizer.learning_rate: got 'fast'",
+        ),
         (("grid", "demo", "adam", "0.01", "vnet"), "no block 'models.vnet'"),
         (("collect_grid", "demo"), "runs/demo/grid/eval/sgd-0.01: no result of sgd at 0.01"),
     ],

@@ -12,7 +12,8 @@ MAY_IMPORT = {
     "data": BASE | {"data"},
     "models": {"errors", "models"},
     "training": BASE | {"data", "training"},
-    "evaluation": BASE | {"data", "evaluation", "models", "training"},  # memory.py counts what a training would hold
+    "evaluation": BASE
+    | {"data", "evaluation", "models", "training"},  # memory.py counts what a training would hold
     "reporting": BASE | {"reporting"},
 }
 
@@ -52,4 +53,6 @@ def test_no_file_knows_dvc_or_the_command_line(path: Path) -> None:
 
 def test_models_share_blocks_only() -> None:
     for path in sorted((PACKAGE / "models").glob("*.py")):
-        assert {name.split(".")[2] for name in imported(path) if name.startswith("brisc.models.")} <= {"blocks"}
+        assert {name.split(".")[2] for name in imported(path) if name.startswith("brisc.models.")} <= {
+            "blocks"
+        }

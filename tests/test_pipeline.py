@@ -1,4 +1,5 @@
-"""dvc.yaml: what an edit repeats. Every stage is a stub but `sources`, so that a whole pipeline takes seconds."""
+"""dvc.yaml: what an edit repeats. Every stage is a stub but `sources`, so that a whole pipeline takes
+seconds."""
 
 import os
 import re
@@ -13,7 +14,14 @@ import pytest
 from brisc.config import read_yaml
 
 ROOT = Path(__file__).parents[1]
-TRAINED = ("train", "evaluate", "seed", "evaluate_seed", "grid", "ablate")  # stages that need a training or are one
+TRAINED = (
+    "train",
+    "evaluate",
+    "seed",
+    "evaluate_seed",
+    "grid",
+    "ablate",
+)  # stages that need a training or are one
 STUB = """import sys
 from pathlib import Path
 item = dict(zip({names!r}, sys.argv[1:]))
@@ -25,11 +33,14 @@ for template in {paths!r}:
 
 
 def written(name: str, stages: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The words of a stage's command line, and what its stub writes: its outputs, or what others read of an output folder."""
+    """The words of a stage's command line, and what its stub writes: its outputs, or what others read of an
+    output folder."""
     stage = stages[name]
     names = re.findall(r"\$\{item\.(\w+)\}", stage["cmd"])
     outs = [
-        next(iter(out)) if isinstance(out, dict) else out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])
+        next(iter(out)) if isinstance(out, dict) else out
+        for kind in ("outs", "metrics", "plots")
+        for out in stage.get(kind, [])
     ]
     deps = {dep for other in stages.values() for dep in other["deps"]}
     paths = []
@@ -41,18 +52,26 @@ def written(name: str, stages: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of the real dvc.yaml, profiles and sources, two models, one seed, one grid cell; reproduced once."""
+    """A repository of the real dvc.yaml, profiles and sources, two models, one seed, one grid cell;
+    reproduced once."""
     place = tmp_path_factory.mktemp("pipeline")
     for folder in ("src", "profiles", "stages"):
-        shutil.copytree(ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(
+            ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
     for name in ("dvc.yaml", "published.json", ".dvcignore", ".gitignore", "params.yaml"):
         shutil.copyfile(ROOT / name, place / name)
-    shutil.copytree(ROOT / ".dvc", place / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
+    shutil.copytree(
+        ROOT / ".dvc", place / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local")
+    )
     params = (place / "params.yaml").read_text()
     for key, value in (
-        ("models", "[unet, densenet121]"), ("  models", "[unet]"), ("  optimizers", "[adam]"), ("  learning_rates", "[1.0e-3]"),
+        ("models", "[unet, densenet121]"),
+        ("  models", "[unet]"),
+        ("  optimizers", "[adam]"),
+        ("  learning_rates", "[1.0e-3]"),
         ("  recipes", "[plain, ema]"),
-    ):  # fmt: skip
+    ):
         params, count = re.subn(rf"^{key}: \[.*", f"{key}: {value}", params, count=1, flags=re.M)
         assert count == 1, key
     (place / "params.yaml").write_text(params)
@@ -68,8 +87,14 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def dvc(place: Path, *words: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(["dvc", *words], cwd=place, env=environment, capture_output=True, text=True, check=False)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(place / "src"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        ["dvc", *words], cwd=place, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -81,7 +106,11 @@ def run(place: Path, *options: str) -> list[str]:
 
 def keep(place: Path) -> subprocess.CompletedProcess[str]:
     path = f"{place / 'src'}:{ROOT}"
-    environment = {**os.environ, "PYTHONPATH": path, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     command = [sys.executable, "-m", "pipeline.keep"]
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
 
@@ -103,7 +132,11 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_one_model_s_knob_repeats_that_model_alone(pipeline: Path) -> None:
     block = re.search(r"  densenet121:\n.*?\n    loss", (pipeline / "profiles/demo.yaml").read_text(), re.S)
     assert block is not None
-    edit(pipeline / "profiles/demo.yaml", block.group(), block.group().replace("weight_decay: 1.0e-5", "weight_decay: 2.0e-5"))
+    edit(
+        pipeline / "profiles/demo.yaml",
+        block.group(),
+        block.group().replace("weight_decay: 1.0e-5", "weight_decay: 2.0e-5"),
+    )
     assert trainings(run(pipeline)) == ["evaluate@demo-densenet121", "train@demo-densenet121"]
 
 
@@ -114,7 +147,10 @@ def test_one_model_s_file_repeats_that_model_alone(pipeline: Path) -> None:
 
 def test_a_new_model_is_one_file_and_one_block(pipeline: Path) -> None:
     (pipeline / "src/brisc/models/tiny.py").write_text("from torch import nn\nbuild = nn.Identity\n")
-    edit(pipeline / "profiles/demo.yaml", "\nmodels:\n", """
+    edit(
+        pipeline / "profiles/demo.yaml",
+        "\nmodels:\n",
+        """
 models:
   tiny:
     model: {arch: tiny}
@@ -122,7 +158,8 @@ models:
     epochs: 1
     optimizer: {name: adam, learning_rate: 1.0e-3, weight_decay: 0.0, momentum: 0.0}
     loss: {dice: 1.0, bce: 1.0, cross_entropy: 0.0, balance: fixed}
-""")  # fmt: skip
+""",
+    )
     edit(pipeline / "params.yaml", "models: [unet, ", "models: [tiny, unet, ")
     ran = run(pipeline)
     assert trainings(ran) == ["evaluate@demo-tiny", "train@demo-tiny"]
@@ -133,7 +170,13 @@ models:
 def test_what_all_trainings_share_repeats_them_all_and_no_data(pipeline: Path) -> None:
     edit(pipeline / "src/brisc/training/losses.py", '"""', '"""Edited. ')
     ran = run(pipeline)
-    trained = {"train@demo-unet", "train@demo-densenet121", "seed@demo-unet-43", "grid@demo-adam-0.001", "ablate@demo-ema"}
+    trained = {
+        "train@demo-unet",
+        "train@demo-densenet121",
+        "seed@demo-unet-43",
+        "grid@demo-adam-0.001",
+        "ablate@demo-ema",
+    }
     assert trained <= set(ran)
     assert not {"fetch@demo", "validate@demo", "audit@demo", "prepare@demo"} & set(ran)
 
@@ -172,7 +215,11 @@ def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, t
     dvc(clone, "pull", "--remote", "kept", "--allow-missing")
     for kind in ("eval", "seeds/eval", "grid/eval", "ablation/eval"):
         assert names(clone / "runs/demo" / kind) == names(pipeline / "runs/demo" / kind) != []
-        assert [path for path in (clone / "runs/demo" / kind.replace("eval", "train")).rglob("*") if path.is_file()] == []
+        assert [
+            path
+            for path in (clone / "runs/demo" / kind.replace("eval", "train")).rglob("*")
+            if path.is_file()
+        ] == []
     assert run(clone, "--allow-missing") == []
     edit(clone / "stages/collect.py", "result of", "new result of")
     assert "collect@demo" in (again := run(clone, "--allow-missing", "render@demo"))
@@ -194,7 +241,9 @@ def test_nothing_to_keep_is_told_in_one_line(pipeline: Path, tmp_path: Path) -> 
     assert not (tmp_path / "kept").exists()
 
 
-def test_an_emptied_work_tree_of_a_study_without_seeds_and_grid_comes_back_from_the_cache(pipeline: Path) -> None:
+def test_an_emptied_work_tree_of_a_study_without_seeds_and_grid_comes_back_from_the_cache(
+    pipeline: Path,
+) -> None:
     params = (pipeline / "params.yaml").read_text()
     for key in ("values", "optimizers", "learning_rates", "recipes"):
         params = re.sub(rf"^  {key}: \[.*", f"  {key}: []", params, count=1, flags=re.M)
@@ -203,4 +252,6 @@ def test_an_emptied_work_tree_of_a_study_without_seeds_and_grid_comes_back_from_
     for folder in ("data", "runs", "site"):
         shutil.rmtree(pipeline / folder)
     assert trainings(run(pipeline)) == []
-    assert [names(pipeline / "runs/demo" / kind / "eval") for kind in ("seeds", "grid", "ablation")] == [["about.txt"]] * 3
+    assert [names(pipeline / "runs/demo" / kind / "eval") for kind in ("seeds", "grid", "ablation")] == [
+        ["about.txt"]
+    ] * 3

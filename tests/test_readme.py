@@ -126,7 +126,9 @@ def test_what_is_said_of_the_u_net_is_the_committed_result() -> None:
     short = float(published("unet", "dice_study")) - float(percent(unet["official"]["dice_study"]))
     assert f"The U-Net is {short:.2f} points\nshort of its published" in README
     assert f"rose from 75.96 to {percent(unet['validation']['dice_per_image'])} when" in README
-    glioma, meningioma = (100 * unet["official"]["by_class"][name]["dice_per_image"] for name in ("glioma", "meningioma"))
+    glioma, meningioma = (
+        100 * unet["official"]["by_class"][name]["dice_per_image"] for name in ("glioma", "meningioma")
+    )
     assert f"gliomas ({glioma:.1f} on `official`, against {meningioma:.1f} of meningiomas)" in README
 
 
@@ -139,7 +141,11 @@ def test_the_nets_that_are_ahead_of_the_copy_on_clean_are_named() -> None:
     ahead = [
         model
         for model, scores in METRICS.items()
-        if all(scores["clean"][f"{measure}_low"] > copy for measure, copy in copies.items() if measure in scores["clean"])
+        if all(
+            scores["clean"][f"{measure}_low"] > copy
+            for measure, copy in copies.items()
+            if measure in scores["clean"]
+        )
     ]
     assert f"whole interval above it: {', '.join(f'`{model}`' for model in ahead)}." in README
 
@@ -158,25 +164,35 @@ def test_what_is_said_of_densenet_is_the_committed_comparison() -> None:
             "joint_uncertainty": False,
         }
     costs = pd.read_csv(LAPTOP / "costs.csv")
-    spent = {model: core_seconds(costs[costs["training"] == model]) for model in ("label_only", "densenet121")}
+    spent = {
+        model: core_seconds(costs[costs["training"] == model]) for model in ("label_only", "densenet121")
+    }
     assert 0.45 < spent["label_only"] / spent["densenet121"] < 0.55
     assert "(`label_only`, trained with half the core-hours)" in README
 
 
 def test_what_is_said_of_the_joint_net_is_the_committed_comparison() -> None:
-    entries = json.loads((LAPTOP / "comparisons.json").read_text())["joint_against_separate"]["subsets"]["official"]
+    entries = json.loads((LAPTOP / "comparisons.json").read_text())["joint_against_separate"]["subsets"][
+        "official"
+    ]
     for measure, separate, words in (
         ("dice_study", "unet_healthy", " points of `dice_study`\n(95 % interval "),
         ("accuracy", "label_only", " points of accuracy ("),
     ):
-        entry = next(e for e in entries if (e["joint"], e["separate"], e["measure"]) == ("joint", separate, measure))
-        difference, low, high, theirs = (signed_points(entry[key]) for key in ("difference", "low", "high", "published"))
+        entry = next(
+            e for e in entries if (e["joint"], e["separate"], e["measure"]) == ("joint", separate, measure)
+        )
+        difference, low, high, theirs = (
+            signed_points(entry[key]) for key in ("difference", "low", "high", "published")
+        )
         assert f"{difference}{words}{low} to {high})" in README
         assert entry["like_for_like"]
         assert not entry["told_apart"]
         assert theirs in README
     heads = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]
-    tests = [pair for head in heads.values() for subset in head["subsets"].values() for pair in subset["pairs"]]
+    tests = [
+        pair for head in heads.values() for subset in head["subsets"].values() for pair in subset["pairs"]
+    ]
     learned = [pair for pair in tests if {pair["a"], pair["b"]} == {"joint", "joint_uncertainty"}]
     assert len(learned) == 2 * 4  # heads, subsets with validation
     assert not any(pair["told_apart"] for pair in learned)
@@ -186,9 +202,13 @@ def test_what_is_said_of_healthy_slices_is_the_committed_result() -> None:
     alarms = {model: METRICS[model]["official"]["false_alarms"] for model in ("unet", "unet_healthy")}
     assert f"sees a tumour in {alarms['unet']['images']} of {alarms['unet']['n']} healthy slices" in README
     assert f"(`unet_healthy`), in {alarms['unet_healthy']['images']}, " in README
-    lost = METRICS["unet"]["official"]["dice_per_image"] - METRICS["unet_healthy"]["official"]["dice_per_image"]
+    lost = (
+        METRICS["unet"]["official"]["dice_per_image"] - METRICS["unet_healthy"]["official"]["dice_per_image"]
+    )
     assert f"it loses {percent(lost)} points of per-image Dice" in README
-    pairs = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]["mask"]["subsets"]["official"]["pairs"]
+    pairs = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]["mask"]["subsets"]["official"][
+        "pairs"
+    ]
     assert next(pair for pair in pairs if {pair["a"], pair["b"]} == {"unet", "unet_healthy"})["told_apart"]
 
 
@@ -199,10 +219,14 @@ def test_what_is_said_of_the_other_classifiers_is_the_committed_result() -> None
         for model in ("efficientnet_b0", "mobilenetv2")
     }
     assert (
-        f"EfficientNet-B0 is {short['efficientnet_b0']:.2f} points short of it, MobileNetV2 {short['mobilenetv2']:.2f}" in README
+        f"EfficientNet-B0 is {short['efficientnet_b0']:.2f} points short of it, MobileNetV2 {short['mobilenetv2']:.2f}"
+        in README
     )
     last = history.groupby("model")["train_loss"].last()
-    assert f"still {last['efficientnet_b0']:.2f} and {last['mobilenetv2']:.2f}\n(DenseNet {last['densenet121']:.2f})" in README
+    assert (
+        f"still {last['efficientnet_b0']:.2f} and {last['mobilenetv2']:.2f}\n(DenseNet {last['densenet121']:.2f})"
+        in README
+    )
 
 
 def test_what_is_said_of_the_best_segmenter_is_the_committed_comparison() -> None:
@@ -212,7 +236,9 @@ def test_what_is_said_of_the_best_segmenter_is_the_committed_comparison() -> Non
         ("clean", " on `clean` ("),
     ):
         assert subsets[subset]["order"][0]["model"] == "bifpn_unet"
-        pair = next(pair for pair in subsets[subset]["pairs"] if (pair["a"], pair["b"]) == ("bifpn_unet", "unet"))
+        pair = next(
+            pair for pair in subsets[subset]["pairs"] if (pair["a"], pair["b"]) == ("bifpn_unet", "unet")
+        )
         difference, low, high = (signed_points(pair[key]) for key in ("difference", "low", "high"))
         assert f"{difference}{words}{low} to {high}" in README
         assert pair["told_apart"] is (subset == "official")
@@ -223,13 +249,21 @@ def test_what_is_said_of_the_best_segmenter_is_the_committed_comparison() -> Non
     assert costs["bifpn_unet"]["latency_ms"] / costs["unet"]["latency_ms"] > 2
     assert published("bifpn_unet", "dice_study") == ""
     seconds = pd.read_csv(LAPTOP / "costs.csv").set_index("training")["seconds"]
-    assert seconds["bifpn_unet"] / seconds["unet-43"] > 2  # the first unet was trained before the last gain in speed
+    assert (
+        seconds["bifpn_unet"] / seconds["unet-43"] > 2
+    )  # the first unet was trained before the last gain in speed
     first, *others = json.loads((LAPTOP / "seeds.json").read_text())["unet"].values()
     official, clean = (
-        " and ".join(signed_points(other[subset]["dice_per_image"] - first[subset]["dice_per_image"]) for other in others)
+        " and ".join(
+            signed_points(other[subset]["dice_per_image"] - first[subset]["dice_per_image"])
+            for other in others
+        )
         for subset in ("official", "clean")
     )
-    assert f"other seeds alone move `unet` by {official} points on `official` and by {clean} on `clean`" in README
+    assert (
+        f"other seeds alone move `unet` by {official} points on `official` and by {clean} on `clean`"
+        in README
+    )
     best = [max(other[subset]["dice_per_image"] for other in others) for subset in ("official", "clean")]
     assert f"leave it behind ({' and '.join(map(percent, best))} at best)" in README
     assert best[0] < METRICS["bifpn_unet"]["official"]["dice_per_image"]
@@ -239,7 +273,9 @@ def test_what_is_said_of_the_best_segmenter_is_the_committed_comparison() -> Non
 def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
     subsets = json.loads((LAPTOP / "comparisons.json").read_text())["heads"]["mask"]["subsets"]
     for subset, words in (("official", "on `official` (95 % interval\n"), ("clean", "on `clean` (")):
-        pair = next(pair for pair in subsets[subset]["pairs"] if {pair["a"], pair["b"]} == {"unet", "attention_unet"})
+        pair = next(
+            pair for pair in subsets[subset]["pairs"] if {pair["a"], pair["b"]} == {"unet", "attention_unet"}
+        )
         sign = 1 if pair["a"] == "attention_unet" else -1
         low, high = sorted(sign * pair[key] for key in ("low", "high"))
         difference, low, high = (signed_points(value) for value in (sign * pair["difference"], low, high))
@@ -258,41 +294,74 @@ def test_what_is_said_of_attention_is_the_committed_comparison() -> None:
     )
     assert f"With two more seeds it is {official} on `official`,\n{clean} on `clean`." in README
     assert {entry["n"] for entry in entries.values()} == {3}
-    over = {subset: [signed_points(-entries[subset][key]) for key in ("mean", "high", "low")] for subset in ("official", "clean")}
+    over = {
+        subset: [signed_points(-entries[subset][key]) for key in ("mean", "high", "low")]
+        for subset in ("official", "clean")
+    }
     mean, low, high = over["official"]
-    assert f"Over the three seeds that is {mean} on `official` (95 % interval over seeds {low} to {high}, which" in README
+    assert (
+        f"Over the three seeds that is {mean} on `official` (95 % interval over seeds {low} to {high}, which"
+        in README
+    )
     mean, low, high = over["clean"]
     assert f"and {mean} on `clean` ({low} to {high})" in README
     ahead = [-difference for difference in entries["validation"]["differences"].values() if difference < 0]
-    assert f"On validation one seed of the three has attention ahead ({' '.join(map(signed_points, ahead))})." in README
+    assert (
+        f"On validation one seed of the three has attention ahead ({' '.join(map(signed_points, ahead))})."
+        in README
+    )
 
 
 def test_what_is_said_of_the_grid_is_the_committed_ranking() -> None:
     grid = json.loads((LAPTOP / "grid.json").read_text())
     published_grid = json.loads((ROOT / "published.json").read_text())["grid"]
     cells = {(cell["optimizer"], cell["learning_rate"]): cell for cell in grid["cells"]}
-    assert set(cells) == {(name, rate) for name in ("adam", "sgd", "adamw", "rmsprop") for rate in (1e-5, 5e-5, 1e-4, 5e-4, 1e-3)}
+    assert set(cells) == {
+        (name, rate)
+        for name in ("adam", "sgd", "adamw", "rmsprop")
+        for rate in (1e-5, 5e-5, 1e-4, 5e-4, 1e-3)
+    }
     assert f"(U-Net, {grid['epochs']} epochs each, on validation alone)" in README
     assert f"The published cells had {published_grid['epochs']} epochs" in README
-    leaders = [cells[key] for key in (("adam", 5e-4), ("adamw", 1e-3), ("adamw", 5e-4), ("adam", 1e-3), ("rmsprop", 5e-4))]
+    leaders = [
+        cells[key]
+        for key in (("adam", 5e-4), ("adamw", 1e-3), ("adamw", 5e-4), ("adam", 1e-3), ("rmsprop", 5e-4))
+    ]
     assert [cell for cell in grid["cells"] if cell["rank_first"] == 1] == leaders
     best, *tied = (percent(cell["score"]) for cell in leaders)
-    assert f"Adam at 5e-4 has the highest Dice, {best} %, and four more\ncells may be the best as well: " in README
-    assert f"AdamW at 1e-3 ({tied[0]}), AdamW at 5e-4 ({tied[1]}), Adam at 1e-3 ({tied[2]}) and RMSprop" in README
+    assert (
+        f"Adam at 5e-4 has the highest Dice, {best} %, and four more\ncells may be the best as well: "
+        in README
+    )
+    assert (
+        f"AdamW at 1e-3 ({tied[0]}), AdamW at 5e-4 ({tied[1]}), Adam at 1e-3 ({tied[2]}) and RMSprop"
+        in README
+    )
     assert f"RMSprop at 5e-4 ({tied[3]})." in README
-    scores = pd.DataFrame(grid["cells"]).pivot(index="optimizer", columns="learning_rate", values="score").drop("sgd")
+    scores = (
+        pd.DataFrame(grid["cells"])
+        .pivot(index="optimizer", columns="learning_rate", values="score")
+        .drop("sgd")
+    )
     assert "Among these\nthree the rate matters more than the optimiser." in README
     assert np.ptp(scores, axis=0).max() < 0.2 * np.ptp(scores, axis=1).min()
-    theirs = [(published_grid[name]["optimizer"], published_grid[name]["learning_rate"]) for name in ("best", "log")]
+    theirs = [
+        (published_grid[name]["optimizer"], published_grid[name]["learning_rate"]) for name in ("best", "log")
+    ]
     assert theirs == [("adam", 5e-5), ("rmsprop", 5e-5)]
     table, log = (percent(cells[key]["score"]) for key in theirs)
     assert f"Adam at 5e-5, the best of the published table, reaches {table}, and RMSprop" in README
     assert f"RMSprop at 5e-5, the best of the\npublished log, {log}:" in README
     assert {cells[key]["rank_first"] for key in theirs} == {10}
     assert f": 9 of the {len(cells) - 1} other cells are better than either." in README
-    highest, lower, *_ = sorted((cell["score"] for (name, _), cell in cells.items() if name == "sgd"), reverse=True)
+    highest, lower, *_ = sorted(
+        (cell["score"] for (name, _), cell in cells.items() if name == "sgd"), reverse=True
+    )
     assert cells["sgd", 1e-3]["score"] == highest
-    assert f"SGD learns at the highest rate alone: 1e-3 gives {percent(highest)}, and no lower one reaches 7." in README
+    assert (
+        f"SGD learns at the highest rate alone: 1e-3 gives {percent(highest)}, and no lower one reaches 7."
+        in README
+    )
     assert lower < 0.07
 
 
@@ -305,18 +374,24 @@ def test_what_is_said_of_recipes_is_the_committed_comparison() -> None:
     assert f"{said}{difference} points\nagainst the plain recipe (95 % interval {low} to {high})" in README
     difference, low, high = (signed_points(flips[f"difference{end}"]) for end in ("", "_low", "_high"))
     assert f"a mean over the flips of the image adds {difference} ({low} to {high})" in README
-    assert {name for name, row in rows.items() if row["verdict"] == "better"} == {("no_augmentation", False), ("plain", True)}
+    assert {name for name, row in rows.items() if row["verdict"] == "better"} == {
+        ("no_augmentation", False),
+        ("plain", True),
+    }
     assert rows["ema", False]["verdict"] == rows["other_schedule", False]["verdict"] == "cannot be told"
     assert 3 * ablation["epochs"] == METRICS["unet"]["cost"]["epochs"]
     assert "Ten epochs are a third of what the nets above had" in README
-    longer = json.loads((ROOT / "reports/archive/2026-11-26-laptop-unet-unaugmented/summary.json").read_text())
+    longer = json.loads(
+        (ROOT / "reports/archive/2026-11-26-laptop-unet-unaugmented/summary.json").read_text()
+    )
     bare_for_longer = percent(longer["best_validation_score"])
     assert longer["epochs"] == METRICS["unet"]["cost"]["epochs"]
     assert longer["best_epoch"] < longer["epochs"]
     seeds = json.loads((LAPTOP / "seeds.json").read_text())["unet"].values()
     *some, last = (percent(scores["validation"]["dice_per_image"]) for scores in seeds)
     assert (
-        f"the bare recipe stands at {bare_for_longer} and has stopped rising, with augmentation the three seeds reach" in README
+        f"the bare recipe stands at {bare_for_longer} and has stopped rising, with augmentation the three seeds reach"
+        in README
     )
     assert f"seeds reach {', '.join(some)} and {last}." in README
 

@@ -15,18 +15,31 @@ MODELS = ("unet", "mobilenetv2")  # a mask and a label
 FROM_DATA = ("fetch", "validate", "audit", "prepare", "sources", "sheets")
 FROM_RESULTS = ("collect", "collect_grid", "collect_ablation", "collect_costs", "compare", "render", "site")
 WORDS = {
-    "train": ["unet"], "evaluate": ["unet"], "seed": ["unet", "43"], "evaluate_seed": ["unet", "43"],
-    "grid": ["adam", "0.001", "unet"], "ablate": ["ema", "unet"],
-}  # fmt: skip
+    "train": ["unet"],
+    "evaluate": ["unet"],
+    "seed": ["unet", "43"],
+    "evaluate_seed": ["unet", "43"],
+    "grid": ["adam", "0.001", "unet"],
+    "ablate": ["ema", "unet"],
+}
 STAGES = (*FROM_DATA, *WORDS, *FROM_RESULTS)
-COPIES = {"same_bytes": 3, "same_pixels": 3, "reencoded": 6, "rescaled": 4, "mirrored": 8, "within_train": 5}  # in the demo
+COPIES = {
+    "same_bytes": 3,
+    "same_pixels": 3,
+    "reencoded": 6,
+    "rescaled": 4,
+    "mirrored": 8,
+    "within_train": 5,
+}  # in the demo
 
 
 def stage(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     name, *arguments = words
     command = [sys.executable, str(ROOT / "stages" / f"{name}.py"), *arguments]
     settings = {key: value for key, value in os.environ.items() if key not in ("BRISC_ARCHIVE", "DVC_ROOT")}
-    return subprocess.run(command, cwd=folder, env={**settings, **environment}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env={**settings, **environment}, capture_output=True, text=True, check=False
+    )
 
 
 def shrink(folder: Path) -> None:
@@ -81,7 +94,9 @@ def test_from_nothing_to_a_report(repository: Path) -> None:
         run(repository, name)
     reports = repository / "reports" / "demo"
     metrics = json.loads((reports / "metrics.json").read_text())
-    assert all({"official", "clean", "strict", "validation", "cost"} <= metrics[model].keys() for model in MODELS)
+    assert all(
+        {"official", "clean", "strict", "validation", "cost"} <= metrics[model].keys() for model in MODELS
+    )
     assert metrics["unet"]["official"]["n_images"] == metrics["mobilenetv2"]["official"]["n_images"] == 24
     assert metrics["unet"]["official"]["n_pairs"] == 21
     # What training saw as the score of the best epoch is what evaluation measures on the same weights.
@@ -97,10 +112,14 @@ def test_from_nothing_to_a_report(repository: Path) -> None:
     assert "phantom" in (reports / "report.md").read_text().lower()
     assert "phantom" in (repository / "site/demo/index.html").read_text().lower()
     places = [reports, repository / "site"]
-    first = {path: path.read_bytes() for place in places for path in sorted(place.rglob("*")) if path.is_file()}
+    first = {
+        path: path.read_bytes() for place in places for path in sorted(place.rglob("*")) if path.is_file()
+    }
     for name in FROM_RESULTS:
         run(repository, name)
-    assert {path: path.read_bytes() for place in places for path in sorted(place.rglob("*")) if path.is_file()} == first
+    assert {
+        path: path.read_bytes() for place in places for path in sorted(place.rglob("*")) if path.is_file()
+    } == first
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -136,7 +155,9 @@ def test_a_wrong_number_of_words_shows_the_use(repository: Path, words: tuple[st
 def test_a_model_the_profile_does_not_know_is_named(repository: Path) -> None:
     done = stage(repository, "train", "demo", "vnet")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: profiles/demo.yaml: no block 'models.vnet': got 'vnet', expected one of attention_unet")
+    assert done.stderr.startswith(
+        "error: profiles/demo.yaml: no block 'models.vnet': got 'vnet', expected one of attention_unet"
+    )
 
 
 def test_real_data_without_network_or_path_names_both_ways_out(repository: Path) -> None:
@@ -169,7 +190,9 @@ helper.start()
 helper.join()
 print(torch.get_num_threads() == before, *threads)
 """
-    environment = {key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    }
     command = [sys.executable, "-c", said]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("True 1\n", "")

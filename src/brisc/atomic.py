@@ -11,7 +11,8 @@ from typing import Any
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling of `path` (a file or a folder to create); rename it to `path` if the block succeeds.
+    """Yield a temporary sibling of `path` (a file or a folder to create); rename it to `path` if the block
+    succeeds.
 
     If the block raises, the temporary is removed and `path` is left as it was.
     """

@@ -1,7 +1,7 @@
 """The only reader of YAML: a block of a profile becomes a frozen dataclass, or one clear error.
 
-YAML key = dataclass field = keyword argument. There are no defaults: a missing knob and an unknown knob both fail before
-any data is read. The knobs are explained where they are set, in profiles/demo.yaml.
+YAML key = dataclass field = keyword argument. There are no defaults: a missing knob and an unknown knob both
+fail before any data is read. The knobs are explained where they are set, in profiles/demo.yaml.
 """
 
 import json
@@ -58,7 +58,8 @@ class Data(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Phantom(Strict):
-    """Generated images: how many, how they vary, and how many known copies and neighbours are planted in train."""
+    """Generated images: how many, how they vary, and how many known copies and neighbours are planted in
+    train."""
 
     seed: Seed
     size: Annotated[int, Field(ge=64)]
@@ -93,7 +94,8 @@ class Planes(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(Strict):
-    """Lines between copies, neighbours and strangers, and how widely copies are searched, see brisc.data.similarity."""
+    """Lines between copies, neighbours and strangers, and how widely copies are searched, see
+    brisc.data.similarity."""
 
     copy_similarity: Rate
     neighbour_similarity: Planes
@@ -290,9 +292,12 @@ def load(profile: str, block: str) -> Any:
         if not isinstance(content, dict) or key not in content:
             known = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else "no keys"
             raise InputError(
-                f"no block {block!r}", where=path, got=repr(key), expected=f"one of {known}",
+                f"no block {block!r}",
+                where=path,
+                got=repr(key),
+                expected=f"one of {known}",
                 mend=f"Add the block to {path} or correct the name in the command or in params.yaml.",
-            )  # fmt: skip
+            )
         content = content[key]
     return _checked(Run if block.startswith("models.") else BLOCKS[block], content, path, block)
 
@@ -301,12 +306,19 @@ def load_params() -> Params:
     """params.yaml as its dataclass: which profile, and the lists that the stages of dvc.yaml are made of."""
     path = Path("params.yaml")
     params: Params = _checked(Params, read_yaml(path), path, "")
-    unknown = [model for model in (*params.seeds.models, params.grid.model, params.ablation.model) if model not in params.models]
+    unknown = [
+        model
+        for model in (*params.seeds.models, params.grid.model, params.ablation.model)
+        if model not in params.models
+    ]
     if unknown:
         raise InputError(
-            "seeds, a grid or an ablation of a model that is not listed", where=path, got=", ".join(unknown),
-            expected=f"of {', '.join(params.models)}", mend="Add it to models, or take it out of seeds, grid and ablation.",
-        )  # fmt: skip
+            "seeds, a grid or an ablation of a model that is not listed",
+            where=path,
+            got=", ".join(unknown),
+            expected=f"of {', '.join(params.models)}",
+            mend="Add it to models, or take it out of seeds, grid and ablation.",
+        )
     return params
 
 
@@ -316,34 +328,49 @@ def models_of(profile: str) -> list[str]:
 
 
 def load_cell(profile: str, model: str, *, optimizer: str, learning_rate: str) -> Run:
-    """A cell of the grid as its command line names it: the block of `model` with that optimiser, rate, and the grid's epochs."""
+    """A cell of the grid as its command line names it: the block of `model` with that optimiser, rate, and
+    the grid's epochs."""
     run, grid = load(profile, f"models.{model}"), load(profile, "grid")
     try:
         rate: float | str = float(learning_rate)
     except ValueError:
         rate = learning_rate  # told below, with all the others
     content = asdict(run)
-    content |= {"epochs": grid.epochs, "optimizer": {**content["optimizer"], "name": optimizer, "learning_rate": rate}}
+    content |= {
+        "epochs": grid.epochs,
+        "optimizer": {**content["optimizer"], "name": optimizer, "learning_rate": rate},
+    }
     cell: Run = _checked(Run, content, Path("profiles") / f"{profile}.yaml", f"models.{model}")
     return cell
 
 
 def load_recipe(profile: str, model: str, recipe: str) -> tuple[Run, Train]:
-    """`model` as the recipe trains it: its block with the ablation's epochs, and `train` with the recipe's changes."""
+    """`model` as the recipe trains it: its block with the ablation's epochs, and `train` with the recipe's
+    changes."""
     run, train, ablation = load(profile, f"models.{model}"), load(profile, "train"), load(profile, "ablation")
     path = Path("profiles") / f"{profile}.yaml"
     if recipe not in ablation.recipes:
         raise InputError(
-            "no such recipe", where=path, got=repr(recipe), expected=f"one of {', '.join(ablation.recipes) or 'none'}",
+            "no such recipe",
+            where=path,
+            got=repr(recipe),
+            expected=f"one of {', '.join(ablation.recipes) or 'none'}",
             mend="Add it to ablation.recipes or correct its name in params.yaml.",
-        )  # fmt: skip
-    changed: Train = _checked(Train, _merged(asdict(train), ablation.recipes[recipe]), path, f"ablation.recipes.{recipe}")
+        )
+    changed: Train = _checked(
+        Train, _merged(asdict(train), ablation.recipes[recipe]), path, f"ablation.recipes.{recipe}"
+    )
     return replace(run, epochs=ablation.epochs), changed
 
 
 def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`content` with the changes, block by block: a nested block keeps the knobs that the changes do not name."""
-    nested = {key: _merged(content[key], value) for key, value in changes.items() if _are_blocks(content.get(key), value)}
+    """`content` with the changes, block by block: a nested block keeps the knobs that the changes do not
+    name."""
+    nested = {
+        key: _merged(content[key], value)
+        for key, value in changes.items()
+        if _are_blocks(content.get(key), value)
+    }
     return {**content, **changes, **nested}
 
 
@@ -356,16 +383,22 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
         raise InputError(
-            "no such profile", where=path, got="no file", expected=f"one of: {known}",
+            "no such profile",
+            where=path,
+            got="no file",
+            expected=f"one of: {known}",
             mend="Name an existing profile in params.yaml.",
-        )  # fmt: skip
+        )
     try:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except (MarkedYAMLError, UnicodeDecodeError) as error:
         raise InputError(
-            "not readable as YAML", where=path, got=" ".join(str(error).split()), expected="YAML 1.2 in UTF-8",
+            "not readable as YAML",
+            where=path,
+            got=" ".join(str(error).split()),
+            expected="YAML 1.2 in UTF-8",
             mend="Correct the file at that line.",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _checked(kind: Any, content: Any, path: Path, block: str) -> Any:
@@ -388,8 +421,16 @@ def _explain(path: Path, block: str, problem: Any) -> InputError:
         )
     if problem["type"] in ("missing", "missing_argument"):
         return InputError(
-            f"missing knob {knob}", where=path, got="nothing", expected="a value", mend="Set it; there are no defaults."
+            f"missing knob {knob}",
+            where=path,
+            got="nothing",
+            expected="a value",
+            mend="Set it; there are no defaults.",
         )
     return InputError(
-        f"bad value for {knob}", where=path, got=repr(problem["input"]), expected=problem["msg"], mend="Correct it."
+        f"bad value for {knob}",
+        where=path,
+        got=repr(problem["input"]),
+        expected=problem["msg"],
+        mend="Correct it.",
     )

@@ -68,14 +68,21 @@ def table(train: int, test: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", "split", "label", "plane"]).sort_values("id", ignore_index=True)
 
 
-def groups(index: pd.DataFrame, *, copies: tuple[str, ...] = (), neighbours: tuple[str, ...] = ()) -> pd.DataFrame:
-    flags = {"copy_across": index["id"].isin(copies), "neighbour_across": index["id"].isin((*copies, *neighbours))}
+def groups(
+    index: pd.DataFrame, *, copies: tuple[str, ...] = (), neighbours: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    flags = {
+        "copy_across": index["id"].isin(copies),
+        "neighbour_across": index["id"].isin((*copies, *neighbours)),
+    }
     return index[["id", "split"]].assign(group=index["id"], **flags)
 
 
 def test_subsets_leave_out_copies_then_neighbours() -> None:
     index = table(8, 2)
-    related = groups(index, copies=("test_glioma_00", "train_glioma_00"), neighbours=("test_glioma_01", "train_glioma_01"))
+    related = groups(
+        index, copies=("test_glioma_00", "train_glioma_00"), neighbours=("test_glioma_01", "train_glioma_01")
+    )
     samples = assign_samples(index, related, SETTINGS).set_index("id")
     assert samples.loc["test_glioma_00", ["official", "clean", "strict"]].tolist() == [1, 0, 0]
     assert samples.loc["test_glioma_01", ["official", "clean", "strict"]].tolist() == [1, 1, 0]
@@ -87,9 +94,14 @@ def test_subsets_leave_out_copies_then_neighbours() -> None:
 @pytest.mark.parametrize(("prune", "pruned"), [("none", 0), ("copies", 1), ("neighbours", 2)])
 def test_pruning_takes_from_train_what_touches_test(prune: str, pruned: int) -> None:
     index = table(8, 2)
-    related = groups(index, copies=("test_glioma_00", "train_glioma_00"), neighbours=("test_glioma_01", "train_glioma_01"))
+    related = groups(
+        index, copies=("test_glioma_00", "train_glioma_00"), neighbours=("test_glioma_01", "train_glioma_01")
+    )
     samples = assign_samples(index, related, replace(SETTINGS, prune=prune))  # type: ignore[arg-type]
-    assert samples.loc[samples["split"] == "pruned", "id"].tolist() == ["train_glioma_00", "train_glioma_01"][:pruned]
+    assert (
+        samples.loc[samples["split"] == "pruned", "id"].tolist()
+        == ["train_glioma_00", "train_glioma_01"][:pruned]
+    )
     assert (samples["split"] == "test").sum() == 8
 
 
@@ -120,12 +132,16 @@ def test_arrays_follow_the_table(tmp_path: Path) -> None:
     index.to_csv(tmp_path / "index.csv", index=False)
     read = pd.read_csv(tmp_path / "index.csv")
     prepare(tmp_path / "raw.zip", read, groups(index), tmp_path / "cache", prepare=SETTINGS, track=silent)
-    images, masks = (np.load(tmp_path / "cache" / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
+    images, masks = (
+        np.load(tmp_path / "cache" / f"{name}.npy", mmap_mode="r") for name in ("images", "masks")
+    )
     samples = pd.read_csv(tmp_path / "cache" / "samples.csv")
     assert images.shape == masks.shape == (36, 32, 32)
     assert [image.max() for image in images] == [image.min() for image in images] == list(range(36))
     assert samples["id"].tolist() == index["id"].tolist()
-    assert samples["mask_pixels"].tolist() == [0 if label == "no_tumor" else 8 * 16 for label in samples["label"]]
+    assert samples["mask_pixels"].tolist() == [
+        0 if label == "no_tumor" else 8 * 16 for label in samples["label"]
+    ]
     assert set(np.unique(masks)) == {0, 1}
     assert masks[0, 8:16, :16].all()
 
@@ -141,5 +157,12 @@ def test_two_caches_are_the_same_bytes(tmp_path: Path) -> None:
         prepare(tmp_path / "raw.zip", index, groups(index), tmp_path / name, prepare=SETTINGS, track=silent)
         digests.append((tmp_path / name / "fingerprint.json").read_text())
     assert digests[0] == digests[1]
-    prepare(tmp_path / "raw.zip", index, groups(index), tmp_path / "c", prepare=replace(SETTINGS, fit="pad"), track=silent)
+    prepare(
+        tmp_path / "raw.zip",
+        index,
+        groups(index),
+        tmp_path / "c",
+        prepare=replace(SETTINGS, fit="pad"),
+        track=silent,
+    )
     assert (tmp_path / "c" / "fingerprint.json").read_text() != digests[0]

@@ -1,4 +1,5 @@
-"""Batches: every image once, pictures and masks moved together, the same draws for the same seed and epoch."""
+"""Batches: every image once, pictures and masks moved together, the same draws for the same seed and
+epoch."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,12 +40,21 @@ def samples() -> Samples:
 
 
 def batches(
-    samples: Samples, augment: Augment, *, size: int = 4, seed: int = 1, epoch: int = 1, rank: int = 0, world: int = 1
+    samples: Samples,
+    augment: Augment,
+    *,
+    size: int = 4,
+    seed: int = 1,
+    epoch: int = 1,
+    rank: int = 0,
+    world: int = 1,
 ) -> list:
     rows = np.arange(9)
     return list(
-        TrainingBatches(samples, rows, batch_size=size, augment=augment, seed=seed, epoch=epoch, rank=rank, world=world)
-    )  # fmt: skip
+        TrainingBatches(
+            samples, rows, batch_size=size, augment=augment, seed=seed, epoch=epoch, rank=rank, world=world
+        )
+    )
 
 
 def greys(found: list) -> list[int]:
@@ -123,5 +133,7 @@ def test_a_cache_that_does_not_fit_its_table_is_told(tmp_path: Path, samples: Sa
     np.save(tmp_path / "images.npy", samples.images)
     np.save(tmp_path / "masks.npy", samples.masks[:5])
     samples.table.to_csv(tmp_path / "samples.csv", index=False)
-    with pytest.raises(InputError, match="arrays and table differ in length: got 9 images, 5 masks, expected 9 rows"):
+    with pytest.raises(
+        InputError, match="arrays and table differ in length: got 9 images, 5 masks, expected 9 rows"
+    ):
         load_samples(tmp_path)

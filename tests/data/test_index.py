@@ -25,7 +25,7 @@ from archive import (
     square_mask,
     twin_path,
     write_archive,
-)  # fmt: skip
+)
 from brisc.config import Data, Expected, Splits
 from brisc.data.index import index_archive
 from brisc.data.source import fetch
@@ -67,18 +67,39 @@ def grey(height: int, width: int, value: int = 90) -> np.ndarray:
 def test_index_has_a_row_per_image_sorted_by_id(tmp_path: Path) -> None:
     index, _ = index_of(tmp_path, make_files())
     assert index.columns.tolist() == [
-        "id", "split", "label", "plane", "image", "mask", "width", "height", "mode", "orientation", "image_bytes",
-        "image_sha256", "mask_sha256",
-    ]  # fmt: skip
+        "id",
+        "split",
+        "label",
+        "plane",
+        "image",
+        "mask",
+        "width",
+        "height",
+        "mode",
+        "orientation",
+        "image_bytes",
+        "image_sha256",
+        "mask_sha256",
+    ]
     assert index["id"].tolist() == sorted(NAMES)
     assert index["split"].tolist() == ["test"] * 4 + ["train"] * 8
     assert index["label"].tolist() == ["glioma", "meningioma", "no_tumor", "pituitary"] + [
         label for label in ("glioma", "meningioma", "pituitary", "no_tumor") for _ in range(2)
     ]
     assert index["plane"].tolist() == [
-        "sagittal", "axial", "coronal", "sagittal",
-        "axial", "coronal", "sagittal", "axial", "axial", "coronal", "coronal", "sagittal",
-    ]  # fmt: skip
+        "sagittal",
+        "axial",
+        "coronal",
+        "sagittal",
+        "axial",
+        "coronal",
+        "sagittal",
+        "axial",
+        "axial",
+        "coronal",
+        "coronal",
+        "sagittal",
+    ]
 
 
 def test_rows_tell_members_sizes_and_hashes(tmp_path: Path) -> None:
@@ -100,15 +121,31 @@ def test_rows_tell_members_sizes_and_hashes(tmp_path: Path) -> None:
         "mask_sha256": hashlib.sha256(mask).hexdigest(),
     }
     healthy = rows.loc[HEALTHY]
-    assert (healthy["mode"], healthy["orientation"], healthy["mask"], healthy["mask_sha256"]) == ("RGB", 8, "", "")
+    assert (healthy["mode"], healthy["orientation"], healthy["mask"], healthy["mask_sha256"]) == (
+        "RGB",
+        8,
+        "",
+        "",
+    )
 
 
 def test_summary_counts_the_archive(tmp_path: Path) -> None:
     _, summary = index_of(tmp_path, make_files())
-    planes = {f"{label} {plane}": 0 for label in ("glioma", "meningioma", "no_tumor", "pituitary")
-              for plane in ("axial", "coronal", "sagittal")}  # fmt: skip
-    train = ("glioma axial", "glioma coronal", "meningioma sagittal", "meningioma axial", "no_tumor coronal",
-             "no_tumor sagittal", "pituitary axial", "pituitary coronal")  # fmt: skip
+    planes = {
+        f"{label} {plane}": 0
+        for label in ("glioma", "meningioma", "no_tumor", "pituitary")
+        for plane in ("axial", "coronal", "sagittal")
+    }
+    train = (
+        "glioma axial",
+        "glioma coronal",
+        "meningioma sagittal",
+        "meningioma axial",
+        "no_tumor coronal",
+        "no_tumor sagittal",
+        "pituitary axial",
+        "pituitary coronal",
+    )
     test = ("glioma sagittal", "meningioma axial", "no_tumor coronal", "pituitary sagittal")
     assert summary == {
         "images": {"train": 8, "test": 4},
@@ -134,7 +171,9 @@ def test_summary_counts_the_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("meant", [(20, 32), (32, 20)], ids=["as stored", "as shown"])
 def test_width_and_height_are_those_shown(meant: tuple[int, int], tmp_path: Path) -> None:
     files = make_files()
-    files[image_path(HEALTHY)] = jpeg(grey(32, 20), orientation=6)  # stored upright, to be shown lying on its side
+    files[image_path(HEALTHY)] = jpeg(
+        grey(32, 20), orientation=6
+    )  # stored upright, to be shown lying on its side
     size = len(files[image_path(HEALTHY)])
     manifest = manifest_of(files)
     assert manifest.count(f",20,32,{size},".encode()) == 1
@@ -271,7 +310,11 @@ def unknown_place(files: Files) -> None:
 @pytest.mark.parametrize(
     ("edit", "path", "words"),
     [
-        (mask_value(11), mask_path(GLIOMA), "mask not binary: got 1 values from 11 to 11, expected only 0 to 10 and 245 to 255"),
+        (
+            mask_value(11),
+            mask_path(GLIOMA),
+            "mask not binary: got 1 values from 11 to 11, expected only 0 to 10 and 245 to 255",
+        ),
         (mask_value(244), mask_path(GLIOMA), "mask not binary: got 1 values from 244 to 244"),
         (mask_of_another_size, mask_path(GLIOMA), "mask of another size: got 32x32, expected 24x32"),
         (mask_empty, mask_path(GLIOMA), "mask empty: got no value above 3"),
@@ -291,19 +334,34 @@ def unknown_place(files: Files) -> None:
         (mask_missing, twin_path(GLIOMA), "segmentation image without mask"),
         (healthy_with_mask, mask_path(HEALTHY), "healthy image with mask"),
         (healthy_with_twin, twin_path(HEALTHY), "segmentation image without mask"),
-        (class_folder, image_path(HEALTHY).replace("no_tumor", "glioma"),
-         "class of the folder contradicts the file name: got glioma, expected no_tumor"),
-        (split_folder, image_path(HEALTHY).replace("_task/train", "_task/test"),
-         "split of the folder contradicts the file name: got test, expected train"),
-        (mask_in_other_split, mask_path(GLIOMA).replace("_task/train", "_task/test"),
-         "split of the folder contradicts the file name: got test, expected train"),
-        (in_two_folders, image_path(HEALTHY).replace("no_tumor", "pituitary"), "id given twice: got also classification_task"),
+        (
+            class_folder,
+            image_path(HEALTHY).replace("no_tumor", "glioma"),
+            "class of the folder contradicts the file name: got glioma, expected no_tumor",
+        ),
+        (
+            split_folder,
+            image_path(HEALTHY).replace("_task/train", "_task/test"),
+            "split of the folder contradicts the file name: got test, expected train",
+        ),
+        (
+            mask_in_other_split,
+            mask_path(GLIOMA).replace("_task/train", "_task/test"),
+            "split of the folder contradicts the file name: got test, expected train",
+        ),
+        (
+            in_two_folders,
+            image_path(HEALTHY).replace("no_tumor", "pituitary"),
+            "id given twice: got also classification_task",
+        ),
         (code_nt, "classification_task/train/no_tumor/brisc2025_train_00099_nt_ax_t1.jpg", "file name"),
         (four_digits, "segmentation_task/train/masks/brisc2025_train_0009_gl_ax_t1.png", "file name"),
         (unknown_place, f"classification_task/valid/{MORE}_gl_ax_t1.bmp", "file of no known kind"),
     ],
-)  # fmt: skip
-def test_a_broken_rule_is_told_with_its_file(edit: Callable[[Files], None], path: str, words: str, tmp_path: Path) -> None:
+)
+def test_a_broken_rule_is_told_with_its_file(
+    edit: Callable[[Files], None], path: str, words: str, tmp_path: Path
+) -> None:
     files = make_files()
     edit(files)
     raw = raw_of(tmp_path, files)
@@ -314,16 +372,28 @@ def test_a_broken_rule_is_told_with_its_file(edit: Callable[[Files], None], path
     ("was", "becomes", "words"),
     [
         (",train,", ",test,", "split in the manifest contradicts the file name: got test, expected train"),
-        (",glioma,", ",pituitary,", "class in the manifest contradicts the file name: got pituitary, expected glioma"),
-        (",axial,", ",coronal,", "plane in the manifest contradicts the file name: got coronal, expected axial"),
+        (
+            ",glioma,",
+            ",pituitary,",
+            "class in the manifest contradicts the file name: got pituitary, expected glioma",
+        ),
+        (
+            ",axial,",
+            ",coronal,",
+            "plane in the manifest contradicts the file name: got coronal, expected axial",
+        ),
         (",24,32,", ",24,33,", "size contradicts the manifest: got 24x32, expected 24x33"),
         (",24,32,", ",32,24,", "size contradicts the manifest: got 24x32, expected 32x24"),
     ],
 )
-def test_a_manifest_row_that_contradicts_its_file_is_told(was: str, becomes: str, words: str, tmp_path: Path) -> None:
+def test_a_manifest_row_that_contradicts_its_file_is_told(
+    was: str, becomes: str, words: str, tmp_path: Path
+) -> None:
     files = make_files()
     lines = manifest_of(files).decode().split("\r\n")
-    row = next(number for number, line in enumerate(lines) if line.startswith(image_path(GLIOMA).replace("/", "\\")))
+    row = next(
+        number for number, line in enumerate(lines) if line.startswith(image_path(GLIOMA).replace("/", "\\"))
+    )
     assert was in lines[row]
     lines[row] = lines[row].replace(was, becomes)
     raw = raw_of(tmp_path, files, "\r\n".join(lines).encode())
@@ -337,10 +407,22 @@ def test_a_manifest_row_that_contradicts_its_file_is_told(was: str, becomes: str
 @pytest.mark.parametrize(
     ("expected", "words"),
     [
-        (Expected(images=Splits(train=9, test=4), pairs=Splits(train=6, test=3)), "images in train: got 8, expected 9"),
-        (Expected(images=Splits(train=8, test=0), pairs=Splits(train=6, test=3)), "images in test: got 4, expected 0"),
-        (Expected(images=Splits(train=8, test=4), pairs=Splits(train=5, test=3)), "pairs in train: got 6, expected 5"),
-        (Expected(images=Splits(train=8, test=4), pairs=Splits(train=6, test=4)), "pairs in test: got 3, expected 4"),
+        (
+            Expected(images=Splits(train=9, test=4), pairs=Splits(train=6, test=3)),
+            "images in train: got 8, expected 9",
+        ),
+        (
+            Expected(images=Splits(train=8, test=0), pairs=Splits(train=6, test=3)),
+            "images in test: got 4, expected 0",
+        ),
+        (
+            Expected(images=Splits(train=8, test=4), pairs=Splits(train=5, test=3)),
+            "pairs in train: got 6, expected 5",
+        ),
+        (
+            Expected(images=Splits(train=8, test=4), pairs=Splits(train=6, test=4)),
+            "pairs in test: got 3, expected 4",
+        ),
     ],
 )
 def test_other_counts_than_expected_are_told(expected: Expected, words: str, tmp_path: Path) -> None:
@@ -433,7 +515,9 @@ def test_a_member_with_a_bad_checksum_is_told(tmp_path: Path) -> None:
 # --- the published data
 
 
-@pytest.mark.skipif("BRISC_ARCHIVE" not in os.environ, reason="needs the published data set: set BRISC_ARCHIVE")
+@pytest.mark.skipif(
+    "BRISC_ARCHIVE" not in os.environ, reason="needs the published data set: set BRISC_ARCHIVE"
+)
 def test_the_published_data_set_keeps_all_rules(tmp_path: Path) -> None:
     raw = tmp_path / "raw.zip"
     expected = Expected(images=Splits(train=5000, test=1000), pairs=Splits(train=3933, test=860))

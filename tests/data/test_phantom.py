@@ -23,14 +23,41 @@ from brisc.errors import InputError
 from brisc.progress import silent
 
 SMALL = Phantom(
-    seed=7, size=64, slices=Splits(train=36, test=13), deformation_mm=5.0, bias=0.1, noise=0.02, lesion_contrast=1.0,
-    other_sizes=0.3, colour=0.5, rotated=0.7, mask_quality=97, copies_same_bytes=1, copies_same_pixels=1, copies_reencoded=2,
-    copies_rescaled=1, copies_mirrored=2, copies_within_train=2, neighbours=2, neighbours_within_train=1, neighbour_gap_mm=4.0,
-)  # fmt: skip
+    seed=7,
+    size=64,
+    slices=Splits(train=36, test=13),
+    deformation_mm=5.0,
+    bias=0.1,
+    noise=0.02,
+    lesion_contrast=1.0,
+    other_sizes=0.3,
+    colour=0.5,
+    rotated=0.7,
+    mask_quality=97,
+    copies_same_bytes=1,
+    copies_same_pixels=1,
+    copies_reencoded=2,
+    copies_rescaled=1,
+    copies_mirrored=2,
+    copies_within_train=2,
+    neighbours=2,
+    neighbours_within_train=1,
+    neighbour_gap_mm=4.0,
+)
 PLAIN = replace(
-    SMALL, slices=Splits(train=12, test=12), other_sizes=0.0, rotated=0.0, copies_same_bytes=0, copies_same_pixels=0,
-    copies_reencoded=0, copies_rescaled=0, copies_mirrored=0, copies_within_train=0, neighbours=0, neighbours_within_train=0,
-)  # fmt: skip
+    SMALL,
+    slices=Splits(train=12, test=12),
+    other_sizes=0.0,
+    rotated=0.0,
+    copies_same_bytes=0,
+    copies_same_pixels=0,
+    copies_reencoded=0,
+    copies_rescaled=0,
+    copies_mirrored=0,
+    copies_within_train=0,
+    neighbours=0,
+    neighbours_within_train=0,
+)
 LABELS = {"gl": "glioma", "me": "meningioma", "no": "no_tumor", "pi": "pituitary"}
 
 
@@ -40,8 +67,14 @@ class Archive:
     def __init__(self, folder: Path, planted: list[PlantedCopy]) -> None:
         self.planted = planted
         root = folder / "brisc2025"
-        self.files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-        self.images = {Path(name).stem: data for name, data in self.files.items() if name.startswith("classification_task/")}
+        self.files = {
+            path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
+        }
+        self.images = {
+            Path(name).stem: data
+            for name, data in self.files.items()
+            if name.startswith("classification_task/")
+        }
         self.masks = {Path(name).stem: data for name, data in self.files.items() if "/masks/" in name}
 
     def grey(self, name: str) -> np.ndarray:
@@ -83,7 +116,9 @@ def small(make: Make) -> Archive:
     return make(SMALL)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(small: Archive, tmp_path: Path, make: Make) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    small: Archive, tmp_path: Path, make: Make
+) -> None:
     again = Archive(tmp_path, generate(tmp_path, phantom=SMALL, track=silent))
     assert again.files == small.files
     assert again.planted == small.planted
@@ -149,7 +184,10 @@ def test_the_manifest_tells_the_truth(small: Archive) -> None:
 
 def test_the_manifest_has_the_published_form(small: Archive) -> None:
     archive = Path(os.environ.get("BRISC_ARCHIVE", "unset"))
-    published = next((path for path in (archive / "manifest.csv", archive / "brisc2025/manifest.csv") if path.is_file()), None)
+    published = next(
+        (path for path in (archive / "manifest.csv", archive / "brisc2025/manifest.csv") if path.is_file()),
+        None,
+    )
     if published is None:
         pytest.skip("BRISC_ARCHIVE names no folder with the published data")
     with published.open(newline="", encoding="utf-8") as file:
@@ -182,7 +220,14 @@ def test_what_was_planted_is_written_down(small: Archive) -> None:
     # Two copies within train: the first kinds in turn, same bytes and same pixels.
     across = Counter(pair.relation for pair in small.planted if "_test_" in pair.original)
     within = Counter(pair.relation for pair in small.planted if "_train_" in pair.original)
-    assert across == {"same_bytes": 1, "same_pixels": 1, "reencoded": 2, "rescaled": 1, "mirrored": 2, "neighbour": 2}
+    assert across == {
+        "same_bytes": 1,
+        "same_pixels": 1,
+        "reencoded": 2,
+        "rescaled": 1,
+        "mirrored": 2,
+        "neighbour": 2,
+    }
     assert within == {"same_bytes": 1, "same_pixels": 1, "neighbour": 1}
     assert all("_train_" in pair.copy for pair in small.planted)
     names = [name for pair in small.planted for name in (pair.original, pair.copy)]
@@ -297,11 +342,17 @@ def _noise(archive: Archive) -> float:
 
 
 def _ringing(archive: Archive) -> float:
-    return float(np.mean([((mask := archive.mask(name)) > 0).mean() - (mask > 127).mean() for name in archive.masks]))
+    return float(
+        np.mean([((mask := archive.mask(name)) > 0).mean() - (mask > 127).mean() for name in archive.masks])
+    )
 
 
 def _similarity_of_neighbours(archive: Archive) -> float:
-    return float(np.mean([_correlation(archive.grey(p.original), archive.grey(p.copy)) for p in archive.pairs("neighbour")]))
+    return float(
+        np.mean(
+            [_correlation(archive.grey(p.original), archive.grey(p.copy)) for p in archive.pairs("neighbour")]
+        )
+    )
 
 
 def _shares(archive: Archive, mode: str) -> float:
@@ -315,7 +366,11 @@ KNOBS: dict[str, tuple[Any, Any, Callable[[Archive], float]]] = {
     "noise": (0.0, 0.05, _noise),
     "other_sizes": (0.0, 1.0, lambda archive: len({archive.grey(name).shape for name in archive.images})),
     "colour": (0.0, 1.0, lambda archive: _shares(archive, "RGB")),
-    "rotated": (0.0, 1.0, lambda archive: sum(274 in archive.stored(name).getexif() for name in archive.images)),
+    "rotated": (
+        0.0,
+        1.0,
+        lambda archive: sum(274 in archive.stored(name).getexif() for name in archive.images),
+    ),
     "mask_quality": (99, 75, _ringing),
     "copies_same_bytes": (0, 2, lambda archive: len(archive.pairs("same_bytes"))),
     "copies_same_pixels": (0, 2, lambda archive: len(archive.pairs("same_pixels"))),

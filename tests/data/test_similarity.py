@@ -65,10 +65,13 @@ def test_planted_copies_are_found_and_nothing_else(phantoms: PhantomArchive, vie
     ids = phantoms.index["id"].to_numpy()
     found = {frozenset((ids[row.a], ids[row.b])): row.relation for row in related.itertuples()}
     planted = {frozenset((pair.original, pair.copy)): pair.relation for pair in phantoms.planted}
-    assert found == {pair: "reencoded" if relation == "rescaled" else relation for pair, relation in planted.items()}
+    assert found == {
+        pair: "reencoded" if relation == "rescaled" else relation for pair, relation in planted.items()
+    }
 
 
-# ------------------------------------------------------------------------------------------------- where detection ends
+# ------------------------------------------------------------------------------------------------- where
+# detection ends
 
 
 def turned(image: np.ndarray, degrees: float) -> np.ndarray:
@@ -80,7 +83,9 @@ def turned(image: np.ndarray, degrees: float) -> np.ndarray:
 
 
 CHANGES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
-    "noise, standard deviation in grey values": lambda image, sd: image + np.random.default_rng(1).normal(0, sd, image.shape),
+    "noise, standard deviation in grey values": lambda image, sd: (
+        image + np.random.default_rng(1).normal(0, sd, image.shape)
+    ),
     "rotation, degrees": turned,
     "brighter, times (255 is the end)": lambda image, factor: image * factor,
     "darker, times (whole grey values)": lambda image, factor: np.round(image * factor),
@@ -103,7 +108,9 @@ def found_again(phantoms: PhantomArchive, change: str, strength: float, audit: A
     """Is a changed copy of a phantom of 128 px known as a copy, among strangers that are not?"""
     copies = {pair.copy for pair in phantoms.planted}
     rows = phantoms.index[
-        ~phantoms.index["id"].isin(copies) & (phantoms.index["width"] == 128) & (phantoms.index["height"] == 128)
+        ~phantoms.index["id"].isin(copies)
+        & (phantoms.index["width"] == 128)
+        & (phantoms.index["height"] == 128)
     ]
     with zipfile.ZipFile(phantoms.raw) as archive:
         images = [read_grey(archive.read(member)) for member in rows["image"][: STRANGERS + 1]]
@@ -127,7 +134,9 @@ def found_again(phantoms: PhantomArchive, change: str, strength: float, audit: A
         ("moved down and cut off, share of the image", 0.2, 0.7),
     ],
 )
-def test_where_detection_ends(phantoms: PhantomArchive, change: str, holds: float, ends: float | None) -> None:
+def test_where_detection_ends(
+    phantoms: PhantomArchive, change: str, holds: float, ends: float | None
+) -> None:
     assert found_again(phantoms, change, holds)
     assert ends is None or not found_again(phantoms, change, ends)
 
@@ -137,7 +146,8 @@ def test_without_tilts_a_turned_copy_is_missed(phantoms: PhantomArchive) -> None
     assert not found_again(phantoms, "rotation, degrees", 25, replace(AUDIT, tilts_degrees=[]))
 
 
-# ------------------------------------------------------------------------------------------------------ counted by hand
+# ------------------------------------------------------------------------------------------------------
+# counted by hand
 
 
 def test_the_screen_lets_through_what_is_similar_or_near(phantoms: PhantomArchive, views: Views) -> None:
@@ -157,10 +167,18 @@ def test_the_screen_lets_through_what_is_similar_or_near(phantoms: PhantomArchiv
 
 def test_the_better_orientation_is_kept_and_direct_where_they_tie() -> None:
     pairs = pd.DataFrame(
-        {"a": [0, 0, 1, 1], "b": [1, 1, 2, 2], "mirrored": [False, True, True, False], "aligned": [0.5, 0.9, 0.7, 0.7]}
+        {
+            "a": [0, 0, 1, 1],
+            "b": [1, 1, 2, 2],
+            "mirrored": [False, True, True, False],
+            "aligned": [0.5, 0.9, 0.7, 0.7],
+        }
     )
     best = best_orientation(pairs)
-    assert best[["a", "b", "mirrored", "aligned"]].to_numpy().tolist() == [[0, 1, True, 0.9], [1, 2, False, 0.7]]
+    assert best[["a", "b", "mirrored", "aligned"]].to_numpy().tolist() == [
+        [0, 1, True, 0.9],
+        [1, 2, False, 0.7],
+    ]
 
 
 def test_relations_by_hand() -> None:
@@ -171,7 +189,9 @@ def test_relations_by_hand() -> None:
             "plane": ["axial", "axial", "axial", "axial", "coronal", "coronal"],
         }
     )
-    audit = replace(AUDIT, copy_similarity=0.9, neighbour_similarity=Planes(axial=0.7, coronal=0.5, sagittal=0.5))
+    audit = replace(
+        AUDIT, copy_similarity=0.9, neighbour_similarity=Planes(axial=0.7, coronal=0.5, sagittal=0.5)
+    )
     rows = [
         (0, 1, False, 0.1, "same_bytes"),
         (0, 2, False, 0.95, "same_pixels"),

@@ -30,7 +30,9 @@ TWELVE = Expected(images=Splits(train=8, test=4), pairs=Splits(train=6, test=3))
 
 
 def settings(*, source: Any = "brisc2025", manifest_sha256: str | None = None) -> Data:
-    return Data(source=source, kaggle="briscdataset/brisc2025", manifest_sha256=manifest_sha256, expected=TWELVE)
+    return Data(
+        source=source, kaggle="briscdataset/brisc2025", manifest_sha256=manifest_sha256, expected=TWELVE
+    )
 
 
 def fetch_from(archive: Path | None, raw: Path, **changes: Any) -> str:
@@ -128,19 +130,29 @@ def as_zip_without_folder(path: Path) -> Path:
 
 
 def as_shuffled_zip_two_around(path: Path) -> Path:
-    return pack(path.with_suffix(".zip"), {"__MACOSX/._x": b"x"} | shuffled(whole("archive/versions/brisc2025/")))
+    return pack(
+        path.with_suffix(".zip"), {"__MACOSX/._x": b"x"} | shuffled(whole("archive/versions/brisc2025/"))
+    )
 
 
 def as_zip_from_windows(path: Path) -> Path:
-    return pack(path.with_suffix(".zip"), {name.replace("/", "\\"): content for name, content in whole().items()})
+    return pack(
+        path.with_suffix(".zip"), {name.replace("/", "\\"): content for name, content in whole().items()}
+    )
 
 
 def as_zip_with_lf_manifest(path: Path) -> Path:
-    return pack(path.with_suffix(".zip"), whole(changed={"manifest.csv": manifest_of(make_files(), line_end="\n")}))
+    return pack(
+        path.with_suffix(".zip"), whole(changed={"manifest.csv": manifest_of(make_files(), line_end="\n")})
+    )
 
 
 def as_zip_with_folders_and_more_files(path: Path) -> Path:
-    more = {"brisc2025/": b"", "brisc2025/classification_task/": b"", "brisc2025/old_manifest.csv": b"not the one"}
+    more = {
+        "brisc2025/": b"",
+        "brisc2025/classification_task/": b"",
+        "brisc2025/old_manifest.csv": b"not the one",
+    }
     return pack(path.with_suffix(".zip"), more | whole())
 
 
@@ -182,7 +194,9 @@ def test_archive_holds_the_manifest_and_its_files_stored_sorted_and_undated(tmp_
     with zipfile.ZipFile(raw) as archive:
         members = archive.infolist()
         assert len(members) == 12 + 9 + 9 + 1
-        assert [info.filename for info in members] == sorted(f"brisc2025/{name}" for name in [*files, "manifest.csv"])
+        assert [info.filename for info in members] == sorted(
+            f"brisc2025/{name}" for name in [*files, "manifest.csv"]
+        )
         assert {name: archive.read(f"brisc2025/{name}") for name in files} == files
         assert archive.read("brisc2025/manifest.csv") == manifest_of(files, line_end="\r\n")
     assert {info.compress_type for info in members} == {zipfile.ZIP_STORED}
@@ -281,7 +295,9 @@ def test_a_missing_kagglehub_tells_both_ways_out(monkeypatch: pytest.MonkeyPatch
         assert word in message
 
 
-def test_the_phantom_is_generated_with_its_settings_and_repacked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_phantom_is_generated_with_its_settings_and_repacked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     calls: list[tuple[Any, Any]] = []
     folders = []
 
@@ -295,7 +311,9 @@ def test_the_phantom_is_generated_with_its_settings_and_repacked(monkeypatch: py
     monkeypatch.setitem(sys.modules, "brisc.data.phantom", module)
     phantom: Any = object()
     not_read = tmp_path / "not there"
-    fetch(tmp_path / "raw.zip", data=settings(source="phantom"), phantom=phantom, archive=not_read, track=silent)
+    fetch(
+        tmp_path / "raw.zip", data=settings(source="phantom"), phantom=phantom, archive=not_read, track=silent
+    )
     assert calls == [(phantom, silent)]
     assert not folders[0].exists()
     reference = fetch_from(write_archive(tmp_path / "reference"), tmp_path / "reference.zip")
@@ -421,7 +439,10 @@ def link_to_nothing(root: Path) -> Path:
         (image_missing, [IMAGE, "file missing"]),
         (image_truncated, [IMAGE, "file too short", f"got {len(make_files()[IMAGE]) - 1} bytes"]),
         (image_with_tail, [IMAGE, "file too large", f"got {len(make_files()[IMAGE]) + 1} bytes"]),
-        (image_changed, [IMAGE, "file differs from the manifest", hashlib.sha256(make_files()[IMAGE]).hexdigest()]),
+        (
+            image_changed,
+            [IMAGE, "file differs from the manifest", hashlib.sha256(make_files()[IMAGE]).hexdigest()],
+        ),
         (image_is_folder, [IMAGE, "not a file"]),
         (link_out, [IMAGE, "link leads out of the folder", "outside.jpg"]),
         (link_out_by_folder, [IMAGE, "link leads out of the folder"]),
@@ -479,9 +500,13 @@ def make_link(target: zipfile.ZipFile) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "word"), [(encrypt, "an encrypted one"), (make_link, "a link or a device")], ids=["encrypted", "link"]
+    ("edit", "word"),
+    [(encrypt, "an encrypted one"), (make_link, "a link or a device")],
+    ids=["encrypted", "link"],
 )
-def test_encrypted_members_and_links_are_refused(edit: Callable[[zipfile.ZipFile], None], word: str, tmp_path: Path) -> None:
+def test_encrypted_members_and_links_are_refused(
+    edit: Callable[[zipfile.ZipFile], None], word: str, tmp_path: Path
+) -> None:
     message = refusal(edited(tmp_path / "data.zip", edit), tmp_path)
     assert f"brisc2025/{IMAGE}" in message
     assert word in message
@@ -489,7 +514,15 @@ def test_encrypted_members_and_links_are_refused(edit: Callable[[zipfile.ZipFile
 
 @pytest.mark.parametrize(
     "name",
-    ["../out.jpg", "brisc2025/../../out.jpg", "/etc/out.jpg", "C:\\out.jpg", "C:out.jpg", "..\\out.jpg", "\\\\host\\share\\x"],
+    [
+        "../out.jpg",
+        "brisc2025/../../out.jpg",
+        "/etc/out.jpg",
+        "C:\\out.jpg",
+        "C:out.jpg",
+        "..\\out.jpg",
+        "\\\\host\\share\\x",
+    ],
 )
 def test_members_that_lead_out_are_refused_even_if_not_listed(name: str, tmp_path: Path) -> None:
     message = refusal(pack(tmp_path / "data.zip", {**whole(), name: b"x"}), tmp_path)
@@ -562,14 +595,20 @@ def test_missing_members_are_named(tmp_path: Path) -> None:
 
 def test_what_is_no_whole_zip_is_refused(tmp_path: Path) -> None:
     content = pack(tmp_path / "good.zip", whole()).read_bytes()
-    for name, damaged in {"text.zip": b"hello", "empty.zip": b"", "half.zip": content[: len(content) // 2]}.items():
+    for name, damaged in {
+        "text.zip": b"hello",
+        "empty.zip": b"",
+        "half.zip": content[: len(content) // 2],
+    }.items():
         (tmp_path / name).write_bytes(damaged)
         message = refusal(tmp_path / name, tmp_path)
         assert f"{tmp_path / name}: not readable as a zip" in message
 
 
 def test_a_zip_without_manifest_is_refused(tmp_path: Path) -> None:
-    message = refusal(pack(tmp_path / "data.zip", {"readme.txt": b"x", "a/b/c/d/manifest.csv": b"too deep"}), tmp_path)
+    message = refusal(
+        pack(tmp_path / "data.zip", {"readme.txt": b"x", "a/b/c/d/manifest.csv": b"too deep"}), tmp_path
+    )
     assert f"{tmp_path / 'data.zip'}: no data set" in message
 
 
@@ -603,10 +642,26 @@ PATH, *_, SIZE, SHA256 = FIRST.split(",")
         (GOOD.replace(f",{SIZE},", ",999999999,", 1).encode(), ["row 2", "file_size_bytes", "67108864"]),
     ],
     ids=[
-        "empty", "no text", "open quote", "no column", "no rows", "twice", "twice by slash", "hash of other signs", "short hash",
-        "long row", "dots", "absolute", "drive", "itself", "no path", "control character", "negative size", "bomb",
+        "empty",
+        "no text",
+        "open quote",
+        "no column",
+        "no rows",
+        "twice",
+        "twice by slash",
+        "hash of other signs",
+        "short hash",
+        "long row",
+        "dots",
+        "absolute",
+        "drive",
+        "itself",
+        "no path",
+        "control character",
+        "negative size",
+        "bomb",
     ],
-)  # fmt: skip
+)
 def test_bad_manifests_are_refused(manifest: bytes, words: list[str], tmp_path: Path) -> None:
     root = write_archive(tmp_path / "data", manifest=manifest)
     message = refusal(root, tmp_path)
@@ -625,7 +680,9 @@ def test_sizes_that_only_together_are_too_large_are_refused(tmp_path: Path) -> N
 # --- the published data
 
 
-@pytest.mark.skipif("BRISC_ARCHIVE" not in os.environ, reason="needs the published data set: set BRISC_ARCHIVE")
+@pytest.mark.skipif(
+    "BRISC_ARCHIVE" not in os.environ, reason="needs the published data set: set BRISC_ARCHIVE"
+)
 def test_the_published_data_set_is_packed(tmp_path: Path) -> None:
     published = "4eaa0c3b88ce1fd246d90382c1dcd1010cc126fff1bd3a4a415159661ca8b605"
     raw = tmp_path / "raw.zip"

@@ -8,7 +8,12 @@ from brisc.data.split import assign_validation
 def heads(count: int, slices: int) -> pd.DataFrame:
     """`count` heads of `slices` slices each, alternating over two classes and two planes."""
     rows = [
-        (f"s{head:03}{k:02}", ("glioma", "pituitary")[head % 2], ("axial", "coronal")[head // 2 % 2], f"h{head:03}")
+        (
+            f"s{head:03}{k:02}",
+            ("glioma", "pituitary")[head % 2],
+            ("axial", "coronal")[head // 2 % 2],
+            f"h{head:03}",
+        )
         for head in range(count)
         for k in range(slices)
     ]
@@ -16,7 +21,8 @@ def heads(count: int, slices: int) -> pd.DataFrame:
 
 
 def assign(table: pd.DataFrame, split: str, *, fraction: float = 0.25, seed: int = 7) -> pd.Series:
-    return assign_validation(table, split=split, validation_fraction=fraction, seed=seed)  # type: ignore[arg-type]
+    # type: ignore[arg-type]
+    return assign_validation(table, split=split, validation_fraction=fraction, seed=seed)
 
 
 def test_no_group_is_on_both_sides() -> None:
@@ -26,7 +32,8 @@ def test_no_group_is_on_both_sides() -> None:
 
 
 def test_each_class_and_plane_meets_its_quota() -> None:
-    # 40 heads over 4 strata: 10 heads of 3 slices each, 30 slices; a quarter is 7.5, rounded to 8; whole heads give 6.
+    # 40 heads over 4 strata: 10 heads of 3 slices each, 30 slices; a quarter is 7.5, rounded to 8; whole
+    # heads give 6.
     table = heads(40, 3)
     validation = table[assign(table, "grouped") == "validation"]
     assert validation.groupby(["label", "plane"]).size().tolist() == [6, 6, 6, 6]
@@ -54,5 +61,7 @@ def test_row_order_does_not_matter_and_the_seed_does() -> None:
 
 
 def test_a_group_larger_than_the_quota_stays_in_train() -> None:
-    table = pd.concat([heads(20, 1), heads(1, 19).assign(id=lambda t: "big" + t["id"], group="big")], ignore_index=True)
+    table = pd.concat(
+        [heads(20, 1), heads(1, 19).assign(id=lambda t: "big" + t["id"], group="big")], ignore_index=True
+    )
     assert set(assign(table, "grouped")[table["group"] == "big"]) == {"train"}

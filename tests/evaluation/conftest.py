@@ -15,8 +15,8 @@ from brisc.data.dataset import LABELS, Samples
 def samples() -> Samples:
     """24 images of 16 px: 4 of train, 8 of validation, 12 of test, in each a quarter of each class.
 
-    A bright square of 6 px, another one in each image, is the tumour; no-tumour images have the square and no mask. Test images
-    are all official, the even ones clean and the first two of these strict.
+    A bright square of 6 px, another one in each image, is the tumour; no-tumour images have the square and no
+    mask. Test images are all official, the even ones clean and the first two of these strict.
     """
     rng = np.random.default_rng(7)
     n, splits = 24, ["train"] * 4 + ["validation"] * 8 + ["test"] * 12

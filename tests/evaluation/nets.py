@@ -16,7 +16,8 @@ class Bright(nn.Module):
 
 
 class Corner(nn.Module):
-    """The label's logits are four times the four upper left pixels; the mask is the corner alone, whatever the image."""
+    """The label's logits are four times the four upper left pixels; the mask is the corner alone, whatever
+    the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,12 +31,15 @@ class Corner(nn.Module):
 
 
 class Joint(nn.Module):
-    """Convolutions, then a label from their mean and a mask from the same map, by a decoder that runs before or after it."""
+    """Convolutions, then a label from their mean and a mask from the same map, by a decoder that runs before
+    or after it."""
 
     def __init__(self, *, mask_first: bool = True) -> None:
         super().__init__()
         self.mask_first = mask_first
-        self.stem = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3), nn.ReLU(inplace=True))
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3), nn.ReLU(inplace=True)
+        )
         self.deep = nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(inplace=True))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classify = nn.Linear(6, 4)

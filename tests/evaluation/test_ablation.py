@@ -20,7 +20,13 @@ from brisc.evaluation.recipe import score_images
 ABLATED = Ablated(model="unet", recipes=["plain", "good", "bad", "noise", "lost"])
 ABLATION = Ablation(
     epochs=3,
-    recipes={"plain": {}, "good": {"augment": {"zoom_fraction": 0.0}}, "bad": {"ema_decay": 0.9}, "noise": {}, "lost": {}},
+    recipes={
+        "plain": {},
+        "good": {"augment": {"zoom_fraction": 0.0}},
+        "bad": {"ema_decay": 0.9},
+        "noise": {},
+        "lost": {},
+    },
 )
 
 
@@ -46,11 +52,21 @@ def folder(tmp_path: Path) -> Path:
         place = tmp_path / "ablation" / name
         place.mkdir(parents=True)
         best = None if score is None else 2
-        summary = {"best_epoch": best, "epochs": 1 if score is None else 3, "diverged_at": 1 if score is None else None}
+        summary = {
+            "best_epoch": best,
+            "epochs": 1 if score is None else 3,
+            "diverged_at": 1 if score is None else None,
+        }
         (place / "summary.json").write_text(json.dumps(summary))
         (place / "cost.json").write_text(json.dumps({"seconds": 5.0}))
         if score is not None:
-            table = {"id": range(30), "label": "glioma", "group": [f"g{i}" for i in range(30)], "dice": score, "score": score}
+            table = {
+                "id": range(30),
+                "label": "glioma",
+                "group": [f"g{i}" for i in range(30)],
+                "dice": score,
+                "score": score,
+            }
             pd.DataFrame({**table, "dice_flips": score + 0.05, "score_flips": score + 0.05}).to_csv(
                 place / "validation.csv", index=False
             )
@@ -58,28 +74,51 @@ def folder(tmp_path: Path) -> Path:
 
 
 def summary(folder: Path, settings: Evaluate) -> dict[str, Any]:
-    return summarise_ablation(read_recipes(folder, ABLATED.recipes), ablated=ABLATED, ablation=ABLATION, settings=settings)
+    return summarise_ablation(
+        read_recipes(folder, ABLATED.recipes), ablated=ABLATED, ablation=ABLATION, settings=settings
+    )
 
 
 def test_every_row_is_held_against_the_first(folder: Path, settings: Evaluate) -> None:
     ablation = summary(folder, settings)
     rows = {(row["recipe"], row["flips"]): row for row in ablation["rows"]}
     assert list(rows) == [(name, flips) for name in ABLATED.recipes for flips in (False, True)]
-    assert (ablation["measure"], ablation["images"], ablation["epochs"], ablation["model"]) == ("dice", 30, 3, "unet")
+    assert (ablation["measure"], ablation["images"], ablation["epochs"], ablation["model"]) == (
+        "dice",
+        30,
+        3,
+        "unet",
+    )
     verdicts = {key: row["verdict"] for key, row in rows.items()}
     assert verdicts == {
-        ("plain", False): None, ("plain", True): "better", ("good", False): "better", ("good", True): "better",
-        ("bad", False): "worse", ("bad", True): "worse", ("noise", False): "cannot be told", ("noise", True): "better",
-        ("lost", False): None, ("lost", True): None,
-    }  # fmt: skip
+        ("plain", False): None,
+        ("plain", True): "better",
+        ("good", False): "better",
+        ("good", True): "better",
+        ("bad", False): "worse",
+        ("bad", True): "worse",
+        ("noise", False): "cannot be told",
+        ("noise", True): "better",
+        ("lost", False): None,
+        ("lost", True): None,
+    }
     good = rows["good", True]
-    assert (good["difference"], good["difference_low"], good["difference_high"]) == pytest.approx((0.15, 0.15, 0.15))
+    assert (good["difference"], good["difference_low"], good["difference_high"]) == pytest.approx(
+        (0.15, 0.15, 0.15)
+    )
     assert rows["bad", False]["difference"] == pytest.approx(-0.1)
     assert good["changes"] == {"augment.zoom_fraction": 0.0}
-    # The smallest p of 2000 resamples is 2 / 2001; Holm multiplies it by how many rows were tested, seven of the ten.
+    # The smallest p of 2000 resamples is 2 / 2001; Holm multiplies it by how many rows were tested, seven of
+    # the ten.
     assert rows["bad", False]["p_holm"] == pytest.approx(7 * 2 / 2001, abs=1e-6)
     lost = rows["lost", False]
-    assert (lost["score"], lost["low"], lost["p"], lost["diverged_at"], lost["epoch"]) == (None, None, None, 1, None)
+    assert (lost["score"], lost["low"], lost["p"], lost["diverged_at"], lost["epoch"]) == (
+        None,
+        None,
+        None,
+        1,
+        None,
+    )
 
 
 def test_too_few_groups_tell_nothing_apart(folder: Path, settings: Evaluate) -> None:
@@ -93,7 +132,12 @@ def test_too_few_groups_tell_nothing_apart(folder: Path, settings: Evaluate) -> 
 
 def test_without_recipes_there_is_nothing_to_tell(tmp_path: Path, settings: Evaluate) -> None:
     none = Ablated(model="unet", recipes=[])
-    assert summarise_ablation(read_recipes(tmp_path, []), ablated=none, ablation=ABLATION, settings=settings)["rows"] == []
+    assert (
+        summarise_ablation(read_recipes(tmp_path, []), ablated=none, ablation=ABLATION, settings=settings)[
+            "rows"
+        ]
+        == []
+    )
 
 
 def test_a_first_recipe_without_a_score_is_no_measure(folder: Path, settings: Evaluate) -> None:
@@ -117,7 +161,8 @@ def test_recipes_measured_on_other_images_are_told(folder: Path) -> None:
 
 
 class Bright(nn.Module):
-    """Calls tumour what is bright in the left half, so that a mean over flips calls nothing so; and always the first class."""
+    """Calls tumour what is bright in the left half, so that a mean over flips calls nothing so; and always
+    the first class."""
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         left = torch.ones_like(image)
@@ -145,6 +190,7 @@ def test_scores_are_the_mean_over_heads_with_and_without_flips(repository: Path,
     assert list(scores["dice"]) == [1.0, 0.0]
     assert list(scores["accuracy"]) == [1.0, 0.0]
     assert list(scores["score"]) == [1.0, 0.0]
-    # Of four views two see the square in the left half: probability 0.5 to rounding, which is not above the threshold.
+    # Of four views two see the square in the left half: probability 0.5 to rounding, which is not above the
+    # threshold.
     assert list(scores["dice_flips"]) == [0.0, 0.0]
     assert list(scores["score_flips"]) == [0.5, 0.0]

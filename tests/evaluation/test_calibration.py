@@ -29,7 +29,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def draw(n: int, temperature: float, seed: int) -> pd.DataFrame:
-    """Images whose class is drawn from softmax(logits), told with confidence softmax(temperature * logits)."""
+    """Images whose class is drawn from softmax(logits), told with confidence softmax(temperature *
+    logits)."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1.5, size=(n, 4))
     true = np.array([rng.choice(4, p=p) for p in softmax(logits)])
@@ -38,18 +39,28 @@ def draw(n: int, temperature: float, seed: int) -> pd.DataFrame:
 
 def loss(table: pd.DataFrame, temperature: float) -> float:
     probabilities = softmax(np.log(table[list(PROBABILITIES)].to_numpy()) / temperature)
-    return -np.mean([math.log(p[LABELS.index(label)]) for p, label in zip(probabilities, table["label"], strict=True)])
+    return -np.mean(
+        [math.log(p[LABELS.index(label)]) for p, label in zip(probabilities, table["label"], strict=True)]
+    )
 
 
 def test_error_and_diagram_by_hand():
-    # Four bins. .3 (wrong) and .5 (right) lie in (.25, .5]: confidence .4, accuracy .5. .9 (right), .8 (right) and 1 (wrong)
-    # lie in (.75, 1]: confidence .9, accuracy 2/3. Error 2/5 x .1 + 3/5 x (.9 - 2/3).
-    diagram = reliability(np.array([0.3, 0.5, 0.9, 0.8, 1.0]), np.array([False, True, True, True, False]), bins=4)
+    # Four bins. .3 (wrong) and .5 (right) lie in (.25, .5]: confidence .4, accuracy .5. .9 (right), .8
+    # (right) and 1 (wrong) lie in (.75, 1]: confidence .9, accuracy 2/3. Error 2/5 x .1 + 3/5 x (.9 - 2/3).
+    diagram = reliability(
+        np.array([0.3, 0.5, 0.9, 0.8, 1.0]), np.array([False, True, True, True, False]), bins=4
+    )
     assert diagram == [
         {"low": 0.0, "high": 0.25, "n": 0, "confidence": None, "accuracy": None},
         {"low": 0.25, "high": 0.5, "n": 2, "confidence": pytest.approx(0.4), "accuracy": 0.5},
         {"low": 0.5, "high": 0.75, "n": 0, "confidence": None, "accuracy": None},
-        {"low": 0.75, "high": 1.0, "n": 3, "confidence": pytest.approx(0.9), "accuracy": pytest.approx(2 / 3)},
+        {
+            "low": 0.75,
+            "high": 1.0,
+            "n": 3,
+            "confidence": pytest.approx(0.9),
+            "accuracy": pytest.approx(2 / 3),
+        },
     ]
     assert expected_calibration_error(diagram) == pytest.approx(0.4 * 0.1 + 0.6 * (0.9 - 2 / 3))
 
@@ -90,11 +101,14 @@ def test_temperature_has_the_least_loss():
     for seed in range(4):
         table = draw(60, 2.0, seed)
         fitted = fit_temperature(table)
-        assert loss(table, fitted) < min(loss(table, fitted * 1.01), loss(table, fitted / 1.01), loss(table, 1.0))
+        assert loss(table, fitted) < min(
+            loss(table, fitted * 1.01), loss(table, fitted / 1.01), loss(table, 1.0)
+        )
 
 
 def test_temperature_by_hand():
-    # Two classes share .8 and .2, and 9 of 10 images are of the likelier: at T the odds are 4 ** (1 / T), at best 9.
+    # Two classes share .8 and .2, and 9 of 10 images are of the likelier: at T the odds are 4 ** (1 / T), at
+    # best 9.
     table = rows(np.array([0] * 9 + [1]), np.array([[0.8, 0.2, 0, 0]] * 10))
     assert fit_temperature(table) == pytest.approx(math.log(4) / math.log(9), abs=1e-4)
 
@@ -134,9 +148,14 @@ def test_temperature_changes_no_accuracy():
     table = draw(300, 2.0, seed=4)
     summary = summarise_calibration(table, temperature=7.0, bins=10)
     accuracies = [
-        sum(row["n"] * row["accuracy"] for row in summary[name] if row["n"] > 0) for name in ("reliability", "reliability_scaled")
+        sum(row["n"] * row["accuracy"] for row in summary[name] if row["n"] > 0)
+        for name in ("reliability", "reliability_scaled")
     ]
-    assert accuracies[0] == pytest.approx(accuracies[1]) == pytest.approx((table["predicted"] == table["label"]).sum())
+    assert (
+        accuracies[0]
+        == pytest.approx(accuracies[1])
+        == pytest.approx((table["predicted"] == table["label"]).sum())
+    )
     assert [len(summary[name]) for name in ("reliability", "reliability_scaled")] == [10, 10]
 
 

@@ -23,14 +23,20 @@ from brisc.evaluation.classification import (
     weighted,
 )
 
-KNOBS = {"resamples": 200, "seed": 1, "class_weights": {"glioma": 1, "meningioma": 1, "no_tumor": 1, "pituitary": 1}}
+KNOBS = {
+    "resamples": 200,
+    "seed": 1,
+    "class_weights": {"glioma": 1, "meningioma": 1, "no_tumor": 1, "pituitary": 1},
+}
 GLIOMA, MENINGIOMA, NO_TUMOR, PITUITARY = range(4)
 
 
 def rows(true: list[int], probabilities: np.ndarray) -> pd.DataFrame:
     table = measure_labels(probabilities)
     names = [LABELS[k] for k in true]
-    return table.assign(id=[f"{i:04d}" for i in range(len(table))], group=[f"g{i}" for i in range(len(table))], label=names)
+    return table.assign(
+        id=[f"{i:04d}" for i in range(len(table))], group=[f"g{i}" for i in range(len(table))], label=names
+    )
 
 
 def certain(predicted: list[int]) -> np.ndarray:
@@ -38,7 +44,8 @@ def certain(predicted: list[int]) -> np.ndarray:
 
 
 def draw(n: int, seed: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """True classes among the first `classes`, and probabilities that know something of them, some of them tied."""
+    """True classes among the first `classes`, and probabilities that know something of them, some of them
+    tied."""
     rng = np.random.default_rng(seed)
     true = rng.integers(0, classes, n)
     logits = rng.normal(size=(n, 4)).round(1) + 1.5 * np.eye(4)[true]
@@ -46,7 +53,8 @@ def draw(n: int, seed: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return true, exponential / exponential.sum(axis=1, keepdims=True)
 
 
-# measure --------------------------------------------------------------------------------------------------------------
+# measure
+# --------------------------------------------------------------------------------------------------------------
 
 
 def test_labels_are_in_the_order_of_the_net():
@@ -90,7 +98,8 @@ def test_measure_refuses_what_are_no_probabilities(probabilities, told):
         measure_labels(probabilities)
 
 
-# scores ---------------------------------------------------------------------------------------------------------------
+# scores
+# ---------------------------------------------------------------------------------------------------------------
 
 # Down: 4 gliomas, 3 meningiomas, 2 healthy, 1 pituitary. Across: what they are taken for.
 #   glioma      3 1 0 0
@@ -124,7 +133,8 @@ def test_summary_by_hand():
     assert summary["recall_weighted"] == pytest.approx(0.6)
     assert summary["f1_weighted"] == pytest.approx((4 * 2 / 3 + 3 * 2 / 5 + 2 * 4 / 5) / 10)
     assert summary["confusion"]["meningioma"] == {"glioma": 1, "meningioma": 1, "no_tumor": 1, "pituitary": 0}
-    # Scores are 0 and 1. Gliomas: 3 of 4 have 1, as have 2 of the 6 others: 3/4 x 4/6 above, 3/4 x 2/6 + 1/4 x 4/6 tied.
+    # Scores are 0 and 1. Gliomas: 3 of 4 have 1, as have 2 of the 6 others: 3/4 x 4/6 above, 3/4 x 2/6 + 1/4
+    # x 4/6 tied.
     glioma = summary["by_label"]["glioma"]
     assert {name: value for name, value in glioma.items() if name not in ("f1_low", "f1_high")} == {
         "n": 4,
@@ -142,7 +152,9 @@ def test_class_weighted_accuracy_is_that_of_the_official_mix():
     # Recalls 3/4, 1/3, 1, 0 in the mix 4 : 3 : 2 : 1 are the accuracy; in the mix 0 : 0 : 3 : 1 they are 3/4.
     table = rows(TRUE, certain(PREDICTED))
     for weights, expected in [((4, 3, 2, 1), 0.6), ((0, 0, 3, 1), 0.75)]:
-        summary = summarise_labels(table, **{**KNOBS, "class_weights": dict(zip(LABELS, weights, strict=True))})
+        summary = summarise_labels(
+            table, **{**KNOBS, "class_weights": dict(zip(LABELS, weights, strict=True))}
+        )
         assert summary["class_weighted"] == {"accuracy": pytest.approx(expected)}
 
 
@@ -191,11 +203,15 @@ def test_all_scores_are_those_of_scikit_learn(n, seed):
     each = sklearn.precision_recall_fscore_support(true, predicted, labels=range(4), zero_division=0)
     for k, label in enumerate(LABELS):
         row = summary["by_label"][label]
-        assert [row[name] for name in ("precision", "recall", "f1", "n")] == pytest.approx([values[k] for values in each])
+        assert [row[name] for name in ("precision", "recall", "f1", "n")] == pytest.approx(
+            [values[k] for values in each]
+        )
         assert row["auroc"] == pytest.approx(sklearn.roc_auc_score(true == k, table[f"p_{label}"]))
     for kind in ("macro", "weighted"):
         expected = sklearn.precision_recall_fscore_support(true, predicted, average=kind, zero_division=0)[:3]
-        assert [summary[f"{name}_{kind}"] for name in ("precision", "recall", "f1")] == pytest.approx(expected)
+        assert [summary[f"{name}_{kind}"] for name in ("precision", "recall", "f1")] == pytest.approx(
+            expected
+        )
     assert summary["accuracy"] == pytest.approx(sklearn.accuracy_score(true, predicted))
     given = [[summary["confusion"][a][b] for b in LABELS] for a in LABELS]
     assert given == sklearn.confusion_matrix(true, predicted, labels=range(4)).tolist()
@@ -209,16 +225,21 @@ def test_macro_scores_over_the_classes_that_are_there_are_those_of_scikit_learn(
         table = rows(true, probabilities)
         predicted, summary = codes(table["predicted"]), summarise_labels(table, **KNOBS)
         assert (predicted == PITUITARY).any()
-        expected = sklearn.precision_recall_fscore_support(true, predicted, labels=range(3), average="macro", zero_division=0)
-        assert [summary[f"{name}_macro"] for name in ("precision", "recall", "f1")] == pytest.approx(expected[:3])
+        expected = sklearn.precision_recall_fscore_support(
+            true, predicted, labels=range(3), average="macro", zero_division=0
+        )
+        assert [summary[f"{name}_macro"] for name in ("precision", "recall", "f1")] == pytest.approx(
+            expected[:3]
+        )
 
 
-# intervals ------------------------------------------------------------------------------------------------------------
+# intervals
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_intervals_of_two_groups_by_hand():
-    # Group a: two gliomas, right. Group b: one glioma right, one taken for meningioma. Drawn aa, ab, bb with probability
-    # 1/4, 1/2, 1/4: accuracy 1, 3/4, 1/2; macro F1, over glioma alone: 1, 6/7, 2/3.
+    # Group a: two gliomas, right. Group b: one glioma right, one taken for meningioma. Drawn aa, ab, bb with
+    # probability 1/4, 1/2, 1/4: accuracy 1, 3/4, 1/2; macro F1, over glioma alone: 1, 6/7, 2/3.
     table = rows([0] * 4, certain([0, 0, 0, 1])).assign(group=["a", "a", "b", "b"])
     summary = summarise_labels(table, **KNOBS)
     assert (summary["accuracy"], summary["accuracy_low"], summary["accuracy_high"]) == (0.75, 0.5, 1.0)
@@ -226,7 +247,11 @@ def test_intervals_of_two_groups_by_hand():
     assert summary["f1_macro"] == pytest.approx(6 / 7)
     # Of glioma alone the same three: 2 x 4 / 8, 2 x 3 / 7, 2 x 2 / 6.
     glioma = summary["by_label"]["glioma"]
-    assert (glioma["f1"], glioma["f1_low"], glioma["f1_high"]) == (pytest.approx(6 / 7), pytest.approx(2 / 3), 1.0)
+    assert (glioma["f1"], glioma["f1_low"], glioma["f1_high"]) == (
+        pytest.approx(6 / 7),
+        pytest.approx(2 / 3),
+        1.0,
+    )
 
 
 def test_interval_of_f1_is_near_that_of_independent_resamples():
@@ -242,7 +267,9 @@ def test_interval_of_f1_is_near_that_of_independent_resamples():
         of_classes.append(2 * np.diag(confusion) / (confusion.sum(0) + confusion.sum(1)))
         values.append(np.mean(of_classes[-1]))
     low, high = np.quantile(values, [0.025, 0.975])
-    assert [summary["f1_macro_low"], summary["f1_macro_high"]] == pytest.approx([low, high], abs=0.15 * (high - low))
+    assert [summary["f1_macro_low"], summary["f1_macro_high"]] == pytest.approx(
+        [low, high], abs=0.15 * (high - low)
+    )
     assert summary["f1_macro_low"] < summary["f1_macro"] < summary["f1_macro_high"]
     for label, low, high in zip(LABELS, *np.quantile(of_classes, [0.025, 0.975], axis=0), strict=True):
         found = summary["by_label"][label]
@@ -251,7 +278,9 @@ def test_interval_of_f1_is_near_that_of_independent_resamples():
 
 def test_intervals_are_undefined_with_one_group():
     summary = summarise_labels(rows(TRUE, certain(PREDICTED)).assign(group="a"), **KNOBS)
-    assert [summary[f"{name}_{end}"] for name in ("accuracy", "f1_macro") for end in ("low", "high")] == [None] * 4
+    assert [summary[f"{name}_{end}"] for name in ("accuracy", "f1_macro") for end in ("low", "high")] == [
+        None
+    ] * 4
 
 
 def test_summary_does_not_depend_on_row_order_and_is_seeded():
@@ -264,7 +293,11 @@ def test_summary_does_not_depend_on_row_order_and_is_seeded():
 
 def test_summary_is_plain_json():
     summary = summarise_labels(rows(TRUE, certain(PREDICTED)), **KNOBS)
-    assert {type(leaf) for leaf in leaves(summary)} == {int, float, type(None)}  # None: the interval of a class with one image
+    assert {type(leaf) for leaf in leaves(summary)} == {
+        int,
+        float,
+        type(None),
+    }  # None: the interval of a class with one image
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 

@@ -33,16 +33,23 @@ def test_macs_are_counted_without_memory_for_the_numbers():
 
 
 def test_cost_without_seconds_is_the_same_everywhere(train, weights):
-    measured = measure_cost(Inference(Joint(), train), size=16, batch_size=8, weights=weights, measure_seconds=False)
+    measured = measure_cost(
+        Inference(Joint(), train), size=16, batch_size=8, weights=weights, measure_seconds=False
+    )
     # 3 x 9 + 3 + 3; 6 x 3 x 9 + 6; 6 x 4 + 4; 6 x 3 x 4 + 3; 6 x 9 + 1.
     assert measured == {
-        "parameters": 33 + 168 + 28 + 75 + 55, "macs": JOINT_MACS, "latency_ms": None, "batch_latency_ms": None,
-        "batch_size": 8, "weights_mb": 3.5,
-    }  # fmt: skip
+        "parameters": 33 + 168 + 28 + 75 + 55,
+        "macs": JOINT_MACS,
+        "latency_ms": None,
+        "batch_latency_ms": None,
+        "batch_size": 8,
+        "weights_mb": 3.5,
+    }
 
 
 def test_latency_is_the_median_after_a_warm_up(train, weights, monkeypatch):
-    # Two runs to warm up, then the clock goes on by these seconds; the limit of five is reached, but three are the fewest.
+    # Two runs to warm up, then the clock goes on by these seconds; the limit of five is reached, but three
+    # are the fewest.
     durations = {1: [100.0, 90.0, 3.0, 7.0, 2.0], 8: [100.0, 90.0, *[0.25] * 20]}
     clock, left = SimpleNamespace(now=0.0), {size: iter(seconds) for size, seconds in durations.items()}
 

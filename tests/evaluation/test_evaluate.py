@@ -16,7 +16,16 @@ from brisc.models import build
 RECORDS = ("cost.json", "history.csv", "summary.json")
 OF_ALL = ["cost.json", "data.json", "metrics.json", "per_image.csv", "training"]
 KNOWN = ["id", "split", "label", "plane", "group", "official", "clean", "strict"]
-OF_MASK = ["true_pixels", "predicted_pixels", "intersection", "pixels", "dice", "iou", "hd95_px", "boundary_dice"]
+OF_MASK = [
+    "true_pixels",
+    "predicted_pixels",
+    "intersection",
+    "pixels",
+    "dice",
+    "iou",
+    "hd95_px",
+    "boundary_dice",
+]
 OF_LABEL = [*PROBABILITIES, "predicted"]
 
 
@@ -31,7 +40,15 @@ def run(samples, settings, train, tmp_path):
             (training / file).write_bytes(f"{file} ".encode() * 100)
         data = tmp_path / "fingerprint.json"
         data.write_text('{"fingerprint": "f"}')
-        evaluate(net, samples, tmp_path / name, training=training, data=data, settings=replace(settings, **knobs), train=train)
+        evaluate(
+            net,
+            samples,
+            tmp_path / name,
+            training=training,
+            data=data,
+            settings=replace(settings, **knobs),
+            train=train,
+        )
         return tmp_path / name
 
     return evaluated
@@ -65,7 +82,9 @@ def test_files_and_columns_follow_the_heads(run):
 def test_the_records_of_the_training_lie_beside_its_results_and_its_weights_do_not(run):
     training = run(Bright()) / "training"
     assert (training.parent / "data.json").read_text() == '{"fingerprint": "f"}'
-    assert {path.name: path.read_text()[: len(path.name)] for path in training.iterdir()} == {name: name for name in RECORDS}
+    assert {path.name: path.read_text()[: len(path.name)] for path in training.iterdir()} == {
+        name: name for name in RECORDS
+    }
 
 
 def test_rows_are_validation_and_test_by_id_and_arrays_follow_them(run, samples):
@@ -96,7 +115,8 @@ def subset(table, name):
 
 @pytest.fixture
 def told(samples):
-    """The pixel in the upper left corner by which Corner tells a class is white, and it is the right one but for four images."""
+    """The pixel in the upper left corner by which Corner tells a class is white, and it is the right one but
+    for four images."""
     images = samples.images.copy()
     images[:, :2, :2] = 0
     for i in range(24):
@@ -108,12 +128,18 @@ def told(samples):
 def test_labels_by_hand(run, told):
     folder = run(Corner(), samples=told)
     table, metrics = pd.read_csv(folder / "per_image.csv"), metrics_of(folder)
-    assert [i for i, row in enumerate(table.itertuples(), start=4) if row.predicted != row.label] == [4, 9, 12, 23]
+    assert [i for i, row in enumerate(table.itertuples(), start=4) if row.predicted != row.label] == [
+        4,
+        9,
+        12,
+        23,
+    ]
     assert table["p_glioma"].max() == pytest.approx(np.exp(4) / (np.exp(4) + 3), rel=1e-6)
     # Wrong are 4 and 9 of 8 validation images, 12 and 23 of 12 test images, of which 12 is clean and strict.
     expected = {"official": 10 / 12, "clean": 5 / 6, "strict": 1 / 2, "validation": 6 / 8}
     assert {name: metrics[name]["accuracy"] for name in expected} == pytest.approx(expected)
-    # Odds of e ** (4 / T) to 1, three times, are best at 6 right to 2 wrong on validation: e ** (4 / T) / 3 = 3.
+    # Odds of e ** (4 / T) to 1, three times, are best at 6 right to 2 wrong on validation: e ** (4 / T) / 3 =
+    # 3.
     assert metrics["temperature"] == pytest.approx(4 / np.log(9), abs=1e-3)
     confidence = np.exp(4) / (np.exp(4) + 3)
     assert metrics["official"]["ece"] == pytest.approx(confidence - 10 / 12, abs=1e-6)
@@ -125,7 +151,9 @@ def test_labels_by_hand(run, told):
 def test_a_joint_net_has_the_numbers_of_both_heads(run):
     metrics = metrics_of(run(joint()))
     assert metrics["official"]["class_weighted"].keys() == {"dice_per_image", "accuracy"}
-    assert {"dice_study", "by_class", "false_alarms", "accuracy", "f1_macro", "by_label", "ece"} <= metrics["official"].keys()
+    assert {"dice_study", "by_class", "false_alarms", "accuracy", "f1_macro", "by_label", "ece"} <= metrics[
+        "official"
+    ].keys()
     assert metrics["official"]["n_images"] == 12
     assert metrics["temperature"] > 0
 
@@ -134,16 +162,35 @@ def test_numbers_of_the_label_can_be_derived_from_the_file(run, settings):
     folder = run(joint())
     table = pd.read_csv(folder / "per_image.csv")
     assert subset_metrics(table[KNOWN + OF_LABEL], settings) == {
-        name: {key: value for key, value in values.items() if key in LABEL_KEYS} if name != "temperature" else values
+        name: {key: value for key, value in values.items() if key in LABEL_KEYS}
+        if name != "temperature"
+        else values
         for name, values in without_dice(metrics_of(folder)).items()
     }
 
 
 LABEL_KEYS = {
-    "n_images", "accuracy", "accuracy_low", "accuracy_high", "f1_macro", "f1_macro_low", "f1_macro_high", "precision_macro",
-    "recall_macro", "f1_weighted", "precision_weighted", "recall_weighted", "auroc_macro", "by_label", "confusion",
-    "class_weighted", "ece", "ece_scaled", "reliability", "reliability_scaled",
-}  # fmt: skip
+    "n_images",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "f1_macro",
+    "f1_macro_low",
+    "f1_macro_high",
+    "precision_macro",
+    "recall_macro",
+    "f1_weighted",
+    "precision_weighted",
+    "recall_weighted",
+    "auroc_macro",
+    "by_label",
+    "confusion",
+    "class_weighted",
+    "ece",
+    "ece_scaled",
+    "reliability",
+    "reliability_scaled",
+}
 
 
 def without_dice(metrics):
@@ -171,7 +218,9 @@ def test_cam_explains_the_predicted_class(run, samples, train):
     classes = np.array([LABELS.index(label) for label in pd.read_csv(folder / "per_image.csv")["predicted"]])
     cam = np.load(folder / "cam.npz")["rows"]
     assert cam.shape == (20, 8, 8)
-    assert (cam == activation_maps(Inference(joint(4), train), samples, np.arange(4, 24), classes, batch_size=5)).all()
+    assert (
+        cam == activation_maps(Inference(joint(4), train), samples, np.arange(4, 24), classes, batch_size=5)
+    ).all()
 
 
 def test_a_second_run_writes_the_same_bytes(run):
@@ -182,18 +231,31 @@ def test_a_second_run_writes_the_same_bytes(run):
 def test_every_knob_is_alive_but_the_batch_size(run):
     expected = metrics_of(run(joint()))
     knobs = {
-        "flips": True, "threshold": 0.501, "calibration_bins": 5, "study_batch_size": 3, "bootstrap_resamples": 51,
+        "flips": True,
+        "threshold": 0.501,
+        "calibration_bins": 5,
+        "study_batch_size": 3,
+        "bootstrap_resamples": 51,
         "bootstrap_seed": 43,
-    }  # fmt: skip
-    unchanged = [knob for knob, value in knobs.items() if metrics_of(run(joint(), **{knob: value})) == expected]
+    }
+    unchanged = [
+        knob for knob, value in knobs.items() if metrics_of(run(joint(), **{knob: value})) == expected
+    ]
     assert unchanged == []
     assert metrics_of(run(joint(), batch_size=20)) == expected
 
 
 def test_cost_holds_no_times_unless_they_are_measured(run, samples, settings, train, tmp_path):
     assert json.loads((run(joint()) / "cost.json").read_text())["latency_ms"] is None
-    evaluate(joint(), samples, tmp_path / "timed", training=tmp_path / "training",
-             data=tmp_path / "fingerprint.json", settings=settings, train=replace(train, measure_seconds=True))  # fmt: skip
+    evaluate(
+        joint(),
+        samples,
+        tmp_path / "timed",
+        training=tmp_path / "training",
+        data=tmp_path / "fingerprint.json",
+        settings=settings,
+        train=replace(train, measure_seconds=True),
+    )
     timed = json.loads((tmp_path / "timed" / "cost.json").read_text())
     assert timed["latency_ms"] > 0
     assert timed["batch_latency_ms"] > 0
@@ -212,4 +274,8 @@ def test_nothing_is_left_of_an_evaluation_that_fails(run, samples, tmp_path):
     wrong = samples.table.assign(label="no_tumor")  # healthy slices with a tumour
     with pytest.raises(InputError, match="healthy slices with a tumour"):
         run(Bright(), samples=replace(samples, table=wrong))
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir() and path.name not in ("profiles", "training")] == []
+    assert [
+        path.name
+        for path in tmp_path.iterdir()
+        if path.is_dir() and path.name not in ("profiles", "training")
+    ] == []

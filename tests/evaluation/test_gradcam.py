@@ -15,7 +15,8 @@ IMAGE = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(3))
 
 
 class LightAndDark(nn.Module):
-    """Two maps, the image and what it lacks to white. Their means decide: class 0 for light, 1 for dark, 2 against light."""
+    """Two maps, the image and what it lacks to white. Their means decide: class 0 for light, 1 for dark, 2
+    against light."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +32,9 @@ class LightAndDark(nn.Module):
 
 def test_maps_by_hand(samples, train):
     light = samples.images[[4, 5, 6, 7]] / 255
-    maps = activation_maps(Inference(LightAndDark(), train), samples, ROWS[:4], np.array([0, 1, 2, 0]), batch_size=3)
+    maps = activation_maps(
+        Inference(LightAndDark(), train), samples, ROWS[:4], np.array([0, 1, 2, 0]), batch_size=3
+    )
     assert maps.dtype == np.uint8
     assert maps.shape == (4, 16, 16)
     # However large the weight, the largest value becomes 255; evidence against the class is none for it.
@@ -41,7 +44,8 @@ def test_maps_by_hand(samples, train):
 
 
 def test_weights_are_mean_gradients():
-    # Channel weights (1 + 3) / 2 = 2, (-1 + 0) / 2 = -1/2: evidence 2 x 1 - 2 / 2 = 1, 2 x 2 - 4 / 2 = 2; 127.5 becomes 128.
+    # Channel weights (1 + 3) / 2 = 2, (-1 + 0) / 2 = -1/2: evidence 2 x 1 - 2 / 2 = 1, 2 x 2 - 4 / 2 = 2;
+    # 127.5 becomes 128.
     features = torch.tensor([[[[1.0, 2.0]], [[2.0, 4.0]]]])
     gradient = torch.tensor([[[[1.0, 3.0]], [[-1.0, 0.0]]]])
     assert weigh(features, gradient).tolist() == [[[128, 255]]]
@@ -121,7 +125,9 @@ def test_half_precision_gives_nearly_the_same(samples, train):
     torch.manual_seed(1)
     net, classes = Joint(), np.arange(20) % 4
     full, half = (
-        activation_maps(Inference(net, replace(train, precision=precision)), samples, ROWS, classes, batch_size=8)
+        activation_maps(
+            Inference(net, replace(train, precision=precision)), samples, ROWS, classes, batch_size=8
+        )
         for precision in ("32-true", "bf16-mixed")
     )
     assert np.abs(full.astype(int) - half).mean() < 5

@@ -35,9 +35,11 @@ def write_cell(folder: Path, name: str, mean: float | None) -> None:
     place.mkdir(parents=True)
     lost = mean is None
     summary = {
-        "run": {"optimizer": {"name": optimizer, "learning_rate": float(rate)}}, "epochs": 1 if lost else 3,
-        "best_epoch": None if lost else 2, "diverged_at": 1 if lost else None,
-    }  # fmt: skip
+        "run": {"optimizer": {"name": optimizer, "learning_rate": float(rate)}},
+        "epochs": 1 if lost else 3,
+        "best_epoch": None if lost else 2,
+        "diverged_at": 1 if lost else None,
+    }
     (place / "summary.json").write_text(json.dumps(summary))
     (place / "cost.json").write_text(json.dumps({"seconds": None}))
     pd.DataFrame({"epoch": [1], "learning_rate": [float(rate)], "validation_score": [mean]}).to_csv(
@@ -45,7 +47,13 @@ def write_cell(folder: Path, name: str, mean: float | None) -> None:
     )
     if mean is not None:
         dice = mean + np.random.default_rng(len(name)).normal(0, 0.02, 30)
-        images = {"id": range(30), "label": "glioma", "group": [f"g{i}" for i in range(30)], "dice": dice, "score": dice}
+        images = {
+            "id": range(30),
+            "label": "glioma",
+            "group": [f"g{i}" for i in range(30)],
+            "dice": dice,
+            "score": dice,
+        }
         pd.DataFrame(images).to_csv(place / "validation.csv", index=False)
 
 
@@ -64,9 +72,17 @@ def summary(folder: Path, settings: Evaluate) -> dict[str, Any]:
 def test_cells_are_ranked_and_the_diverged_one_is_last(folder: Path, settings: Evaluate) -> None:
     grid = summary(folder, settings)
     assert [(row["optimizer"], row["learning_rate"]) for row in grid["cells"]] == [
-        ("adam", 5e-5), ("adam", 1e-3), ("sgd", 5e-5), ("sgd", 1e-3),
-    ]  # fmt: skip
-    assert [(row["rank_first"], row["rank_last"]) for row in grid["cells"]] == [(1, 1), (2, 2), (3, 3), (None, None)]
+        ("adam", 5e-5),
+        ("adam", 1e-3),
+        ("sgd", 5e-5),
+        ("sgd", 1e-3),
+    ]
+    assert [(row["rank_first"], row["rank_last"]) for row in grid["cells"]] == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (None, None),
+    ]
     first, last = grid["cells"][0], grid["cells"][-1]
     assert first["score"] == pytest.approx(0.8, abs=0.02)
     assert 0.78 < first["low"] < first["score"] < first["high"] < 0.82
@@ -98,7 +114,9 @@ def test_a_missing_cell_is_named(folder: Path) -> None:
 
 def test_a_cell_under_another_s_name_is_told(folder: Path) -> None:
     (folder / "sgd-5e-05" / "summary.json").write_text((folder / "adam-5e-05" / "summary.json").read_text())
-    with pytest.raises(InputError, match=r"the result of another training: got adam at 5e-05, expected sgd at 5e-05"):
+    with pytest.raises(
+        InputError, match=r"the result of another training: got adam at 5e-05, expected sgd at 5e-05"
+    ):
         read_cells(folder, AXES)
 
 
@@ -129,13 +147,20 @@ def test_the_best_of_fewer_cells_than_the_study_had_is_not_yet_the_best() -> Non
         ([row((1, 1)), OTHER], "dice", "supported", "better than every other cell"),
         ([OTHER, row((2, 2))], "dice", "not supported", "1 of 1 other cells are better"),
         ([row((1, 2)), OTHER], "dice", "cannot be told", "1 of 1 other cells cannot be told apart"),
-        ([OTHER, row((None, None), score=None, diverged_at=2)], "dice", "not supported", "diverged in epoch 2"),
+        (
+            [OTHER, row((None, None), score=None, diverged_at=2)],
+            "dice",
+            "not supported",
+            "diverged in epoch 2",
+        ),
         ([OTHER], "dice", "cannot be told", "does not have the cell"),
         ([row((1, 1))], "dice", "cannot be told", "no other cell"),
         ([row((1, 1)), OTHER], "accuracy", "cannot be told", "measures accuracy"),
     ],
 )
-def test_a_claim_is_judged_by_ranks(rows: list[dict[str, Any]], measure: str, verdict: str, reason: str) -> None:
+def test_a_claim_is_judged_by_ranks(
+    rows: list[dict[str, Any]], measure: str, verdict: str, reason: str
+) -> None:
     table, log = judge_claims(rows, measure, PUBLISHED)
     assert (table["verdict"], table["published"]) == (verdict, 0.7857)
     assert reason in table["reason"]

@@ -25,14 +25,18 @@ def train(repository: Path) -> Train:
 
 @pytest.fixture
 def run(repository: Path) -> Run:
-    return replace(load("paper", "models.unet"), model={"arch": "unet", "in_channels": 1, "base_channels": 8, "levels": 3})
+    return replace(
+        load("paper", "models.unet"),
+        model={"arch": "unet", "in_channels": 1, "base_channels": 8, "levels": 3},
+    )
 
 
 def on_meta(run: Run) -> nn.Module:
     return build(**run.model).to("meta")
 
 
-# counting -------------------------------------------------------------------------------------------------------------
+# counting
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -52,8 +56,9 @@ def test_bytes_are_counted_from_the_operation_to_the_last_reference(device):
 
 
 def test_what_a_convolution_and_relu_keep_by_hand():
-    # Image (2, 1, 4, 4) -> 3 maps of 96 numbers. The convolution keeps image and weights, which are held; ReLU keeps its result.
-    # Beside it the scalar loss lives. On the way back ReLU's gradient is a second map, and the convolution's a 3 x 3 x 3 kernel.
+    # Image (2, 1, 4, 4) -> 3 maps of 96 numbers. The convolution keeps image and weights, which are held;
+    # ReLU keeps its result. Beside it the scalar loss lives. On the way back ReLU's gradient is a second map,
+    # and the convolution's a 3 x 3 x 3 kernel.
     image = torch.empty(2, 1, 4, 4, device="meta")
     net = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1, bias=False), nn.ReLU()).to("meta")
     with LiveBytes([image, *net.parameters()]) as live:
@@ -79,18 +84,25 @@ def test_a_storage_that_is_freed_and_made_again_counts_again():
 def test_estimate_is_what_the_allocator_of_the_cpu_measures(arch, train, run, tmp_path):
     if arch == "joint":
         run = replace(
-            load("paper", "models.joint"), model={**load("paper", "models.joint").model, "base_channels": 8, "levels": 3}
+            load("paper", "models.joint"),
+            model={**load("paper", "models.joint").model, "base_channels": 8, "levels": 3},
         )
     net, criterion = build(**run.model).train(), TotalLoss(run.loss)
     batch = {
-        "image": torch.rand(4, 1, 64, 64), "mask": torch.ones(4, 1, 64, 64), "label": torch.zeros(4, dtype=torch.int64),
-    }  # fmt: skip
+        "image": torch.rand(4, 1, 64, 64),
+        "mask": torch.ones(4, 1, 64, 64),
+        "label": torch.zeros(4, dtype=torch.int64),
+    }
     criterion(net(batch["image"]), batch).backward()  # the first step fills caches of its own
     net.zero_grad()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as measured:
         criterion(net(batch["image"]), batch).backward()
     measured.export_chrome_trace(str(tmp_path / "trace.json"))
-    events = [event for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"] if event["name"] == "[memory]"]
+    events = [
+        event
+        for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+        if event["name"] == "[memory]"
+    ]
     now = peak = 0
     for event in sorted(events, key=lambda event: event["ts"]):
         now += event["args"]["Bytes"]
@@ -102,13 +114,19 @@ def test_estimate_is_what_the_allocator_of_the_cpu_measures(arch, train, run, tm
     assert peak / MIB > 5
 
 
-# the parts of a step --------------------------------------------------------------------------------------------------
+# the parts of a step
+# --------------------------------------------------------------------------------------------------
 
 
 def test_activations_are_what_autograd_keeps(run, train):
     net, criterion, saved = on_meta(run).train(), TotalLoss(run.loss), {}
-    batch = {"image": torch.empty(4, 1, 64, 64, device="meta"), "mask": torch.empty(4, 1, 64, 64, device="meta")}
-    held = {tensor.untyped_storage()._cdata for tensor in (*net.parameters(), *net.buffers(), *batch.values())}
+    batch = {
+        "image": torch.empty(4, 1, 64, 64, device="meta"),
+        "mask": torch.empty(4, 1, 64, 64, device="meta"),
+    }
+    held = {
+        tensor.untyped_storage()._cdata for tensor in (*net.parameters(), *net.buffers(), *batch.values())
+    }
 
     def keep(tensor):
         saved[tensor.untyped_storage()._cdata] = tensor.untyped_storage()
@@ -128,7 +146,9 @@ def test_weights_and_optimizer_by_hand(run, train):
     weights = sum(parameter.numel() for parameter in net.parameters()) / 262144
     statistics = sum(buffer.numel() for buffer in net.buffers()) / 262144
     single = training_memory(net, big, train, size=32)
-    assert (single["weights_mib"], single["optimizer_mib"]) == pytest.approx((weights + statistics, 2 * weights), abs=0.06)
+    assert (single["weights_mib"], single["optimizer_mib"]) == pytest.approx(
+        (weights + statistics, 2 * weights), abs=0.06
+    )
     averaged = training_memory(net, big, replace(train, ema_decay=0.9), size=32)
     assert averaged["weights_mib"] == pytest.approx(2 * (weights + statistics), abs=0.06)
     assert averaged["peak_mib"] - single["peak_mib"] == pytest.approx(weights + statistics, abs=0.11)
@@ -136,14 +156,22 @@ def test_weights_and_optimizer_by_hand(run, train):
     assert half["weights_mib"] == pytest.approx(1.5 * weights + statistics, abs=0.06)
 
 
-@pytest.mark.parametrize(("name", "momentum"), [("adam", 0.9), ("adamw", 0.9), ("rmsprop", 0.9), ("sgd", 0.9), ("sgd", 0.0)])
+@pytest.mark.parametrize(
+    ("name", "momentum"), [("adam", 0.9), ("adamw", 0.9), ("rmsprop", 0.9), ("sgd", 0.9), ("sgd", 0.0)]
+)
 def test_optimizer_is_the_state_that_a_step_leaves(name, momentum, run, train):
-    chosen = replace(run, optimizer=Optimizer(name=name, learning_rate=0.1, weight_decay=0.0, momentum=momentum))
+    chosen = replace(
+        run, optimizer=Optimizer(name=name, learning_rate=0.1, weight_decay=0.0, momentum=momentum)
+    )
     weight = nn.Parameter(torch.zeros(1000))
     weight.grad = torch.ones(1000)
     optimizer = build_optimizer([weight], chosen.optimizer)
     optimizer.step()
-    state = sum(value.numel() for value in optimizer.state[weight].values() if torch.is_tensor(value) and value.numel() > 1)
+    state = sum(
+        value.numel()
+        for value in optimizer.state[weight].values()
+        if torch.is_tensor(value) and value.numel() > 1
+    )
     net = on_meta(chosen)
     weights = sum(parameter.numel() for parameter in net.parameters())
     found = training_memory(net, chosen, train, size=32)["optimizer_mib"]
@@ -153,7 +181,9 @@ def test_optimizer_is_the_state_that_a_step_leaves(name, momentum, run, train):
 def test_memory_grows_with_batch_and_size_and_halves_in_half_precision(run, train):
     net = on_meta(run)
     one = training_memory(net, run, train, size=64)["activations_mib"]
-    assert training_memory(net, run, replace(train, batch_size=8), size=64)["activations_mib"] == pytest.approx(2 * one, rel=0.02)
+    assert training_memory(net, run, replace(train, batch_size=8), size=64)[
+        "activations_mib"
+    ] == pytest.approx(2 * one, rel=0.02)
     assert training_memory(net, run, train, size=128)["activations_mib"] == pytest.approx(4 * one, rel=0.02)
     half = training_memory(net, run, replace(train, precision="bf16-mixed"), size=64)["activations_mib"]
     assert 0.5 * one <= half < 0.6 * one  # the loss stays in float32
@@ -164,18 +194,24 @@ def test_gradients_of_earlier_batches_of_a_step_stay(run, train):
     big = replace(run, model={**run.model, "base_channels": 64})
     net = on_meta(big)
     gradients = 4 * sum(parameter.numel() for parameter in net.parameters()) / MIB
-    single, several = (training_memory(net, big, replace(train, accumulate=n), size=64)["peak_mib"] for n in (1, 3))
+    single, several = (
+        training_memory(net, big, replace(train, accumulate=n), size=64)["peak_mib"] for n in (1, 3)
+    )
     assert several - single == pytest.approx(gradients, rel=0.1)
 
 
-# verdicts -------------------------------------------------------------------------------------------------------------
+# verdicts
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_verdict_and_the_batch_that_fits(run, train, monkeypatch):
     run = replace(run, model={**run.model, "base_channels": 4, "levels": 1})
     monkeypatch.setattr(memory, "PRECISIONS", ("32-true",))
     net = on_meta(run)
-    peak = {n: training_memory(net, run, replace(train, batch_size=n, accumulate=4 // n), size=64)["peak_mib"] for n in (4, 2, 1)}
+    peak = {
+        n: training_memory(net, run, replace(train, batch_size=n, accumulate=4 // n), size=64)["peak_mib"]
+        for n in (4, 2, 1)
+    }
 
     def found(budget):
         monkeypatch.setattr(memory, "GPU_MIB", budget + memory.CONTEXT_MIB)
@@ -193,7 +229,9 @@ def test_verdict_and_the_batch_that_fits(run, train, monkeypatch):
 def test_estimate_describes_each_model_and_itself(run, train):
     label_only = load("paper", "models.label_only")
     classifier = replace(label_only, model={**label_only.model, "base_channels": 4, "levels": 2})
-    found = estimate({"net": run, "classifier": classifier}, replace(train, batch_size=3, accumulate=2), size=64)
+    found = estimate(
+        {"net": run, "classifier": classifier}, replace(train, batch_size=3, accumulate=2), size=64
+    )
     json.dumps(found, allow_nan=False)
     assert (found["estimate"], found["image_size"], found["images_per_step"]) == (True, 64, 6)
     assert found["budget_mib"] == found["gpu_mib"] - found["context_mib"]
@@ -201,14 +239,22 @@ def test_estimate_describes_each_model_and_itself(run, train):
     net = found["models"]["net"]
     assert net["parameters"] == sum(parameter.numel() for parameter in build(**run.model).parameters())
     assert {key: net["as_set"][key] for key in ("precision", "batch_size", "accumulate")} == {
-        "precision": "32-true", "batch_size": 3, "accumulate": 2,
-    }  # fmt: skip
-    assert [(option["precision"], option["batch_size"], option["accumulate"]) for option in net["options"]] == [
-        ("32-true", 6, 1), ("bf16-mixed", 6, 1),
-    ]  # fmt: skip
+        "precision": "32-true",
+        "batch_size": 3,
+        "accumulate": 2,
+    }
+    assert [
+        (option["precision"], option["batch_size"], option["accumulate"]) for option in net["options"]
+    ] == [
+        ("32-true", 6, 1),
+        ("bf16-mixed", 6, 1),
+    ]
 
 
 def test_macs_are_those_of_one_image(run, train):
-    # The first convolution of a one-level net: 64 x 64 places x 9 x 8; the second 64 x 64 x 9 x 8 x 8; the head 64 x 64 x 8.
+    # The first convolution of a one-level net: 64 x 64 places x 9 x 8; the second 64 x 64 x 9 x 8 x 8; the
+    # head 64 x 64 x 8.
     flat = replace(run, model={**run.model, "levels": 1})
-    assert estimate({"net": flat}, train, size=64)["models"]["net"]["macs"] == 64 * 64 * (9 * 8 + 9 * 8 * 8 + 8)
+    assert estimate({"net": flat}, train, size=64)["models"]["net"]["macs"] == 64 * 64 * (
+        9 * 8 + 9 * 8 * 8 + 8
+    )

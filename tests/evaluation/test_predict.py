@@ -29,7 +29,9 @@ def test_masks_of_all_rows_in_their_order(samples, settings, train):
 
 def test_threshold_is_a_probability(samples, settings, train):
     # The logit of grey g is 40 (g / 255 - 1/2), so that probability .999 lies at g / 255 = 1/2 + ln 999 / 40.
-    masks = predict(Inference(Bright(), train), samples, ROWS, settings=replace(settings, threshold=0.999))["mask"]
+    masks = predict(Inference(Bright(), train), samples, ROWS, settings=replace(settings, threshold=0.999))[
+        "mask"
+    ]
     level = 255 * (0.5 + np.log(999) / 40)
     assert (masks == (samples.images[ROWS] > level)).all()
     assert (samples.images[ROWS] > 127).sum() > masks.sum() > 0
@@ -38,11 +40,15 @@ def test_threshold_is_a_probability(samples, settings, train):
 def test_probabilities_of_the_label(samples, settings, train):
     found = predict(Inference(Corner(), train), samples, ROWS, settings=settings)["label"]
     assert found.dtype == np.float64
-    assert found == pytest.approx(softmax(4 * samples.images[ROWS, :2, :2].reshape(-1, len(LABELS)) / 255), abs=1e-6)
+    assert found == pytest.approx(
+        softmax(4 * samples.images[ROWS, :2, :2].reshape(-1, len(LABELS)) / 255), abs=1e-6
+    )
 
 
 def test_flips_average_the_label_over_four_views(samples, settings, train):
-    found = predict(Inference(Corner(), train), samples, ROWS, settings=replace(settings, flips=True))["label"]
+    found = predict(Inference(Corner(), train), samples, ROWS, settings=replace(settings, flips=True))[
+        "label"
+    ]
     images = samples.images[ROWS]
     views = [images, images[:, :, ::-1], images[:, ::-1], images[:, ::-1, ::-1]]
     expected = np.mean([softmax(4 * view[:, :2, :2].reshape(-1, 4) / 255) for view in views], axis=0)
@@ -55,13 +61,18 @@ def test_flips_mirror_masks_back_before_they_are_averaged(samples, settings, tra
     corners[[0, 0, -1, -1], [0, -1, 0, -1]] = True
     net, share = Inference(Corner(), train), (sigmoid(2) + 3 * sigmoid(-3)) / 4
     for threshold, expected in [(share - 0.001, corners), (share + 0.001, np.zeros_like(corners))]:
-        masks = predict(net, samples, ROWS, settings=replace(settings, flips=True, threshold=threshold))["mask"]
+        masks = predict(net, samples, ROWS, settings=replace(settings, flips=True, threshold=threshold))[
+            "mask"
+        ]
         assert (masks == expected).all()
 
 
 def test_flips_do_not_change_what_sees_no_left_and_right(samples, settings, train):
     net = Inference(Bright(), train)
-    masks = [predict(net, samples, ROWS, settings=replace(settings, flips=flips))["mask"] for flips in (False, True)]
+    masks = [
+        predict(net, samples, ROWS, settings=replace(settings, flips=flips))["mask"]
+        for flips in (False, True)
+    ]
     assert (masks[0] == masks[1]).all()
 
 
@@ -84,7 +95,9 @@ def test_only_the_heads_of_the_net_are_predicted(samples, settings, train):
 def test_batch_size_changes_nothing(samples, settings, train):
     torch.manual_seed(0)
     net = Inference(Joint(), train)
-    all_at_once, ones = (predict(net, samples, ROWS, settings=replace(settings, batch_size=size)) for size in (64, 1))
+    all_at_once, ones = (
+        predict(net, samples, ROWS, settings=replace(settings, batch_size=size)) for size in (64, 1)
+    )
     assert (all_at_once["mask"] == ones["mask"]).all()
     assert all_at_once["label"] == pytest.approx(ones["label"], abs=1e-6)
 
@@ -97,7 +110,11 @@ def test_precision_and_layout_are_those_of_training(train, channels_last):
         def forward(self, image):
             out = super().forward(image)
             layout = torch.channels_last if channels_last else torch.contiguous_format
-            seen.update(dtype=out["label"].dtype, layout=image.is_contiguous(memory_format=layout), training=self.training)
+            seen.update(
+                dtype=out["label"].dtype,
+                layout=image.is_contiguous(memory_format=layout),
+                training=self.training,
+            )
             return out
 
     image = torch.rand(2, 3, 16, 16)[:, :1]  # in neither layout

@@ -59,7 +59,8 @@ def test_one_cell_is_the_first() -> None:
 
 
 def test_equal_cells_are_rarely_told_apart() -> None:
-    """The error rate holds for all pairs together: of 60 draws of five equal cells about 3 may tell any pair apart."""
+    """The error rate holds for all pairs together: of 60 draws of five equal cells about 3 may tell any pair
+    apart."""
     generator = np.random.default_rng(5)
     told = sum(ranges(generator.normal(0.5, 0.2, (5, 40))) != [(1, 5)] * 5 for _ in range(60))
     assert told <= 9

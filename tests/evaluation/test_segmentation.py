@@ -57,17 +57,24 @@ def blobs(number: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return pairs
 
 
-# measure --------------------------------------------------------------------------------------------------------------
+# measure
+# --------------------------------------------------------------------------------------------------------------
 
 
 def test_square_moved_by_one_pixel():
-    # 4 x 4 against itself one column to the right: 12 pixels in common, Dice 24/32, IoU 12/20. Of the predicted ring
-    # of 12 pixels 6 lie on the true ring and 6 beside it; the same the other way round.
+    # 4 x 4 against itself one column to the right: 12 pixels in common, Dice 24/32, IoU 12/20. Of the
+    # predicted ring of 12 pixels 6 lie on the true ring and 6 beside it; the same the other way round.
     row = one(rectangle(slice(2, 6), slice(3, 7)), rectangle(slice(2, 6), slice(2, 6)))
     assert row.to_dict() == {
-        "true_pixels": 16, "predicted_pixels": 16, "intersection": 12, "pixels": 64,
-        "dice": 0.75, "iou": 0.6, "hd95_px": 1.0, "boundary_dice": 1.0,
-    }  # fmt: skip
+        "true_pixels": 16,
+        "predicted_pixels": 16,
+        "intersection": 12,
+        "pixels": 64,
+        "dice": 0.75,
+        "iou": 0.6,
+        "hd95_px": 1.0,
+        "boundary_dice": 1.0,
+    }
 
 
 def test_two_pixels_five_apart():
@@ -77,9 +84,9 @@ def test_two_pixels_five_apart():
 
 @pytest.mark.parametrize("swap", [False, True])
 def test_hd95_is_the_larger_of_the_two_directed_percentiles(swap):
-    # A line of 20 pixels against its first one: distances 0, 1, .. 19 one way, 0 the other. The 95th percentile of 20
-    # numbers lies at position .95 x 19 = 18.05. (Pooled over both directions, as medpy has it, it would be 18.)
-    # Within one pixel lie 2 of the 20 and the one: 3/21.
+    # A line of 20 pixels against its first one: distances 0, 1, .. 19 one way, 0 the other. The 95th
+    # percentile of 20 numbers lies at position .95 x 19 = 18.05. (Pooled over both directions, as medpy has
+    # it, it would be 18.) Within one pixel lie 2 of the 20 and the one: 3/21.
     masks = [rectangle(slice(1, 2), slice(0, 20), (3, 20)), rectangle(slice(1, 2), slice(0, 1), (3, 20))]
     row = one(*reversed(masks)) if swap else one(*masks)
     assert row.hd95_px == pytest.approx(18.05)
@@ -87,9 +94,9 @@ def test_hd95_is_the_larger_of_the_two_directed_percentiles(swap):
 
 
 def test_edge_of_the_image_is_a_boundary():
-    # The whole image of 5 x 5 against its inner 3 x 3. Outer ring of 16: 12 pixels at distance 1, the 4 corners at
-    # sqrt(2), so position .95 x 15 = 14.25 of the sorted distances is sqrt(2). Inner ring of 8: all at 1. Close are
-    # 12 + 8 of 24.
+    # The whole image of 5 x 5 against its inner 3 x 3. Outer ring of 16: 12 pixels at distance 1, the 4
+    # corners at sqrt(2), so position .95 x 15 = 14.25 of the sorted distances is sqrt(2). Inner ring of 8:
+    # all at 1. Close are 12 + 8 of 24.
     row = one(np.ones((5, 5), dtype=bool), rectangle(slice(1, 4), slice(1, 4), (5, 5)))
     assert row.hd95_px == pytest.approx(math.sqrt(2))
     assert row.boundary_dice == pytest.approx(20 / 24)
@@ -97,10 +104,10 @@ def test_edge_of_the_image_is_a_boundary():
 
 
 def test_a_pixel_with_four_neighbours_is_inside():
-    # A plus sign in rows and columns 0..2 against one pixel at row 1, column 4. Its arms are at distance sqrt(10), 4,
-    # 2, sqrt(10); position .95 x 3 = 2.85 of 2, sqrt(10), sqrt(10), 4 is .15 sqrt(10) + .85 x 4. The middle, at
-    # distance 3, is inside although the corners around it are empty; were it boundary, position 3.8 would be .2
-    # sqrt(10) + .8 x 4.
+    # A plus sign in rows and columns 0..2 against one pixel at row 1, column 4. Its arms are at distance
+    # sqrt(10), 4, 2, sqrt(10); position .95 x 3 = 2.85 of 2, sqrt(10), sqrt(10), 4 is .15 sqrt(10) + .85 x 4.
+    # The middle, at distance 3, is inside although the corners around it are empty; were it boundary,
+    # position 3.8 would be .2 sqrt(10) + .8 x 4.
     plus = np.array([[0, 1, 0, 0, 0], [1, 1, 1, 0, 0], [0, 1, 0, 0, 0]], dtype=bool)
     row = one(plus, rectangle(slice(1, 2), slice(4, 5), (3, 5)))
     assert row.hd95_px == pytest.approx(0.15 * math.sqrt(10) + 0.85 * 4)
@@ -172,7 +179,8 @@ def test_boundary_metrics_are_those_of_monai():
 
 
 def test_distances_are_roots_of_whole_numbers_to_the_last_bit():
-    # Two pixels a rows and b columns apart. In float32 the root of 73 is 8.5440035, which is 6e-8 away from this one.
+    # Two pixels a rows and b columns apart. In float32 the root of 73 is 8.5440035, which is 6e-8 away from
+    # this one.
     for a, b in [(3, 8), (1, 1), (37, 59), (0, 63)]:
         masks = [rectangle(slice(i, i + 1), slice(j, j + 1), (64, 64)) for i, j in ((0, 0), (a, b))]
         assert one(*masks).hd95_px == math.sqrt(a * a + b * b)
@@ -196,12 +204,14 @@ def test_a_mask_agrees_with_itself():
         assert (row.dice, row.iou, row.hd95_px, row.boundary_dice) == (1.0, 1.0, 0.0, 1.0)
 
 
-# averages -------------------------------------------------------------------------------------------------------------
+# averages
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    """Five pairs and three healthy slices of 1,000 pixels each; the sums below are worked out from these rows."""
+    """Five pairs and three healthy slices of 1,000 pixels each; the sums below are worked out from these
+    rows."""
     columns = [
         "id",
         "group",
@@ -261,13 +271,17 @@ def test_dice_study_of_a_resample_cuts_what_was_drawn_into_batches(table):
     statistic = dice_study_statistic(table[:5][::-1], batch_size=2)
     assert statistic(np.arange(5)) == pytest.approx((1 / 2 + 3 / 5 + 1) / 3)
     # Images 3 and 4 are a batch with 3/5; the last has Dice 1, alone or drawn twice.
-    assert statistic(np.array([2, 3, 4])) == statistic(np.array([2, 3, 4, 4])) == pytest.approx((3 / 5 + 1) / 2)
+    assert (
+        statistic(np.array([2, 3, 4])) == statistic(np.array([2, 3, 4, 4])) == pytest.approx((3 / 5 + 1) / 2)
+    )
 
 
 def test_the_test_set_of_the_study_makes_54_batches():
     # 860 = 53 x 16 + 12: with the last 12 missed and all others perfect, one batch of 54 is 0.
     counts = np.where(np.arange(860) < 848, 5, 0)
-    pairs = pd.DataFrame({"id": [f"{i:05d}" for i in range(860)], "true_pixels": 5, "predicted_pixels": counts})
+    pairs = pd.DataFrame(
+        {"id": [f"{i:05d}" for i in range(860)], "true_pixels": 5, "predicted_pixels": counts}
+    )
     pairs["intersection"] = counts
     assert dice_study(pairs, batch_size=16) == pytest.approx(53 / 54)
     assert iou_study(pairs[::-1], batch_size=16) == pytest.approx(53 / 54)
@@ -279,34 +293,51 @@ def test_a_batch_of_empty_against_empty_counts_as_one(table):
     assert iou_study(pairs, batch_size=1) == pytest.approx((1 + 1 / 3) / 2)
 
 
-# summarise ------------------------------------------------------------------------------------------------------------
+# summarise
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_summary_by_hand(table):
     summary = summarise(table, **KNOBS)
     expected = {
-        "n_images": 8, "n_pairs": 5, "dice_study": 0.7, "iou_study": 37 / 63,
-        "dice_per_image": 0.55, "iou_per_image": 34 / 75, "dice_pooled": 46 / 84, "iou_pooled": 23 / 61,
+        "n_images": 8,
+        "n_pairs": 5,
+        "dice_study": 0.7,
+        "iou_study": 37 / 63,
+        "dice_per_image": 0.55,
+        "iou_per_image": 34 / 75,
+        "dice_pooled": 46 / 84,
+        "iou_pooled": 23 / 61,
         "pixel_accuracy": 4962 / 5000,
-        "hd95_px": (1 + 3 + 2 + 0) / 4, "hd95_undefined": 1, "boundary_dice": 0.5,
-    }  # fmt: skip
+        "hd95_px": (1 + 3 + 2 + 0) / 4,
+        "hd95_undefined": 1,
+        "boundary_dice": 0.5,
+    }
     assert {name: summary[name] for name in expected} == pytest.approx(expected)
     assert 0 <= summary["dice_per_image_low"] < 0.55 < summary["dice_per_image_high"] <= 1
 
 
 def test_interval_of_the_study_average_redraws_its_batches(table):
-    # With batches of one image it is the mean over images, from the same draws; with one batch of all it is pooled.
+    # With batches of one image it is the mean over images, from the same draws; with one batch of all it is
+    # pooled.
     single, pooled = (summarise(table, **{**KNOBS, "study_batch_size": size}) for size in (1, 99))
     assert single["dice_study_low"] == pytest.approx(single["dice_per_image_low"])
     assert single["dice_study_high"] == pytest.approx(single["dice_per_image_high"])
     assert pooled["dice_study_low"] < pooled["dice_pooled"] < pooled["dice_study_high"]
     assert pooled["dice_study_low"] != pytest.approx(single["dice_study_low"])
-    # IoU = Dice / (2 - Dice), monotonous, so that the ends of one pooled batch are those of Dice, up to interpolation.
+    # IoU = Dice / (2 - Dice), monotonous, so that the ends of one pooled batch are those of Dice, up to
+    # interpolation.
     ends = [pooled[f"dice_study_{end}"] for end in ("low", "high")]
-    assert [pooled[f"iou_study_{end}"] for end in ("low", "high")] == pytest.approx([d / (2 - d) for d in ends], abs=0.01)
+    assert [pooled[f"iou_study_{end}"] for end in ("low", "high")] == pytest.approx(
+        [d / (2 - d) for d in ends], abs=0.01
+    )
     assert pooled["pixel_accuracy_low"] < pooled["pixel_accuracy"] < pooled["pixel_accuracy_high"] <= 1
     nothing = summarise(table[table["label"] == "no_tumor"], **KNOBS)
-    assert (nothing["dice_study_low"], nothing["iou_study_high"], nothing["pixel_accuracy_low"]) == (None, None, None)
+    assert (nothing["dice_study_low"], nothing["iou_study_high"], nothing["pixel_accuracy_low"]) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_strata_by_hand(table):
@@ -332,9 +363,14 @@ def test_strata_by_hand(table):
 
 def stratum(n, dice, iou, hd95, *, undefined=0, low=None, high=None):
     return {
-        "n": n, "dice_per_image": pytest.approx(dice), "low": low, "high": high,
-        "iou_per_image": pytest.approx(iou), "hd95_px": pytest.approx(hd95), "hd95_undefined": undefined,
-    }  # fmt: skip
+        "n": n,
+        "dice_per_image": pytest.approx(dice),
+        "low": low,
+        "high": high,
+        "iou_per_image": pytest.approx(iou),
+        "hd95_px": pytest.approx(hd95),
+        "hd95_undefined": undefined,
+    }
 
 
 def test_size_strata_are_cut_at_one_and_two_percent_of_the_image(table):
@@ -348,8 +384,8 @@ def test_size_strata_are_cut_at_one_and_two_percent_of_the_image(table):
 
 
 def test_false_alarms_by_hand(table):
-    # 2 of 3 healthy slices have a predicted pixel, 0 + 8 + 4 in all. Wilson with z^2 = 3.8415: (2 + 1.9207) / 6.8415 is
-    # .5731, plus or minus 1.95996 / 6.8415 * sqrt(2 * 1 / 3 + .9604) = .3654.
+    # 2 of 3 healthy slices have a predicted pixel, 0 + 8 + 4 in all. Wilson with z^2 = 3.8415: (2 + 1.9207) /
+    # 6.8415 is .5731, plus or minus 1.95996 / 6.8415 * sqrt(2 * 1 / 3 + .9604) = .3654.
     alarms = summarise(table, **KNOBS)["false_alarms"]
     expected = {"n": 3, "images": 2, "rate": 2 / 3, "low": 0.2077, "high": 0.9385, "mean_pixels": 4.0}
     assert alarms == pytest.approx(expected, abs=5e-5)
@@ -371,9 +407,15 @@ def test_interval_treats_a_group_as_one_draw(table):
 
 def random_table() -> pd.DataFrame:
     rng = np.random.default_rng(5)
-    table = pd.DataFrame({"id": np.arange(60), "group": np.arange(60) // 2, "label": np.tile(TUMOURS, 20), "plane": "axial"})
-    table = table.assign(true_pixels=rng.integers(10, 99, 60), predicted_pixels=50, intersection=rng.integers(0, 10, 60))
-    return table.assign(pixels=1000, dice=rng.random(60), iou=rng.random(60), hd95_px=rng.random(60), boundary_dice=0.5)
+    table = pd.DataFrame(
+        {"id": np.arange(60), "group": np.arange(60) // 2, "label": np.tile(TUMOURS, 20), "plane": "axial"}
+    )
+    table = table.assign(
+        true_pixels=rng.integers(10, 99, 60), predicted_pixels=50, intersection=rng.integers(0, 10, 60)
+    )
+    return table.assign(
+        pixels=1000, dice=rng.random(60), iou=rng.random(60), hd95_px=rng.random(60), boundary_dice=0.5
+    )
 
 
 def test_row_order_and_row_names_do_not_matter():
@@ -402,8 +444,12 @@ def test_every_knob_reaches_its_number(knob, value, changed):
 
 def test_class_weights_undo_another_mix():
     # The same images per class, with gliomas twice as often: the plain mean moves, the weighted one does not.
-    table = pd.DataFrame({"label": ["glioma", "meningioma", "pituitary", "glioma"], "dice": [0.2, 0.6, 1.0, 0.2]})
-    table = table.assign(id=range(4), group=range(4), plane="axial", true_pixels=5, predicted_pixels=5, intersection=2)
+    table = pd.DataFrame(
+        {"label": ["glioma", "meningioma", "pituitary", "glioma"], "dice": [0.2, 0.6, 1.0, 0.2]}
+    )
+    table = table.assign(
+        id=range(4), group=range(4), plane="axial", true_pixels=5, predicted_pixels=5, intersection=2
+    )
     table = table.assign(pixels=100, iou=0.5, hd95_px=1.0, boundary_dice=0.5)
     full, part = summarise(table, **KNOBS), summarise(table[:3], **KNOBS)
     assert full["dice_per_image"] == pytest.approx(0.5)
@@ -425,8 +471,13 @@ def test_subset_without_rows_is_all_zero_and_none(table):
         assert set(leaves(summary)) == {0, None}
         assert (summary["n_images"], summary["n_pairs"], summary["hd95_undefined"]) == (0, 0, 0)
         assert summary["false_alarms"] == {
-            "n": 0, "images": 0, "rate": None, "low": None, "high": None, "mean_pixels": None,
-        }  # fmt: skip
+            "n": 0,
+            "images": 0,
+            "rate": None,
+            "low": None,
+            "high": None,
+            "mean_pixels": None,
+        }
         assert summary.keys() == summarise(table, **KNOBS).keys()
 
 
@@ -463,7 +514,9 @@ def test_measured_masks_become_a_summary():
     square, dot = rectangle(slice(2, 4), slice(2, 4)), rectangle(slice(0, 1), slice(0, 1))
     nothing = np.zeros((8, 8), dtype=bool)
     table = measure(np.stack([square, nothing, dot]), np.stack([square, square, nothing]))
-    table = table.assign(id=["a", "b", "c"], group=[1, 2, 3], label=["glioma", "glioma", "no_tumor"], plane="axial")
+    table = table.assign(
+        id=["a", "b", "c"], group=[1, 2, 3], label=["glioma", "glioma", "no_tumor"], plane="axial"
+    )
     summary = summarise(table, **KNOBS)
     assert (summary["dice_per_image"], summary["dice_study"]) == (0.5, pytest.approx(2 * 4 / 12))
     assert (summary["hd95_px"], summary["hd95_undefined"]) == (0.0, 1)

@@ -20,15 +20,16 @@ from brisc.evaluation.statistics import (
 
 
 def test_bootstrap_of_two_images_gives_their_three_means():
-    # Images of value 0 and 1: a resample has mean 0, 1/2, 1 with probability 1/4, 1/2, 1/4. The quantiles at .025 and
-    # .975 are therefore 0 and 1, those at .3 and .7 both 1/2.
+    # Images of value 0 and 1: a resample has mean 0, 1/2, 1 with probability 1/4, 1/2, 1/4. The quantiles at
+    # .025 and .975 are therefore 0 and 1, those at .3 and .7 both 1/2.
     two = {"groups": ["a", "b"], "resamples": 4000, "seed": 3}
     assert bootstrap_mean([0, 1], **two, level=0.95) == (0.0, 1.0)
     assert bootstrap_mean([0, 1], **two, level=0.4) == (0.5, 0.5)
 
 
 def test_bootstrap_divides_sums_by_sizes_and_does_not_average_group_means():
-    # Groups {0} and {1, 1, 1}: the resample with one of each has mean 3/4, where the mean of the group means is 1/2.
+    # Groups {0} and {1, 1, 1}: the resample with one of each has mean 3/4, where the mean of the group means
+    # is 1/2.
     low, high = bootstrap_mean([0, 1, 1, 1], groups=["a", "b", "b", "b"], resamples=4000, seed=3, level=0.4)
     assert (low, high) == (0.75, 0.75)
 
@@ -53,9 +54,13 @@ def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says():
     rng = np.random.default_rng(7)
     covered = 0
     for trial in range(300):
-        low, high = bootstrap_mean(rng.beta(5, 1, size=60), groups=np.arange(60), resamples=300, seed=trial, level=0.9)
+        low, high = bootstrap_mean(
+            rng.beta(5, 1, size=60), groups=np.arange(60), resamples=300, seed=trial, level=0.9
+        )
         covered += low <= 5 / 6 <= high
-    assert 0.84 <= covered / 300 <= 0.95  # 0.9 with 3 deviations of a share of 300 (0.017), and small-sample loss
+    assert (
+        0.84 <= covered / 300 <= 0.95
+    )  # 0.9 with 3 deviations of a share of 300 (0.017), and small-sample loss
 
 
 def test_bootstrap_over_groups_covers_where_the_naive_one_does_not():
@@ -73,7 +78,8 @@ def test_bootstrap_over_groups_covers_where_the_naive_one_does_not():
 
 
 def test_copies_are_no_new_evidence_when_they_are_one_group():
-    # Every image four times. In groups nothing changes; taken for independent the interval halves (1 / sqrt(4)).
+    # Every image four times. In groups nothing changes; taken for independent the interval halves (1 /
+    # sqrt(4)).
     values, image = np.random.default_rng(9).random(200), np.arange(200)
     single = bootstrap_mean(values, groups=image, resamples=2000, seed=0)
     grouped = bootstrap_mean(np.repeat(values, 4), groups=np.repeat(image, 4), resamples=2000, seed=0)
@@ -95,8 +101,11 @@ def test_bootstrap_is_seeded_and_independent_of_row_order():
 
 
 def test_resamples_beyond_one_block_of_memory_are_all_drawn():
-    # 3,000 groups x 1,000 resamples are drawn in three blocks; a forgotten one would leave rubbish in the tail.
-    low, high = bootstrap_mean(np.full(3000, 0.5), groups=np.arange(3000), resamples=1000, seed=0, level=0.999)
+    # 3,000 groups x 1,000 resamples are drawn in three blocks; a forgotten one would leave rubbish in the
+    # tail.
+    low, high = bootstrap_mean(
+        np.full(3000, 0.5), groups=np.arange(3000), resamples=1000, seed=0, level=0.999
+    )
     assert (low, high) == (0.5, 0.5)
 
 
@@ -119,8 +128,8 @@ def test_bootstrap_refuses_what_it_cannot_draw(values, groups, told):
 
 
 def test_paired_difference_by_hand():
-    # Differences -1 and 3: resampled means -1, 1, 3 with probability 1/4, 1/2, 1/4. A quarter lies below 0, so p is
-    # about 2 x 1/4, and the interval runs from -1 to 3.
+    # Differences -1 and 3: resampled means -1, 1, 3 with probability 1/4, 1/2, 1/4. A quarter lies below 0,
+    # so p is about 2 x 1/4, and the interval runs from -1 to 3.
     paired = paired_bootstrap([1, 5], [2, 2], groups=["a", "b"], resamples=8000, seed=2)
     assert (paired.difference, paired.low, paired.high) == (1.0, -1.0, 3.0)
     assert paired.p == pytest.approx(0.5, abs=0.03)
@@ -134,7 +143,12 @@ def test_paired_difference_that_never_changes_sign_has_the_smallest_p():
 
 def test_paired_difference_of_a_model_with_itself_is_nothing():
     values = np.random.default_rng(1).random(30)
-    assert paired_bootstrap(values, values, groups=np.arange(30), resamples=99, seed=2) == (0.0, 0.0, 0.0, 1.0)
+    assert paired_bootstrap(values, values, groups=np.arange(30), resamples=99, seed=2) == (
+        0.0,
+        0.0,
+        0.0,
+        1.0,
+    )
 
 
 def test_paired_bootstrap_mirrors_when_the_models_swap():
@@ -151,7 +165,9 @@ def test_paired_p_is_small_when_the_interval_leaves_out_zero():
     for trial in range(60):
         difference = rng.normal(0.3, 1, size=40)
         paired = paired_bootstrap(difference, np.zeros(40), groups=np.arange(40), resamples=999, seed=trial)
-        if abs(paired.p - 0.05) > 0.01:  # nearer than that the + 1 and the interpolation of the quantile decide
+        if (
+            abs(paired.p - 0.05) > 0.01
+        ):  # nearer than that the + 1 and the interpolation of the quantile decide
             assert (paired.p < 0.05) == (paired.low > 0 or paired.high < 0)
             decided.add(paired.p < 0.05)
     assert decided == {True, False}
@@ -159,14 +175,22 @@ def test_paired_p_is_small_when_the_interval_leaves_out_zero():
 
 def test_paired_p_is_seldom_small_without_a_difference():
     rng = np.random.default_rng(4)
-    p_values = [paired_bootstrap(*rng.random((2, 60)), groups=np.arange(60), resamples=199, seed=trial).p for trial in range(300)]
+    p_values = [
+        paired_bootstrap(*rng.random((2, 60)), groups=np.arange(60), resamples=199, seed=trial).p
+        for trial in range(300)
+    ]
     assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.1
     assert np.median(p_values) == pytest.approx(0.5, abs=0.12)
 
 
 def test_paired_difference_is_undefined_in_part_below_two_groups():
     assert paired_bootstrap([], [], groups=[], resamples=9, seed=0) == (None, None, None, None)
-    assert paired_bootstrap([0.5, 1], [0, 0], groups=["a", "a"], resamples=9, seed=0) == (0.75, None, None, None)
+    assert paired_bootstrap([0.5, 1], [0, 0], groups=["a", "a"], resamples=9, seed=0) == (
+        0.75,
+        None,
+        None,
+        None,
+    )
 
 
 def test_paired_bootstrap_refuses_measurements_of_different_images():
@@ -178,7 +202,9 @@ def test_bootstrap_of_a_statistic_is_that_of_the_mean_for_the_mean():
     rng = np.random.default_rng(12)
     a, b, groups = rng.random(60), rng.random(60), rng.integers(0, 25, 60)
     given = {"groups": groups, "resamples": 300, "seed": 5}
-    assert bootstrap_statistic(lambda rows: a[rows].mean(), **given) == pytest.approx(bootstrap_mean(a, **given))
+    assert bootstrap_statistic(lambda rows: a[rows].mean(), **given) == pytest.approx(
+        bootstrap_mean(a, **given)
+    )
     paired = paired_bootstrap_statistic(lambda rows: a[rows].mean(), lambda rows: b[rows].mean(), **given)
     assert paired == pytest.approx(paired_bootstrap(a, b, **given))
 
@@ -196,8 +222,9 @@ def test_bootstrap_of_a_statistic_gives_it_whole_groups_in_the_order_of_the_imag
 
 
 def test_bootstrap_of_a_maximum_by_hand():
-    # Of values 1 and 2 a resample lacks the 2 with probability 1/4: the interval at 40 % is 2 alone, at 95 % 1 to 2. The
-    # difference from a constant 1.5 is -1/2 or 1/2, at most 0 in a quarter of resamples, so p is about 1/2.
+    # Of values 1 and 2 a resample lacks the 2 with probability 1/4: the interval at 40 % is 2 alone, at 95 %
+    # 1 to 2. The difference from a constant 1.5 is -1/2 or 1/2, at most 0 in a quarter of resamples, so p is
+    # about 1/2.
     values, given = np.array([1.0, 2.0]), {"groups": ["a", "b"], "resamples": 4000, "seed": 3}
     assert bootstrap_statistic(lambda rows: values[rows].max(), **given, level=0.4) == (2.0, 2.0)
     assert bootstrap_statistic(lambda rows: values[rows].max(), **given) == (1.0, 2.0)
@@ -212,7 +239,12 @@ def test_bootstrap_of_a_statistic_is_undefined_in_part_below_two_groups():
 
     given = {"resamples": 9, "seed": 0}
     assert bootstrap_statistic(number, groups=["a", "a"], **given) == (None, None)
-    assert paired_bootstrap_statistic(number, lambda rows: 0.5, groups=["a", "a"], **given) == (1.5, None, None, None)
+    assert paired_bootstrap_statistic(number, lambda rows: 0.5, groups=["a", "a"], **given) == (
+        1.5,
+        None,
+        None,
+        None,
+    )
     assert paired_bootstrap_statistic(number, number, groups=[], **given) == (None, None, None, None)
 
 
@@ -221,7 +253,10 @@ def test_bootstrap_refuses_a_statistic_that_some_resamples_lack():
     is_b = np.array([False, True])
     with pytest.raises(InputError, match="not defined on every resample"):
         bootstrap_statistic(
-            lambda rows: 1 / is_b[rows].sum() if is_b[rows].any() else math.nan, groups=[0, 1], resamples=99, seed=0
+            lambda rows: 1 / is_b[rows].sum() if is_b[rows].any() else math.nan,
+            groups=[0, 1],
+            resamples=99,
+            seed=0,
         )
     with pytest.raises(InputError, match="1 without a group"):
         bootstrap_statistic(lambda rows: 0.0, groups=["a", None], resamples=9, seed=0)
@@ -229,7 +264,10 @@ def test_bootstrap_refuses_a_statistic_that_some_resamples_lack():
 
 def test_letters_by_hand():
     def letter(order, *told_apart):
-        return {model: "".join(held) for model, held in letters(list(order), {frozenset(pair) for pair in told_apart}).items()}
+        return {
+            model: "".join(held)
+            for model, held in letters(list(order), {frozenset(pair) for pair in told_apart}).items()
+        }
 
     assert letter("abc") == {"a": "a", "b": "a", "c": "a"}
     assert letter("abc", "ab", "ac", "bc") == {"a": "a", "b": "b", "c": "c"}
@@ -257,12 +295,20 @@ def test_letters_are_shared_exactly_by_those_not_told_apart():
 def test_letters_go_on_after_z():
     models = [f"m{i:02}" for i in range(28)]
     held = letters(models, {frozenset(pair) for pair in itertools.combinations(models, 2)})
-    assert [held[model] for model in (models[0], models[25], models[26], models[27])] == [["a"], ["z"], ["aa"], ["ab"]]
+    assert [held[model] for model in (models[0], models[25], models[26], models[27])] == [
+        ["a"],
+        ["z"],
+        ["aa"],
+        ["ab"],
+    ]
 
 
 def test_student_interval_by_hand():
-    # 1 and 3: mean 2, deviation sqrt(2), over sqrt(2) images; Student's 97.5 % quantile with one degree is tan(.475 pi).
-    assert student_interval([1, 3]) == pytest.approx((2 - math.tan(0.475 * math.pi), 2 + math.tan(0.475 * math.pi)))
+    # 1 and 3: mean 2, deviation sqrt(2), over sqrt(2) images; Student's 97.5 % quantile with one degree is
+    # tan(.475 pi).
+    assert student_interval([1, 3]) == pytest.approx(
+        (2 - math.tan(0.475 * math.pi), 2 + math.tan(0.475 * math.pi))
+    )
     assert student_interval([5]) == student_interval([]) == (None, None)
 
 

@@ -1,4 +1,5 @@
-"""The attention gate against numbers worked out by hand, and the gate as the one thing that differs from the U-Net."""
+"""The attention gate against numbers worked out by hand, and the gate as the one thing that differs from the
+U-Net."""
 
 import math
 
@@ -13,7 +14,8 @@ UNET = {"in_channels": 1, "base_channels": 2, "levels": 3}
 
 @pytest.fixture
 def gate() -> AttentionGate:
-    """One channel each. relu(0.5 * sum of 2x2 skip pixels - gating + 0.5), psi doubles it and takes 7 off, W triples."""
+    """One channel each. relu(0.5 * sum of 2x2 skip pixels - gating + 0.5), psi doubles it and takes 7 off, W
+    triples."""
     gate = AttentionGate(channels=1, gating_channels=1).eval()
     with torch.no_grad():
         gate.w_x.weight.fill_(0.5)
@@ -42,7 +44,8 @@ def test_gate_closes_where_the_sum_is_negative(gate: AttentionGate) -> None:
 
 
 def test_attention_is_brought_to_the_skip_by_linear_interpolation(gate: AttentionGate) -> None:
-    # Skip all 0: alpha = sigmoid(2 * relu(0.5 - gating) - 7). Left: sum 3.5, alpha 1/2. Right: sum 3.5 + ln(3) / 2, alpha 3/4.
+    # Skip all 0: alpha = sigmoid(2 * relu(0.5 - gating) - 7). Left: sum 3.5, alpha 1/2. Right: sum 3.5 +
+    # ln(3) / 2, alpha 3/4.
     gating = torch.tensor([[[[-3.0, -3.0 - math.log(3) / 2]]]])
     alpha = gate.attention(torch.zeros(1, 1, 2, 4), gating)
     row = [1 / 2, 1 / 2 + 1 / 16, 3 / 4 - 1 / 16, 3 / 4]
@@ -64,13 +67,18 @@ def test_without_gates_it_is_the_unet() -> None:
 
     unet, attention_unet = build(arch="unet", **UNET), build(arch="attention_unet", **UNET)
     attention_unet.gates = torch.nn.ModuleList(Open() for _ in attention_unet.gates)
-    attention_unet.load_state_dict({name.removeprefix("decoder."): tensor for name, tensor in unet.state_dict().items()})
+    attention_unet.load_state_dict(
+        {name.removeprefix("decoder."): tensor for name, tensor in unet.state_dict().items()}
+    )
     image = torch.rand(2, 1, 16, 16)
     assert torch.equal(unet(image)["mask"], attention_unet(image)["mask"])
 
 
 def test_parameters_by_hand() -> None:
-    # A gate of C channels under a map of 2C: W_x 4 C*C, W_g 2 C*C + C, psi C + 1, W C*C, its normalisation 2 C.
+    # A gate of C channels under a map of 2C: W_x 4 C*C, W_g 2 C*C + C, psi C + 1, W C*C, its normalisation 2
+    # C.
     gates = sum(7 * channels**2 + 4 * channels + 1 for channels in (2, 4))
-    unet, attention_unet = (sum(p.numel() for p in build(arch=arch, **UNET).parameters()) for arch in ("unet", "attention_unet"))
+    unet, attention_unet = (
+        sum(p.numel() for p in build(arch=arch, **UNET).parameters()) for arch in ("unet", "attention_unet")
+    )
     assert attention_unet - unet == gates

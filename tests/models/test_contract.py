@@ -1,4 +1,5 @@
-"""What holds for every model: shapes, gradients, independence of batch mates, repeatability, weights that can be stored."""
+"""What holds for every model: shapes, gradients, independence of batch mates, repeatability, weights that can
+be stored."""
 
 import ast
 import copy
@@ -18,7 +19,13 @@ MODELS = Path(brisc.models.__file__).parent
 
 # The smallest form of each architecture that still has all of its parts.
 UNET = {"in_channels": 1, "base_channels": 4, "levels": 5}
-SCALED = {"in_channels": 1, "classes": 4, "width_multiplier": 0.25, "depth_multiplier": 0.1, "pretrained": False}
+SCALED = {
+    "in_channels": 1,
+    "classes": 4,
+    "width_multiplier": 0.25,
+    "depth_multiplier": 0.1,
+    "pretrained": False,
+}
 SMP = {"in_channels": 1, "pretrained": False}
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"arch": "unet", **UNET},
@@ -27,19 +34,28 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobilenetv2": {"arch": "mobilenetv2", **SCALED},
     "efficientnet_b0": {"arch": "efficientnet_b0", **SCALED},
     "densenet121": {
-        "arch": "densenet121", "in_channels": 1, "classes": 4, "growth_rate": 8, "block_layers": [1, 2, 1], "pretrained": False,
+        "arch": "densenet121",
+        "in_channels": 1,
+        "classes": 4,
+        "growth_rate": 8,
+        "block_layers": [1, 2, 1],
+        "pretrained": False,
     },
     "joint": {"arch": "joint", **UNET, "classes": 4, "heads": ["mask", "label"]},
     "joint, mask alone": {"arch": "joint", **UNET, "classes": 4, "heads": ["mask"]},
     "joint, label alone": {"arch": "joint", **UNET, "classes": 4, "heads": ["label"]},
     "smp, U-Net": {"arch": "smp", "architecture": "Unet", "encoder": "tu-test_efficientnet", **SMP},
     "smp, Linknet": {"arch": "smp", "architecture": "Linknet", "encoder": "mobilenet_v2", **SMP},
-}  # fmt: skip
+}
 HEADS = {
-    "mobilenetv2": {"label"}, "efficientnet_b0": {"label"}, "densenet121": {"label"}, "joint": {"mask", "label"},
+    "mobilenetv2": {"label"},
+    "efficientnet_b0": {"label"},
+    "densenet121": {"label"},
+    "joint": {"mask", "label"},
     "joint, label alone": {"label"},
-}  # fmt: skip
-# A net as large as in the paper profile, counted on meta tensors, one channel and four classes, beside the literature.
+}
+# A net as large as in the paper profile, counted on meta tensors, one channel and four classes, beside the
+# literature.
 PAPER_PARAMETERS = {
     "unet": 31_036_481,  # 31.0 million in re-implementations; the paper gives none
     "attention_unet": 33_477_445,  # 34.9 million where 3x3 convolutions up-sample and gates are half as wide
@@ -84,11 +100,14 @@ def test_logits_have_their_shapes(built: tuple[str, torch.nn.Module], net: torch
     height, width = (32, 64) if built[0].startswith("smp") else (32, 48)
     expected = {"mask": (3, 1, height, width), "label": (3, 4)}
     logits = net(images(3, height, width))
-    assert {head: tuple(tensor.shape) for head, tensor in logits.items()} == {head: expected[head] for head in heads(built[0])}
+    assert {head: tuple(tensor.shape) for head, tensor in logits.items()} == {
+        head: expected[head] for head in heads(built[0])
+    }
 
 
 def test_logits_are_not_squashed(net: torch.nn.Module) -> None:
-    # With 100 times the last weights a sigmoid, softmax, tanh or their logarithm would stay on one side of 0 or within 1 of it.
+    # With 100 times the last weights a sigmoid, softmax, tanh or their logarithm would stay on one side of 0
+    # or within 1 of it.
     with torch.no_grad():
         for module in net.modules():
             if (isinstance(module, torch.nn.Conv2d) and module.out_channels == 1) or (
@@ -103,7 +122,11 @@ def test_logits_are_not_squashed(net: torch.nn.Module) -> None:
 
 def test_every_parameter_gets_a_gradient(net: torch.nn.Module) -> None:
     sum(tensor.square().sum() for tensor in net(images(3)).values()).backward()
-    without = [name for name, parameter in net.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    without = [
+        name
+        for name, parameter in net.named_parameters()
+        if parameter.grad is None or not parameter.grad.any()
+    ]
     assert without == []
 
 
@@ -161,8 +184,9 @@ def test_every_profile_s_blocks_build(profile: str) -> None:
 
 
 def test_unet_parameters_by_hand() -> None:
-    # base 1, two levels. Encoder: 1->1 twice (9 + 9 weights, 2 + 2 of the normalisations), 1->2->2 (18 + 36, 4 + 4).
-    # Up-sampling 2->1 by 2x2: 8 weights + 1 bias. Merge 2->1->1: 18 + 9, 2 + 2. Head: 1 weight + 1 bias.
+    # base 1, two levels. Encoder: 1->1 twice (9 + 9 weights, 2 + 2 of the normalisations), 1->2->2 (18 + 36,
+    # 4 + 4). Up-sampling 2->1 by 2x2: 8 weights + 1 bias. Merge 2->1->1: 18 + 9, 2 + 2. Head: 1 weight + 1
+    # bias.
     net = build(arch="unet", in_channels=1, base_channels=1, levels=2)
     assert sum(parameter.numel() for parameter in net.parameters()) == 22 + 62 + 9 + 31 + 2
 
@@ -173,9 +197,15 @@ def test_only_nets_of_a_library_import_it() -> None:
     for path in MODELS.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = (
-                [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [getattr(node, "module", None) or ""]
             )
-            if {name.split(".")[0] for name in names} & {"timm", "segmentation_models_pytorch", "torchvision"}:
+            if {name.split(".")[0] for name in names} & {
+                "timm",
+                "segmentation_models_pytorch",
+                "torchvision",
+            }:
                 importing.add(path.stem)
     assert importing == {"mobilenetv2", "efficientnet_b0", "densenet121", "smp"}
 
@@ -186,7 +216,10 @@ def test_only_nets_of_a_library_import_it() -> None:
         ({"arch": "vnet"}, "unknown arch: got 'vnet', expected one of attention_unet, bifpn_unet, "),
         ({"arch": "blocks"}, "unknown arch"),
         ({"arch": "unet", "in_channels": 1, "base_channels": 2}, "missing a required argument: 'levels'"),
-        ({"arch": "unet", "in_channels": 1, "base_channels": 2, "levels": 3, "depth": 4}, "unexpected keyword argument 'depth'"),
+        (
+            {"arch": "unet", "in_channels": 1, "base_channels": 2, "levels": 3, "depth": 4},
+            "unexpected keyword argument 'depth'",
+        ),
     ],
 )
 def test_a_wrong_model_block_is_told(block: dict[str, object], expected: str) -> None:

@@ -18,7 +18,9 @@ def test_the_mask_head_is_the_unet() -> None:
 
 
 def test_the_label_head_is_the_separate_one() -> None:
-    separate, joint = (build(arch="joint", **UNET, classes=4, heads=heads) for heads in (["label"], ["mask", "label"]))
+    separate, joint = (
+        build(arch="joint", **UNET, classes=4, heads=heads) for heads in (["label"], ["mask", "label"])
+    )
     joint.load_state_dict({**joint.state_dict(), **separate.state_dict()})
     image = torch.rand(2, 1, 16, 16)
     assert torch.equal(separate(image)["label"], joint(image)["label"])

@@ -1,4 +1,5 @@
-"""Nets that come from timm and segmentation_models_pytorch: that they are the reference nets, and that each knob is alive."""
+"""Nets that come from timm and segmentation_models_pytorch: that they are the reference nets, and that each
+knob is alive."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from brisc.errors import InputError
 from brisc.models import build
 
 PAPER = read_yaml(Path(__file__).parents[2] / "profiles" / "paper.yaml")["models"]
-REFERENCE = {"mobilenetv2": "mobilenetv2_100", "efficientnet_b0": "efficientnet_b0", "densenet121": "densenet121"}
+REFERENCE = {
+    "mobilenetv2": "mobilenetv2_100",
+    "efficientnet_b0": "efficientnet_b0",
+    "densenet121": "densenet121",
+}
 SMP = {"arch": "smp", "architecture": "Unet", "encoder": "resnet18", "in_channels": 1, "pretrained": False}
 
 
@@ -70,7 +75,9 @@ def test_size_knobs_shrink_the_net_and_have_no_published_weights(name: str, knob
 @pytest.mark.parametrize("name", sorted(REFERENCE))
 def test_pretrained_loads_timm_s_weights_for_one_channel(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
-    monkeypatch.setattr("timm.models._builder.load_pretrained", lambda net, **options: loaded.append((net, options)))
+    monkeypatch.setattr(
+        "timm.models._builder.load_pretrained", lambda net, **options: loaded.append((net, options))
+    )
     net = build(**{**PAPER[name]["model"], "pretrained": True}).net
     ((loaded_into, options),) = loaded
     assert loaded_into is net
@@ -78,7 +85,9 @@ def test_pretrained_loads_timm_s_weights_for_one_channel(name: str, monkeypatch:
 
 
 @pytest.mark.parametrize("block", [PAPER["mobilenetv2"]["model"], SMP, {**SMP, "encoder": "tu-resnet18"}])
-def test_pretrained_without_a_network_is_told(block: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_pretrained_without_a_network_is_told(
+    block: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(InputError, match="no pretrained weights"):
@@ -87,7 +96,9 @@ def test_pretrained_without_a_network_is_told(block: dict[str, Any], monkeypatch
 
 def test_smp_takes_an_encoder_of_its_own_and_of_timm() -> None:
     assert count(build_meta(**SMP)) != count(build_meta(**{**SMP, "architecture": "FPN"}))
-    assert type(build_meta(**{**SMP, "encoder": "tu-resnet18"}).net.encoder).__name__ == "TimmUniversalEncoder"
+    assert (
+        type(build_meta(**{**SMP, "encoder": "tu-resnet18"}).net.encoder).__name__ == "TimmUniversalEncoder"
+    )
     assert build_meta(**{**SMP, "in_channels": 3}).net.encoder.conv1.in_channels == 3
 
 
@@ -95,7 +106,11 @@ def test_smp_takes_an_encoder_of_its_own_and_of_timm() -> None:
     ("knob", "value", "expected"),
     [
         ("architecture", "SegNet", "unknown architecture: got 'SegNet', expected one of deeplabv3, "),
-        ("encoder", "resnet19", "unknown encoder: got 'resnet19', expected a name that segmentation_models_pytorch.encoders"),
+        (
+            "encoder",
+            "resnet19",
+            "unknown encoder: got 'resnet19', expected a name that segmentation_models_pytorch.encoders",
+        ),
         ("encoder", "tu-resnet19", "unknown encoder: got 'tu-resnet19'"),
     ],
 )

@@ -1,4 +1,5 @@
-"""make grid: refs are believed and nothing else; what fails is tried again; what is missing ends in exit code 1."""
+"""make grid: refs are believed and nothing else; what fails is tried again; what is missing ends in exit code
+1."""
 
 import json
 import subprocess
@@ -39,17 +40,30 @@ def grid_of(root: Path) -> Grid:
 
 
 def commit_result(root: Path, name: str, rows: list[tuple[str, float]]) -> None:
-    """An experiment's ref with these cells in its grid.json, as a stage would write them; the work tree stays as it is."""
-    cells = [{"optimizer": optimizer, "learning_rate": rate, "score": 0.5, "epoch": 2} for optimizer, rate in rows]
+    """An experiment's ref with these cells in its grid.json, as a stage would write them; the work tree stays
+    as it is."""
+    cells = [
+        {"optimizer": optimizer, "learning_rate": rate, "score": 0.5, "epoch": 2} for optimizer, rate in rows
+    ]
     content = json.dumps({"cells": cells})
     blob = subprocess.run(
-        ["git", "hash-object", "-w", "--stdin"], cwd=root, input=content, capture_output=True, text=True, check=True
+        ["git", "hash-object", "-w", "--stdin"],
+        cwd=root,
+        input=content,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
     index = {"GIT_INDEX_FILE": str(root / ".git" / "other-index")}
     subprocess.run(
-        ["git", "update-index", "--add", "--cacheinfo", f"100644,{blob},reports/demo/grid.json"], cwd=root, env=index, check=True
+        ["git", "update-index", "--add", "--cacheinfo", f"100644,{blob},reports/demo/grid.json"],
+        cwd=root,
+        env=index,
+        check=True,
     )
-    tree = subprocess.run(["git", "write-tree"], cwd=root, env=index, capture_output=True, text=True, check=True).stdout.strip()
+    tree = subprocess.run(
+        ["git", "write-tree"], cwd=root, env=index, capture_output=True, text=True, check=True
+    ).stdout.strip()
     (root / ".git" / "other-index").unlink()
     head = git(root, "rev-parse", "HEAD")
     commit = git(root, "commit-tree", tree, "-p", head, "-m", "experiment")
@@ -57,7 +71,8 @@ def commit_result(root: Path, name: str, rows: list[tuple[str, float]]) -> None:
 
 
 class FakeQueue(Queue):
-    """A queue whose workers take one task each time they are looked at; `fails` says which end without a ref, and how often."""
+    """A queue whose workers take one task each time they are looked at; `fails` says which end without a ref,
+    and how often."""
 
     def __init__(self, root: Path, fails: dict[str, int], *, workers_die: int = 0) -> None:
         super().__init__(root, git(root, "rev-parse", "HEAD"), "demo")
@@ -196,7 +211,13 @@ def test_logs_in_words() -> None:
     assert last_words("a\nerror: full\nERROR: failed to reproduce\n\n") == "error: full"
     assert last_words("a\nb\n") == "b"
     assert last_words("") == "nothing was printed; its worker was killed"
-    assert [in_words(seconds) for seconds in (3, 44, 200, 5399, 7200)] == ["10 s", "40 s", "3 min", "90 min", "2.0 h"]
+    assert [in_words(seconds) for seconds in (3, 44, 200, 5399, 7200)] == [
+        "10 s",
+        "40 s",
+        "3 min",
+        "90 min",
+        "2.0 h",
+    ]
 
 
 def test_workers_as_asked_for_else_one_for_each_device(monkeypatch: pytest.MonkeyPatch) -> None:

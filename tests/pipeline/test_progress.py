@@ -25,7 +25,9 @@ def test_stages_are_counted_as_dvc_comes_to_them() -> None:
     assert run.read("Stage 'prepare@demo' is cached - skipping run, checking out outputs", 2.0) is None
     assert run.read("Running stage 'train@unet':", 3.0) == "== stage 3 of 4: train@unet, at most 6 min left"
     assert run.read("> python stages/train.py demo unet", 3.1) is None
-    assert run.read("Running stage 'render@demo':", 103.0) == "== stage 4 of 4: render@demo, at most 60 s left"
+    assert (
+        run.read("Running stage 'render@demo':", 103.0) == "== stage 4 of 4: render@demo, at most 60 s left"
+    )
     run.close(110.0)
     assert run.seconds == {"train@unet": 100.0, "render@demo": 7.0}
     assert run.ran == ["train@unet", "render@demo"]
@@ -35,7 +37,10 @@ def test_an_epoch_s_pace_replaces_what_was_known_of_the_stage() -> None:
     run = progress({"train@unet", "render@demo"}, train_at_unet=300.0, render_at_demo=60.0)
     run.read("Running stage 'train@unet':", 0.0)
     # Two of eight epochs took 20 s, so the other six take 60 s, and render 60 s more.
-    assert run.after("epoch 2/8  train loss 1.2  10.0 s, 60 s left", 20.0) == "  [stage 1 of 4, at most 120 s left]"
+    assert (
+        run.after("epoch 2/8  train loss 1.2  10.0 s, 60 s left", 20.0)
+        == "  [stage 1 of 4, at most 120 s left]"
+    )
     assert run.after("resumed after epoch 2", 20.0) == ""
 
 
@@ -74,7 +79,8 @@ stages:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A pipeline of three stages, the last of which fails as long as report-source cannot be read as a file."""
+    """A pipeline of three stages, the last of which fails as long as report-source cannot be read as a
+    file."""
     (tmp_path / "dvc.yaml").write_text(STAGES)
     (tmp_path / "knob").write_text("1")
     (tmp_path / "report-source").mkdir()
@@ -85,9 +91,11 @@ def place(tmp_path: Path) -> Path:
 
 def repro(place: Path) -> subprocess.CompletedProcess[str]:
     environment = {
-        **os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(place / "site"),
-    }  # fmt: skip
+    }
     command = [sys.executable, "-m", "pipeline.repro"]
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
 
@@ -96,7 +104,10 @@ def test_dvc_runs_with_its_own_lines_and_exit_code(place: Path) -> None:
     failed = repro(place)
     assert failed.returncode == 255
     assert "ERROR: failed to reproduce 'report'" in failed.stderr
-    assert "== stage 1 of 3: train@a, at most 3 stages never timed here left\nRunning stage 'train@a':\n" in failed.stdout
+    assert (
+        "== stage 1 of 3: train@a, at most 3 stages never timed here left\nRunning stage 'train@a':\n"
+        in failed.stdout
+    )
     assert "epoch 1/1 of b  [stage 2 of 3, at most " in failed.stdout
     assert sorted(json.loads((place / ".scratch" / "seconds.json").read_text())) == ["train@a", "train@b"]
 
@@ -104,7 +115,10 @@ def test_dvc_runs_with_its_own_lines_and_exit_code(place: Path) -> None:
     (place / "report-source").write_text("text")
     again = repro(place)
     assert again.returncode == 0
-    assert "== stage 3 of 3: report, at most 1 stage never timed here left\nRunning stage 'report':\n" in again.stdout
+    assert (
+        "== stage 3 of 3: report, at most 1 stage never timed here left\nRunning stage 'report':\n"
+        in again.stdout
+    )
     assert again.stdout.count("Running stage") == 1
     assert "== 1 of 3 stages ran" in again.stdout
 
@@ -128,7 +142,8 @@ def test_what_dvc_refuses_is_told_by_dvc(place: Path) -> None:
 
 
 def test_a_stage_that_outlives_a_killed_dvc_is_ended(place: Path) -> None:
-    """Like a stage that is not up yet when DVC is killed: nothing has asked the kernel to end it with its parent."""
+    """Like a stage that is not up yet when DVC is killed: nothing has asked the kernel to end it with its
+    parent."""
     (place / "dvc.yaml").write_text("stages:\n  slow:\n    cmd: exec python slow.py\n    outs: [pid]\n")
     (place / "slow.py").write_text(
         "import os, pathlib, signal, time\n"

@@ -22,7 +22,8 @@ def store(cache: Path, content: bytes, suffix: str = "") -> tuple[str, Path]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A repository whose dvc.lock has a file and a folder as outputs; `dvc` is a stand-in that says where the cache is."""
+    """A repository whose dvc.lock has a file and a folder as outputs; `dvc` is a stand-in that says where the
+    cache is."""
     cache = tmp_path / "cache"
     single, _ = store(cache, b"raw")
     inside, _ = store(cache, b"weights")
@@ -53,7 +54,9 @@ def test_a_whole_cache_passes(place: Path) -> None:
     assert done.stdout.startswith("3 objects, 0 MiB")
 
 
-@pytest.mark.parametrize(("content", "owner"), [(b"raw", "data/raw.zip"), (b"weights", "runs/unet/weights.pt")])
+@pytest.mark.parametrize(
+    ("content", "owner"), [(b"raw", "data/raw.zip"), (b"weights", "runs/unet/weights.pt")]
+)
 def test_a_flipped_bit_is_found_and_its_output_named(place: Path, content: bytes, owner: str) -> None:
     path = object_of(place, content)
     path.write_bytes(bytes([content[0] ^ 1, *content[1:]]))

@@ -30,7 +30,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture
 def build(made: Build, tmp_path: Path) -> Build:
-    """build(source="phantom", models=("unet",), images=60, ...) -> a new folder of result files, of the profile demo."""
+    """build(source="phantom", models=("unet",), images=60, ...) -> a new folder of result files, of the
+    profile demo."""
     numbers = count()
 
     def write(**kwargs: Any) -> Path:
@@ -55,14 +56,21 @@ def read(published: Path) -> Callable[[Path], Results]:
 
 
 EVERYTHING = {
-    "source": "brisc2025", "models": FIVE, "audit": True, "compared": True, "grid": True, "estimate": True, "measured": True,
+    "source": "brisc2025",
+    "models": FIVE,
+    "audit": True,
+    "compared": True,
+    "grid": True,
+    "estimate": True,
+    "measured": True,
     "ablation": True,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")
 def five(made: Build) -> Path:
-    """Everything that a profile of real data can have, for five models. Not to be changed: copy it first (`copied`)."""
+    """Everything that a profile of real data can have, for five models. Not to be changed: copy it first
+    (`copied`)."""
     return made(**EVERYTHING)
 
 

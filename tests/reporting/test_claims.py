@@ -21,10 +21,43 @@ Build = Callable[..., Path]
 
 # The figures of the study, as it prints them.
 STUDY = (
-    "5,000", "1,000", "3,933", "860", "88.22", "79.74", "99.61", "83.10", "87.83", "79.21", "99.59", "82.29", "94.10", "94.07",
-    "33", "97.30", "54", "97.50", "97.48", "88", "97.5", "97.7", "98.0", "96.9", f"{MINUS}4.91", f"{MINUS}5.81", "79.02", "91.69",
-    "adam at 5e-05", "78.57", "rmsprop at 5e-05", "79.19", "45", "29", "52", "about 86",
-)  # fmt: skip
+    "5,000",
+    "1,000",
+    "3,933",
+    "860",
+    "88.22",
+    "79.74",
+    "99.61",
+    "83.10",
+    "87.83",
+    "79.21",
+    "99.59",
+    "82.29",
+    "94.10",
+    "94.07",
+    "33",
+    "97.30",
+    "54",
+    "97.50",
+    "97.48",
+    "88",
+    "97.5",
+    "97.7",
+    "98.0",
+    "96.9",
+    f"{MINUS}4.91",
+    f"{MINUS}5.81",
+    "79.02",
+    "91.69",
+    "adam at 5e-05",
+    "78.57",
+    "rmsprop at 5e-05",
+    "79.19",
+    "45",
+    "29",
+    "52",
+    "about 86",
+)
 
 
 def find(results: Results, figure: str) -> Claim:
@@ -35,7 +68,9 @@ def test_every_published_figure_is_in_the_ledger(read: Read, build: Build) -> No
     """Also those of models that this report does not have."""
     shown = [claim.published for claim in claims(read(build(source="brisc2025")))]
     assert set(STUDY) <= set(shown)
-    assert "sgd needs higher rates than the others" in [claim.figure for claim in claims(read(build(source="brisc2025")))]
+    assert "sgd needs higher rates than the others" in [
+        claim.figure for claim in claims(read(build(source="brisc2025")))
+    ]
 
 
 def test_every_number_of_published_json_is_in_the_ledger(read: Read, build: Build, published: Path) -> None:
@@ -57,7 +92,8 @@ def test_no_figure_is_comparable_with_phantoms(read: Read, build: Build) -> None
     assert {claim.verdict for claim in found} == {NOT_COMPARABLE}
     assert {claim.why for claim in found} == {"phantom data"}
     assert (
-        ledger.counted(found) == f"Of {len(found)} published figures: 0 reproduced, 0 not reproduced, {len(found)} not comparable"
+        ledger.counted(found)
+        == f"Of {len(found)} published figures: 0 reproduced, 0 not reproduced, {len(found)} not comparable"
     )
 
 
@@ -84,7 +120,12 @@ def test_a_figure_is_reproduced_when_it_lies_in_our_interval(
 
 @pytest.mark.parametrize(
     ("difference", "apart", "verdict"),
-    [(0.02, True, REPRODUCED), (-0.02, True, NOT_REPRODUCED), (0.02, False, NOT_COMPARABLE), (None, False, NOT_COMPARABLE)],
+    [
+        (0.02, True, REPRODUCED),
+        (-0.02, True, NOT_REPRODUCED),
+        (0.02, False, NOT_COMPARABLE),
+        (None, False, NOT_COMPARABLE),
+    ],
 )
 def test_an_order_needs_a_test_that_tells_apart(difference: float | None, apart: bool, verdict: str) -> None:
     assert ledger.by_order(Pair("a", "b", difference, None, None, 0.01, apart)) == verdict
@@ -93,17 +134,26 @@ def test_an_order_needs_a_test_that_tells_apart(difference: float | None, apart:
 @pytest.mark.parametrize(
     ("ours", "same_device", "verdict"),
     [
-        (45.0, True, REPRODUCED), (49.5, True, REPRODUCED), (40.5, True, REPRODUCED), (49.6, True, NOT_REPRODUCED),
-        (45.0, False, NOT_COMPARABLE), (None, True, NOT_COMPARABLE),
+        (45.0, True, REPRODUCED),
+        (49.5, True, REPRODUCED),
+        (40.5, True, REPRODUCED),
+        (49.6, True, NOT_REPRODUCED),
+        (45.0, False, NOT_COMPARABLE),
+        (None, True, NOT_COMPARABLE),
     ],
-)  # fmt: skip
+)
 def test_a_speed_counts_on_the_same_device_alone(ours: float | None, same_device: bool, verdict: str) -> None:
     assert ledger.by_speed(45.0, ours, same_device=same_device) == verdict
 
 
 @pytest.mark.parametrize(
     ("ours", "same_net", "verdict"),
-    [(33.4, True, REPRODUCED), (8.7, True, NOT_REPRODUCED), (33.4, False, NOT_COMPARABLE), (None, True, NOT_COMPARABLE)],
+    [
+        (33.4, True, REPRODUCED),
+        (8.7, True, NOT_REPRODUCED),
+        (33.4, False, NOT_COMPARABLE),
+        (None, True, NOT_COMPARABLE),
+    ],
 )
 def test_a_size_is_that_of_the_same_net(ours: float | None, same_net: bool, verdict: str) -> None:
     assert ledger.by_size(33.0, ours, same_net=same_net) == verdict
@@ -112,13 +162,19 @@ def test_a_size_is_that_of_the_same_net(ours: float | None, same_net: bool, verd
 @pytest.mark.parametrize(
     ("own", "others", "verdict"),
     [
-        ([1e-3], [[5e-5], [1e-4]], REPRODUCED), ([5e-4, 1e-3], [[5e-5, 1e-4]], REPRODUCED),
-        ([1e-4], [[5e-5], [1e-4]], NOT_REPRODUCED), ([1e-5], [[5e-5]], NOT_REPRODUCED),
-        ([1e-3], [[5e-5], [5e-4, 1e-3]], NOT_COMPARABLE), ([5e-5, 1e-3], [[1e-4]], NOT_COMPARABLE),
-        ([], [[5e-5]], NOT_COMPARABLE), ([1e-3], [], NOT_COMPARABLE),
+        ([1e-3], [[5e-5], [1e-4]], REPRODUCED),
+        ([5e-4, 1e-3], [[5e-5, 1e-4]], REPRODUCED),
+        ([1e-4], [[5e-5], [1e-4]], NOT_REPRODUCED),
+        ([1e-5], [[5e-5]], NOT_REPRODUCED),
+        ([1e-3], [[5e-5], [5e-4, 1e-3]], NOT_COMPARABLE),
+        ([5e-5, 1e-3], [[1e-4]], NOT_COMPARABLE),
+        ([], [[5e-5]], NOT_COMPARABLE),
+        ([1e-3], [], NOT_COMPARABLE),
     ],
-)  # fmt: skip
-def test_higher_rates_are_higher_than_every_other(own: list[float], others: list[list[float]], verdict: str) -> None:
+)
+def test_higher_rates_are_higher_than_every_other(
+    own: list[float], others: list[list[float]], verdict: str
+) -> None:
     assert ledger.by_rates(own, others) == verdict
 
 
@@ -128,13 +184,20 @@ def rank(folder: Path, ranks: dict[tuple[str, float], tuple[int, int]]) -> None:
     def change(grid: dict[str, Any]) -> None:
         for cell in grid["cells"]:
             if cell["score"] is not None:
-                cell["rank_first"], cell["rank_last"] = ranks.get((cell["optimizer"], cell["learning_rate"]), (19, 19))
+                cell["rank_first"], cell["rank_last"] = ranks.get(
+                    (cell["optimizer"], cell["learning_rate"]), (19, 19)
+                )
 
     edit(folder / "grid.json", change)
 
 
 def test_an_optimiser_s_best_rate_is_one_as_far_as_images_tell(copied: Path, read: Read) -> None:
-    leaders = {("adam", 5e-5): (1, 2), ("adamw", 5e-5): (1, 2), ("rmsprop", 1e-4): (3, 3), ("sgd", 1e-3): (4, 4)}
+    leaders = {
+        ("adam", 5e-5): (1, 2),
+        ("adamw", 5e-5): (1, 2),
+        ("rmsprop", 1e-4): (3, 3),
+        ("sgd", 1e-3): (4, 4),
+    }
     rank(copied, leaders)
     found = find(read(copied), "sgd needs higher rates")
     assert (found.ours, found.verdict) == ("yes", REPRODUCED)
@@ -154,7 +217,12 @@ def plant(folder: Path, model: str, **scores: float) -> None:
 def test_an_average_with_an_interval_is_held_against_its_own(copied: Path, read: Read) -> None:
     plant(copied, "densenet121", accuracy=0.97, accuracy_low=0.96, accuracy_high=0.98)
     found = find(read(copied), "`densenet121`: accuracy, test")
-    assert (found.published, found.ours, found.interval, found.verdict) == ("97.50", "97.00", "96.00 to 98.00", REPRODUCED)
+    assert (found.published, found.ours, found.interval, found.verdict) == (
+        "97.50",
+        "97.00",
+        "96.00 to 98.00",
+        REPRODUCED,
+    )
     assert found.why.startswith("ours is 0.50 points below it; it lies within the interval.")
 
 
@@ -194,8 +262,15 @@ def test_the_gap_of_the_joint_net_is_held_against_the_paired_interval(copied: Pa
                 entry |= {"difference": -0.05, "low": -0.07, "high": -0.03, "remains": 0.861}
 
     edit(copied / "comparisons.json", change)
-    dice, accuracy = find(read(copied), "`joint` less separate, Dice"), find(read(copied), "`joint` less separate, accuracy")
-    assert (dice.published, dice.ours, dice.interval) == (f"{MINUS}4.91", f"{MINUS}2.00", f"{MINUS}3.00 to {MINUS}1.00")
+    dice, accuracy = (
+        find(read(copied), "`joint` less separate, Dice"),
+        find(read(copied), "`joint` less separate, accuracy"),
+    )
+    assert (dice.published, dice.ours, dice.interval) == (
+        f"{MINUS}4.91",
+        f"{MINUS}2.00",
+        f"{MINUS}3.00 to {MINUS}1.00",
+    )
     assert dice.verdict == NOT_REPRODUCED
     assert "41 % of the published gap remains" in dice.why
     assert (accuracy.published, accuracy.verdict) == (f"{MINUS}5.81", REPRODUCED)
@@ -213,7 +288,10 @@ def test_the_order_of_two_models(copied: Path, read: Read) -> None:
 
 
 def test_the_grid_s_own_verdicts_are_taken_over(copied: Path, read: Read) -> None:
-    best, log = find(read(copied), "best cell by the study's table"), find(read(copied), "best cell by the study's log")
+    best, log = (
+        find(read(copied), "best cell by the study's table"),
+        find(read(copied), "best cell by the study's log"),
+    )
     assert (best.ours, best.verdict) == ("adam at 5e-05, or one of 1 more", NOT_COMPARABLE)
     longer = "; the study's cells have 20 epochs, ours 3"
     assert (log.published, log.verdict, log.why) == (
@@ -221,7 +299,10 @@ def test_the_grid_s_own_verdicts_are_taken_over(copied: Path, read: Read) -> Non
         NOT_REPRODUCED,
         f"4 of 19 other cells are better{longer}",
     )
-    edit(copied / "grid.json", lambda grid: grid["claims"][0].update(verdict="supported", reason="it is better"))
+    edit(
+        copied / "grid.json",
+        lambda grid: grid["claims"][0].update(verdict="supported", reason="it is better"),
+    )
     assert find(read(copied), "best cell by the study's table").verdict == REPRODUCED
     assert find(read(copied), "adam at 5e-05: best validation Dice").ours == "80.00"
     assert find(read(copied), "adam at 5e-05: best validation Dice").why.endswith(longer)
@@ -254,7 +335,10 @@ def test_times_of_another_device_are_not_compared(copied: Path, read: Read) -> N
 def test_counts_are_equal_or_not(copied: Path, read: Read) -> None:
     edit(copied / "validation.json", lambda found: found.update(images={"train": 5000, "test": 998}))
     assert find(read(copied), "images, train").verdict == REPRODUCED
-    assert (find(read(copied), "images, test").verdict, find(read(copied), "images, test").why) == (NOT_REPRODUCED, "2 fewer")
+    assert (find(read(copied), "images, test").verdict, find(read(copied), "images, test").why) == (
+        NOT_REPRODUCED,
+        "2 fewer",
+    )
 
 
 def test_models_that_were_not_trained_say_so(build: Build, read: Read) -> None:

@@ -27,10 +27,18 @@ def three(build: Build) -> Path:
     def order(comparisons: Any) -> None:
         for block in comparisons["heads"]["mask"]["subsets"].values():
             names = ("unet", "attention_unet", "bifpn_unet")
-            block["order"] = [{"model": name, "value": 0.8 - 0.1 * i, "letters": ["a"]} for i, name in enumerate(names)]
+            block["order"] = [
+                {"model": name, "value": 0.8 - 0.1 * i, "letters": ["a"]} for i, name in enumerate(names)
+            ]
             pairs = ((0, 1), (0, 2), (1, 2))
             for pair, (a, b) in zip(block["pairs"], pairs, strict=True):
-                pair |= {"a": names[a], "b": names[b], "difference": 0.1 * (b - a), "low": -0.05, "high": 0.25}
+                pair |= {
+                    "a": names[a],
+                    "b": names[b],
+                    "difference": 0.1 * (b - a),
+                    "low": -0.05,
+                    "high": 0.25,
+                }
 
     edit(folder / "comparisons.json", order)
     return folder
@@ -66,7 +74,9 @@ def test_only_models_that_are_told_apart_are_behind(three: Path, read: Read) -> 
     assert standing(results).letters("attention_unet") == "a b"
     said = best(results, MASK)
     assert "`attention_unet` cannot be told apart from it, `bifpn_unet` is behind." in said
-    assert "On clean `unet` has the highest" in said  # where nothing is told apart, so that it is told by itself
+    assert (
+        "On clean `unet` has the highest" in said
+    )  # where nothing is told apart, so that it is told by itself
 
 
 def test_a_model_ahead_of_all_others_is_said_to_be(three: Path, read: Read) -> None:
@@ -83,8 +93,13 @@ def test_a_model_ahead_of_all_others_is_said_to_be(three: Path, read: Read) -> N
         ({"smallest_p": 0.2}, "so few resamples cannot tell any two models apart"),
     ],
 )
-def test_a_test_that_cannot_tell_anything_ranks_nothing(three: Path, read: Read, change: dict[str, Any], told: str) -> None:
-    edit(three / "comparisons.json", lambda c: [block.update(change) for block in c["heads"]["mask"]["subsets"].values()])
+def test_a_test_that_cannot_tell_anything_ranks_nothing(
+    three: Path, read: Read, change: dict[str, Any], told: str
+) -> None:
+    edit(
+        three / "comparisons.json",
+        lambda c: [block.update(change) for block in c["heads"]["mask"]["subsets"].values()],
+    )
     said = best(read(three), MASK)
     assert told in said
     assert said.endswith("so the models are not ranked.")
@@ -104,7 +119,10 @@ def pair(difference: float, *, apart: bool, p: float | None = 0.5) -> Pair:
     [
         ([pair(0.01, apart=False), pair(0.02, apart=False)], "No test tells the two apart"),
         ([pair(0.01, apart=True), pair(0.02, apart=False)], "Where the two are told apart, `with` is ahead."),
-        ([pair(-0.01, apart=True), pair(-0.02, apart=True)], "Where the two are told apart, `without` is ahead."),
+        (
+            [pair(-0.01, apart=True), pair(-0.02, apart=True)],
+            "Where the two are told apart, `without` is ahead.",
+        ),
         ([pair(0.01, apart=True), pair(-0.02, apart=True)], "in opposite directions"),
         ([pair(0.01, apart=False, p=None)], "too few groups of slices for a test"),
     ],
@@ -125,9 +143,18 @@ def over_seeds(subset: str, values: tuple[float, ...], low: float, high: float) 
     mean = sum(values) / len(values)
     differences = {str(42 + i): value for i, value in enumerate(values)}
     return {
-        "a": "unet", "b": "attention_unet", "subset": subset, "measure": "dice_per_image", "n": len(values),
-        "differences": differences, "mean": mean, "sd": 0.005, "low": low, "high": high, "smallest_p": 2 ** (1 - len(values)),
-    }  # fmt: skip
+        "a": "unet",
+        "b": "attention_unet",
+        "subset": subset,
+        "measure": "dice_per_image",
+        "n": len(values),
+        "differences": differences,
+        "mean": mean,
+        "sd": 0.005,
+        "low": low,
+        "high": high,
+        "smallest_p": 2 ** (1 - len(values)),
+    }
 
 
 def test_the_difference_of_two_nets_over_seeds(three: Path, read: Read) -> None:
@@ -165,9 +192,12 @@ def test_a_sign_test_that_can_show_something_is_not_excused(three: Path, read: R
 
 
 @pytest.mark.parametrize(
-    ("seeds", "told"), [(None, "Each was trained with one seed,"), ([], "They were not both trained with other seeds,")]
+    ("seeds", "told"),
+    [(None, "Each was trained with one seed,"), ([], "They were not both trained with other seeds,")],
 )
-def test_that_another_seed_was_not_tried_is_told(three: Path, read: Read, seeds: list[Any] | None, told: str) -> None:
+def test_that_another_seed_was_not_tried_is_told(
+    three: Path, read: Read, seeds: list[Any] | None, told: str
+) -> None:
     def plant(comparisons: Any) -> None:
         comparisons["seeds"] = None if seeds is None else {**comparisons["seeds"], "pairs": seeds}
 
@@ -177,7 +207,11 @@ def test_that_another_seed_was_not_tried_is_told(three: Path, read: Read, seeds:
 
 def test_the_gap_between_official_and_clean_spans_the_models(three: Path, read: Read) -> None:
     def plant(metrics: Any) -> None:
-        for model, clean, mixed in (("unet", 0.70, 0.75), ("attention_unet", 0.74, 0.78), ("bifpn_unet", 0.76, 0.79)):
+        for model, clean, mixed in (
+            ("unet", 0.70, 0.75),
+            ("attention_unet", 0.74, 0.78),
+            ("bifpn_unet", 0.76, 0.79),
+        ):
             metrics[model]["official"]["dice_per_image"] = 0.8
             metrics[model]["clean"] |= {"dice_per_image": clean, "class_weighted": {"dice_per_image": mixed}}
 

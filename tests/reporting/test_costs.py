@@ -11,18 +11,23 @@ from brisc.errors import InputError
 from brisc.reporting.costs import COSTS, core_seconds, gather_costs
 
 FOLDERS = {
-    "unet": "eval/unet/training", "unet-43": "seeds/eval/unet-43/training", "adam-1e-05": "grid/eval/adam-1e-05",
+    "unet": "eval/unet/training",
+    "unet-43": "seeds/eval/unet-43/training",
+    "adam-1e-05": "grid/eval/adam-1e-05",
     "plain": "ablation/eval/plain",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
 def params() -> Params:
     return Params(
-        profile="p", models=["unet"], seeds=Seeds(models=["unet"], values=[43]),
+        profile="p",
+        models=["unet"],
+        seeds=Seeds(models=["unet"], values=[43]),
         grid=GridAxes(model="unet", optimizers=["adam"], learning_rates=[1e-5]),
-        ablation=Ablated(model="unet", recipes=["plain"]), compare=Compare(joint=[], like_for_like={}, separate={}),
-    )  # fmt: skip
+        ablation=Ablated(model="unet", recipes=["plain"]),
+        compare=Compare(joint=[], like_for_like={}, separate={}),
+    )
 
 
 @pytest.fixture
@@ -31,7 +36,13 @@ def runs(tmp_path: Path) -> Path:
     for k, folder in enumerate(FOLDERS.values(), start=1):
         place = tmp_path / folder
         place.mkdir(parents=True)
-        cost = {"device": "A CPU", "threads": k, "precision": "32-true", "seconds": 100.0 * k, "peak_memory_mb": 1}
+        cost = {
+            "device": "A CPU",
+            "threads": k,
+            "precision": "32-true",
+            "seconds": 100.0 * k,
+            "peak_memory_mb": 1,
+        }
         (place / "cost.json").write_text(json.dumps(cost))
         (place / "summary.json").write_text(json.dumps({"epochs": k, "images_seen": 10 * k, "parameters": 1}))
     return tmp_path
@@ -41,8 +52,11 @@ def test_every_training_has_a_row(runs: Path, params: Params) -> None:
     costs = gather_costs(runs, params)
     assert list(costs.columns) == COSTS
     assert list(zip(costs["part"], costs["training"], strict=True)) == [
-        ("model", "unet"), ("seed", "unet-43"), ("grid", "adam-1e-05"), ("recipe", "plain"),
-    ]  # fmt: skip
+        ("model", "unet"),
+        ("seed", "unet-43"),
+        ("grid", "adam-1e-05"),
+        ("recipe", "plain"),
+    ]
     assert costs.loc[2].to_list() == ["grid", "adam-1e-05", "A CPU", 3, "32-true", 3, 30, 300.0]
 
 
@@ -59,7 +73,9 @@ def test_a_training_without_records_is_told(runs: Path, params: Params, name: st
 
 def test_unmeasured_costs_are_empty(runs: Path, params: Params) -> None:
     for folder in FOLDERS.values():
-        (runs / folder / "cost.json").write_text(json.dumps(dict.fromkeys(("device", "threads", "precision", "seconds"))))
+        (runs / folder / "cost.json").write_text(
+            json.dumps(dict.fromkeys(("device", "threads", "precision", "seconds")))
+        )
     lines = gather_costs(runs, params).to_csv(index=False).splitlines()
     assert lines[1] == "model,unet,,,,1,10,"
     assert pd.isna(gather_costs(runs, params)["seconds"]).all()

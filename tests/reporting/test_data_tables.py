@@ -4,7 +4,9 @@ from brisc.reporting.tables.data import matrix
 
 
 def test_numbers_of_nested_blocks_are_laid_out_by_key() -> None:
-    record = Record({"a": {"n": 1234, "x": {"y": 0.5}}, "b_c": {"n": 2, "x": {"y": None}}, "d": {"n": 3}}, "audit.json")
+    record = Record(
+        {"a": {"n": 1234, "x": {"y": 0.5}}, "b_c": {"n": 2, "x": {"y": None}}, "d": {"n": 3}}, "audit.json"
+    )
     table = matrix(record, "caption", "what")
     assert table.header == ["what", "n", "x y"]
     assert table.rows == [

@@ -59,14 +59,30 @@ def test_every_axis_names_its_unit_or_what_is_counted(drawn: dict[str, Chart]) -
     axes = [ax for chart in drawn.values() for ax in chart.figure.axes]
     labels = {label for ax in axes for label in (ax.get_xlabel(), ax.get_ylabel()) if label}
     assert {label for label in labels if "%" not in label and not label.startswith("points of ")} == {
-        "epoch", "loss", "test images", "validation images", "similarity (no unit)", "learning rate (no unit)",
-        "multiply-adds an image, million", "called", "is",
-    }  # fmt: skip
+        "epoch",
+        "loss",
+        "test images",
+        "validation images",
+        "similarity (no unit)",
+        "learning rate (no unit)",
+        "multiply-adds an image, million",
+        "called",
+        "is",
+    }
 
 
 def test_every_caption_gives_a_number_of_images(drawn: dict[str, Chart]) -> None:
     """n, or that it stands in the chart."""
-    told = ("n = ", "(n: ", "n is ", "number of", "Numbers of", "one point for each", " of 60)", "The 60 test")
+    told = (
+        "n = ",
+        "(n: ",
+        "n is ",
+        "number of",
+        "Numbers of",
+        "one point for each",
+        " of 60)",
+        "The 60 test",
+    )
     assert [chart.name for chart in drawn.values() if not any(word in chart.caption for word in told)] == []
 
 
@@ -84,15 +100,22 @@ def test_the_best_epoch_and_the_lowered_rate_are_marked(build: Build, read: Read
     folder = build()
     pd.DataFrame(
         {
-            "model": "unet", "epoch": [1, 2, 3, 4], "learning_rate": [1e-3, 1e-3, 5e-4, 5e-4], "train_loss": 1.0,
-            "validation_loss": 1.0, "validation_dice": [0.1, 0.6, 0.5, 0.4], "best": [0, 1, 0, 0],
+            "model": "unet",
+            "epoch": [1, 2, 3, 4],
+            "learning_rate": [1e-3, 1e-3, 5e-4, 5e-4],
+            "train_loss": 1.0,
+            "validation_loss": 1.0,
+            "validation_dice": [0.1, 0.6, 0.5, 0.4],
+            "best": [0, 1, 0, 0],
         }
-    ).to_csv(folder / "history.csv", index=False)  # fmt: skip
+    ).to_csv(folder / "history.csv", index=False)
     chart = training.learning_curves(read(folder))
     loss, score = chart.figure.axes
     star = {line.get_label(): line for line in score.get_lines()}["best epoch, weights kept"]
     assert np.asarray(star.get_xydata()).tolist() == [[2, 60]]
-    assert [np.asarray(line.get_xydata())[0, 0] for line in loss.get_lines() if line.get_linestyle() == ":"] == [3]
+    assert [
+        np.asarray(line.get_xydata())[0, 0] for line in loss.get_lines() if line.get_linestyle() == ":"
+    ] == [3]
     assert "Dotted" in chart.caption
 
 
@@ -109,7 +132,8 @@ def test_a_rate_that_falls_in_every_epoch_is_no_event(build: Build, read: Read) 
 def test_a_model_has_the_curves_of_its_heads_alone(drawn: dict[str, Chart], read: Read, five: Path) -> None:
     axes = drawn["learning_curves"].figure.axes
     curves = {
-        axes[i].get_title(loc="left"): {line.get_label() for line in axes[i + 1].get_lines()} - {"best epoch, weights kept"}
+        axes[i].get_title(loc="left"): {line.get_label() for line in axes[i + 1].get_lines()}
+        - {"best epoch, weights kept"}
         for i in range(0, 10, 2)
     }
     assert {"Dice"} == curves["unet"] - {label for label in curves["unet"] if label.startswith("_")}
@@ -122,9 +146,9 @@ def test_the_heatmap_holds_the_mean_and_n_of_each_cell(build: Build, read: Read)
     same = {"split": "test", "official": 1, "clean": 1, "strict": 1, "pixels": 4096, "true_pixels": 40}
     same |= {"predicted_pixels": 40, "intersection": 20}
     rows = [("a", "glioma", "axial", 0.5), ("b", "glioma", "axial", 0.75), ("c", "pituitary", "coronal", 1.0)]
-    pd.DataFrame([same | dict(zip(("id", "label", "plane", "dice"), row, strict=True)) for row in rows]).to_csv(
-        folder / "per_image" / "unet.csv", index=False
-    )
+    pd.DataFrame(
+        [same | dict(zip(("id", "label", "plane", "dice"), row, strict=True)) for row in rows]
+    ).to_csv(folder / "per_image" / "unet.csv", index=False)
     texts = [text.get_text() for text in segmentation.dice_heatmap(read(folder)).figure.axes[0].texts]
     assert "62.5\nn = 2" in texts
     assert "100.0\nn = 1" in texts
@@ -166,7 +190,9 @@ def test_a_column_is_labelled_where_the_last_row_does_not_reach(
         figure = chart(read(build(models=models))).figure
         figure.draw_without_rendering()
     axes = figure.axes[: len(models)]
-    numbered = [any(label.get_visible() and label.get_text() for label in ax.get_xticklabels()) for ax in axes]
+    numbered = [
+        any(label.get_visible() and label.get_text() for label in ax.get_xticklabels()) for ax in axes
+    ]
     lowest = [i + 3 >= len(models) for i in range(len(models))]
     assert numbered == [bool(ax.get_xlabel()) for ax in axes] == lowest
     assert [bool(ax.get_ylabel()) for ax in axes] == [i % 3 == 0 for i in range(len(models))]
@@ -191,7 +217,11 @@ def test_reliability_leaves_out_bins_without_images(read: Read, five: Path) -> N
 def test_published_figures_stand_at_the_official_row(read: Read, five: Path) -> None:
     results = read(five)
     like, own = scores.comparison(results, results.heads("unet")[0]).figure.axes
-    diamonds = [np.asarray(line.get_xydata()).tolist()[0] for line in like.get_lines() if line.get_label() == "published"]
+    diamonds = [
+        np.asarray(line.get_xydata()).tolist()[0]
+        for line in like.get_lines()
+        if line.get_label() == "published"
+    ]
     assert diamonds == [[pytest.approx(88.22), 0], [pytest.approx(87.83), 1]]
     assert not [line for line in own.get_lines() if line.get_label() == "published"]
 
@@ -199,11 +229,16 @@ def test_published_figures_stand_at_the_official_row(read: Read, five: Path) -> 
 def costs_drawn(results: Results) -> tuple[list[float], tuple[float, float]]:
     """Where the models that draw tumours stand on the axis of costs, and its limits."""
     ax = scores.efficiency(results).figure.axes[0]
-    return [line.get_xdata()[0] for line in ax.get_lines() if not str(line.get_label()).startswith("_")], ax.get_xlim()
+    return [
+        line.get_xdata()[0] for line in ax.get_lines() if not str(line.get_label()).startswith("_")
+    ], ax.get_xlim()
 
 
 def test_points_of_equal_cost_stand_side_by_side_at_that_cost(read: Read, copied: Path) -> None:
-    edit(copied / "metrics.json", lambda metrics: [metrics[model]["cost"].update(macs=10**9) for model in metrics])
+    edit(
+        copied / "metrics.json",
+        lambda metrics: [metrics[model]["cost"].update(macs=10**9) for model in metrics],
+    )
     x, (low, high) = costs_drawn(read(copied))
     assert len(x) == 3
     assert x == pytest.approx([1000] * 3, rel=0.05)
@@ -270,9 +305,11 @@ def test_a_model_that_is_always_wrong_or_right_is_drawn(build: Build, read: Read
     results = read(folder)
     with style():
         for chart in (
-            segmentation.dice_distribution(results), segmentation.dice_heatmap(results), segmentation.dice_by_size(results),
+            segmentation.dice_distribution(results),
+            segmentation.dice_heatmap(results),
+            segmentation.dice_by_size(results),
             training.learning_curves(results),
-        ):  # fmt: skip
+        ):
             chart.figure.draw_without_rendering()
 
 
@@ -292,7 +329,14 @@ def test_the_reader_s_own_style_changes_nothing(build: Build, read: Read, tmp_pa
 def test_a_grid_that_diverged_everywhere_is_drawn(read: Read, copied: Path) -> None:
     def diverge(content: Any) -> None:
         for cell in content["cells"]:
-            cell |= {"score": None, "low": None, "high": None, "epoch": None, "rank_first": None, "rank_last": None}
+            cell |= {
+                "score": None,
+                "low": None,
+                "high": None,
+                "epoch": None,
+                "rank_first": None,
+                "rank_last": None,
+            }
             cell |= {"diverged_at": 1}
 
     edit(copied / "grid.json", diverge)

@@ -49,9 +49,15 @@ def test_the_same_input_gives_the_same_bytes(reports: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("report.md", "no such report"), ("claims.md", "no such report"), ("figures/a.png", "a chart is missing")],
+    [
+        ("report.md", "no such report"),
+        ("claims.md", "no such report"),
+        ("figures/a.png", "a chart is missing"),
+    ],
 )
-def test_what_is_missing_is_named_and_nothing_is_written(reports: Path, tmp_path: Path, name: str, told: str) -> None:
+def test_what_is_missing_is_named_and_nothing_is_written(
+    reports: Path, tmp_path: Path, name: str, told: str
+) -> None:
     (reports / name).unlink()
     with pytest.raises(InputError, match=f"{Path(name).name}: {told}"):
         write_print(reports, tmp_path / "report.html")

@@ -22,7 +22,14 @@ Read = Callable[[Path], Results]
 Text = Callable[[Path], str]
 
 OF_HEADS = {
-    "mask": ("segmentation", "class_mix", "dice_by_stratum", "dice_distribution", "dice_heatmap", "dice_by_size"),
+    "mask": (
+        "segmentation",
+        "class_mix",
+        "dice_by_stratum",
+        "dice_distribution",
+        "dice_heatmap",
+        "dice_by_size",
+    ),
     "label": ("classification", "confusion", "reliability"),
 }
 OF_COMPARISONS = ("attention", "joint")
@@ -38,12 +45,16 @@ def text(read: Read) -> Text:
         results = read(folder)
         names = ["learning_curves", "efficiency"]
         names += [
-            name for head in {head.name for model in results.models for head in results.heads(model)} for name in OF_HEADS[head]
+            name
+            for head in {head.name for model in results.models for head in results.heads(model)}
+            for name in OF_HEADS[head]
         ]
         names += OF_COMPARISONS if len(results.models) == 5 else ()
         names += OF_GRID if results.grid is not None else ()
         names += OF_AUDIT if results.audit is not None else ()
-        return report_text(results, [Chart(name, f"Caption of {name}.", Figure()) for name in names], claims(results))
+        return report_text(
+            results, [Chart(name, f"Caption of {name}.", Figure()) for name in names], claims(results)
+        )
 
     return make
 
@@ -51,7 +62,10 @@ def text(read: Read) -> Text:
 def row(text: str, table: str, start: str) -> list[str]:
     """The cells of the first row that starts with `start` in the table whose caption holds `table`."""
     lines = text[text.index(table) :].splitlines()
-    return [cell.strip() for cell in next(line for line in lines if line.startswith(f"| {start}")).strip("|").split("|")]
+    return [
+        cell.strip()
+        for cell in next(line for line in lines if line.startswith(f"| {start}")).strip("|").split("|")
+    ]
 
 
 def chapter(text: str, title: str) -> str:
@@ -76,7 +90,9 @@ def test_the_same_input_gives_the_same_bytes_and_nothing_of_an_earlier_report(
         files = [folder / "report.md", folder / "claims.md", *sorted((folder / "figures").iterdir())]
         contents.append({path.name: path.read_bytes() for path in files})
     assert contents[0] == contents[1]
-    assert all(content.startswith(b"\x89PNG") for name, content in contents[0].items() if name.endswith(".png"))
+    assert all(
+        content.startswith(b"\x89PNG") for name, content in contents[0].items() if name.endswith(".png")
+    )
     linked = re.findall(r"!\[Figure \d+\]\(figures/(.*?)\)", contents[0]["report.md"].decode())
     assert sorted(linked) == sorted(name for name in contents[0] if name.endswith(".png"))
     assert not list(folder.glob(".*.tmp"))
@@ -106,7 +122,8 @@ def test_real_data_carries_no_phantom_label(five: Path, text: Text) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["metrics.json", "runs.json", "provenance.json", "validation.json", "history.csv", "per_image/unet.csv"]
+    "name",
+    ["metrics.json", "runs.json", "provenance.json", "validation.json", "history.csv", "per_image/unet.csv"],
 )
 def test_a_missing_file_is_named_and_nothing_is_written(build: Build, published: Path, name: str) -> None:
     folder = build()
@@ -127,14 +144,19 @@ def test_missing_published_figures_are_named(build: Build, tmp_path: Path) -> No
     ("path", "told"),
     [
         (("unet", "official", "dice_per_image"), r"metrics\.json, unet, official: no key 'dice_per_image'"),
-        (("unet", "clean", "by_class", "glioma", "n"), r"metrics\.json, unet, clean, by_class, glioma: no key 'n'"),
+        (
+            ("unet", "clean", "by_class", "glioma", "n"),
+            r"metrics\.json, unet, clean, by_class, glioma: no key 'n'",
+        ),
         (("unet", "validation"), r"metrics\.json, unet: no key 'validation'"),
         (("unet", "cost", "seconds"), r"metrics\.json, unet, cost: no key 'seconds'"),
         (("densenet121", "temperature"), r"metrics\.json, densenet121: no key 'temperature'"),
         (("densenet121", "official", "by_label", "glioma", "f1"), r"official, by_label, glioma: no key 'f1'"),
     ],
 )
-def test_a_missing_metric_is_named_with_its_place(copied: Path, text: Text, path: tuple[str, ...], told: str) -> None:
+def test_a_missing_metric_is_named_with_its_place(
+    copied: Path, text: Text, path: tuple[str, ...], told: str
+) -> None:
     def remove(metrics: Any) -> None:
         for key in path[:-1]:
             metrics = metrics[key]
@@ -145,7 +167,8 @@ def test_a_missing_metric_is_named_with_its_place(copied: Path, text: Text, path
         text(copied)
 
 
-# ------------------------------------------------------------------------------------------------------- the first screen
+# ------------------------------------------------------------------------------------------------------- the
+# first screen
 
 
 def test_the_answer_comes_first_and_fits_a_screen(five: Path, text: Text) -> None:
@@ -154,9 +177,13 @@ def test_the_answer_comes_first_and_fits_a_screen(five: Path, text: Text) -> Non
     assert made.index("## The answer") < made.index("## 1. Segmentation")
     bullets = re.findall(r"^- \*\*(.*?)\.\*\*", answer, flags=re.MULTILINE)
     assert bullets == [
-        "Which model draws tumours best", "Which model names the class best", "With which settings", "How sure",
-        "Official against clean", "Against the study",
-    ]  # fmt: skip
+        "Which model draws tumours best",
+        "Which model names the class best",
+        "With which settings",
+        "How sure",
+        "Official against clean",
+        "Against the study",
+    ]
     assert len(answer.split("**Table")[0]) < 3500
     assert answer.count("**Table") == 2
 
@@ -169,11 +196,20 @@ def test_numbers_in_the_text_are_those_of_the_files(build: Build, text: Text) ->
         unet["official"] |= {"dice_study": 0.84104, "dice_study_low": 0.82, "dice_study_high": 0.86}
         unet["official"] |= {"dice_per_image": 0.82546, "dice_per_image_low": 0.81111}
         unet["official"] |= {"dice_per_image_high": 0.83999, "hd95_px": 7.26, "n_pairs": 860}
-        unet["clean"] |= {"dice_per_image": 0.80009, "dice_per_image_low": 0.78, "dice_per_image_high": 0.81996}
+        unet["clean"] |= {
+            "dice_per_image": 0.80009,
+            "dice_per_image_low": 0.78,
+            "dice_per_image_high": 0.81996,
+        }
         unet["clean"]["class_weighted"]["dice_per_image"] = 0.81004
         unet["official"]["false_alarms"] = {
-            "n": 140, "images": 14, "rate": 0.1, "low": 0.0605, "high": 0.1611, "mean_pixels": 3.14
-        }  # fmt: skip
+            "n": 140,
+            "images": 14,
+            "rate": 0.1,
+            "low": 0.0605,
+            "high": 0.1611,
+            "mean_pixels": 3.14,
+        }
         unet["cost"] |= {"parameters": 31_040_000, "seconds": 5160.0, "images_per_second": 12.34}
 
     edit(folder / "metrics.json", plant)
@@ -189,9 +225,15 @@ def test_numbers_in_the_text_are_those_of_the_files(build: Build, text: Text) ->
     assert study[1:4] == ["yes", "88.22", "84.10 [82.00, 86.00]"]
     assert row(made, "beside the published figures", "HD95, px")[3] == "7.3"
     assert row(made, "beside the published figures", "n, tumour slices")[3] == "860"
-    assert f"the `dice_per_image` of `unet` changes by **{MINUS}2.54 points** ({MINUS}1.54 with the classes mixed" in made
+    assert (
+        f"the `dice_per_image` of `unet` changes by **{MINUS}2.54 points** ({MINUS}1.54 with the classes mixed"
+        in made
+    )
     assert "a tumour is seen in 14 of 140 healthy slices" in made
-    assert "Training took 86 min on Some Processor, at 12.3 images/s. All 2 trainings took 1.7 hours, 3.1 core-hours; " in made
+    assert (
+        "Training took 86 min on Some Processor, at 12.3 images/s. All 2 trainings took 1.7 hours, 3.1 core-hours; "
+        in made
+    )
     assert "3.1 core-hours; the study counts about 52 hours of a GPU for its own" in made
 
 
@@ -201,23 +243,35 @@ def test_the_settings_are_those_of_the_model_with_the_highest_mean(copied: Path,
         block["order"].sort(key=lambda standing: standing["model"] != "joint")
 
     edit(copied / "comparisons.json", order)
-    edit(copied / "runs.json", lambda runs: runs["joint"]["run"]["optimizer"].update(name="sgd", learning_rate=0.01))
-    line = next(line for line in chapter(text(copied), "The answer").splitlines() if "With which settings" in line)
+    edit(
+        copied / "runs.json",
+        lambda runs: runs["joint"]["run"]["optimizer"].update(name="sgd", learning_rate=0.01),
+    )
+    line = next(
+        line for line in chapter(text(copied), "The answer").splitlines() if "With which settings" in line
+    )
     assert "`joint`: 64 x 64 px, sgd at a rate of 0.01, at most 3 epochs, base channels 16" in line
     assert "adam at 5e-05 has the highest validation Dice, **80.00 %** (95 % interval 77.00 to 83.00)" in line
     assert "1 other may be the best as well (95 % ranges of ranks): adamw at 5e-05" in line
 
 
-# --------------------------------------------------------------------------------------------------------- the questions
+# ---------------------------------------------------------------------------------------------------------
+# the questions
 
 
 def test_every_question_has_a_chapter_with_a_figure_and_a_paragraph(five: Path, text: Text) -> None:
     made = text(five)
     titles = re.findall(r"^## (\d)\. (\w+)", made, flags=re.MULTILINE)
     assert titles == [
-        ("1", "Segmentation"), ("2", "Attention"), ("3", "Classification"), ("4", "Efficiency"), ("5", "Joint"), ("6", "Grid"),
-        ("7", "Recipe"), ("8", "Data"),
-    ]  # fmt: skip
+        ("1", "Segmentation"),
+        ("2", "Attention"),
+        ("3", "Classification"),
+        ("4", "Efficiency"),
+        ("5", "Joint"),
+        ("6", "Grid"),
+        ("7", "Recipe"),
+        ("8", "Data"),
+    ]
     for number, title in titles:
         part = chapter(made, f"{number}. {title}")
         assert ("**Table" if title == "Recipe" else "![Figure") in part
@@ -228,7 +282,10 @@ def test_every_question_has_a_chapter_with_a_figure_and_a_paragraph(five: Path, 
 @pytest.mark.parametrize(
     ("title", "told"),
     [
-        ("2. Attention", "`attention_unet` and `unet` are not both in this report, so this question is left out."),
+        (
+            "2. Attention",
+            "`attention_unet` and `unet` are not both in this report, so this question is left out.",
+        ),
         ("3. Classification", "No model of this report names the class, so this question is left out."),
         ("5. Joint", "Joint and separate nets are not both in this report, so this question is left out."),
         ("6. Grid", "No grid of optimisers and rates was run in this profile, so this question is left out."),
@@ -265,7 +322,9 @@ def test_the_cheapest_of_those_that_are_not_told_apart(copied: Path, text: Text)
     edit(copied / "metrics.json", costs)
     edit(copied / "comparisons.json", order)
     part = chapter(text(copied), "4. Efficiency")
-    assert "as far as they are told apart, `attention_unet` is the cheapest: 2,000 million multiply-adds" in part
+    assert (
+        "as far as they are told apart, `attention_unet` is the cheapest: 2,000 million multiply-adds" in part
+    )
     assert "50 % of the multiply-adds of `unet`" in part
     assert (
         "By estimate, of 5 models of the `paper` profile at 256 x 256 px and 16 images a step 4 fit and 1 is tight on a GPU"
@@ -276,9 +335,14 @@ def test_the_cheapest_of_those_that_are_not_told_apart(copied: Path, text: Text)
 def test_joint_against_separate_says_what_remains(copied: Path, text: Text) -> None:
     def plant(comparisons: Any) -> None:
         comparisons["joint_against_separate"]["subsets"]["official"][0] |= {
-            "n": 860, "difference": -0.02, "low": -0.05, "high": 0.01, "remains": 0.407, "remains_low": -0.204,
+            "n": 860,
+            "difference": -0.02,
+            "low": -0.05,
+            "high": 0.01,
+            "remains": 0.407,
+            "remains_low": -0.204,
             "remains_high": 1.018,
-        }  # fmt: skip
+        }
 
     edit(copied / "comparisons.json", plant)
     part = chapter(text(copied), "5. Joint")
@@ -297,16 +361,26 @@ def test_the_most_common_confusion_is_named(copied: Path, text: Text) -> None:
         metrics["densenet121"]["official"]["confusion"]["pituitary"]["glioma"] = 4
 
     edit(copied / "metrics.json", plant)
-    assert "Of 9 mistakes on official by 3 models, 5 call glioma meningioma, the most common confusion." in text(copied)
+    assert (
+        "Of 9 mistakes on official by 3 models, 5 call glioma meningioma, the most common confusion."
+        in text(copied)
+    )
 
 
-# -------------------------------------------------------------------------------------------------------------- the rest
+# --------------------------------------------------------------------------------------------------------------
+# the rest
 
 
 def test_only_what_is_published_with_the_same_definition_is_like_for_like(build: Build, text: Text) -> None:
     made = text(build(source="brisc2025"))
-    marked = [line for line in made.splitlines() if line.startswith("| ") and "| yes | " in line and "(`" in line]
-    assert [re.search(r"`(\w+)`", line)[1] for line in marked] == ["dice_study", "iou_study", "pixel_accuracy"]  # type: ignore[index]
+    marked = [
+        line for line in made.splitlines() if line.startswith("| ") and "| yes | " in line and "(`" in line
+    ]
+    assert [re.search(r"`(\w+)`", line)[1] for line in marked] == [
+        "dice_study",
+        "iou_study",
+        "pixel_accuracy",
+    ]  # type: ignore[index]
     unpublished = row(made, "beside the published figures", "Dice, mean per image")
     assert unpublished[1] == ""
     assert unpublished[2].startswith("\N{EN DASH}")
@@ -319,11 +393,24 @@ def test_undefined_numbers_are_dashes_with_a_reason(build: Build, text: Text) ->
     def empty(metrics: Any) -> None:
         strict, official = metrics["unet"]["strict"], metrics["unet"]["official"]
         labels = metrics["mobilenetv2"]["strict"]
-        for block in (strict, *strict["by_class"].values(), *strict["by_plane"].values(), labels, *labels["by_label"].values()):
+        for block in (
+            strict,
+            *strict["by_class"].values(),
+            *strict["by_plane"].values(),
+            labels,
+            *labels["by_label"].values(),
+        ):
             for key in block:
                 if isinstance(block[key], int | float):
                     block[key] = 0 if isinstance(block[key], int) else None
-        strict["false_alarms"] = {"n": 0, "images": 0, "rate": None, "low": None, "high": None, "mean_pixels": None}
+        strict["false_alarms"] = {
+            "n": 0,
+            "images": 0,
+            "rate": None,
+            "low": None,
+            "high": None,
+            "mean_pixels": None,
+        }
         strict["class_weighted"]["dice_per_image"] = None
         official |= {"hd95_px": None, "dice_per_image_low": None, "dice_per_image_high": None}
 
@@ -335,9 +422,13 @@ def test_undefined_numbers_are_dashes_with_a_reason(build: Build, text: Text) ->
     assert not re.findall(r"\b(nan|NaN|None|inf|null)\b", made)
     assert re.search(r"\| HD95, px \(`hd95_px`\) \|.*\N{EN DASH}<sup>\w</sup> \|", made)
     for reason in (
-        "no such images", "no image here has both a true and a predicted boundary", "not measured in this profile",
-        "no interval: it takes at least two groups", "no healthy slices", "a class has no images here",
-    ):  # fmt: skip
+        "no such images",
+        "no image here has both a true and a predicted boundary",
+        "not measured in this profile",
+        "no interval: it takes at least two groups",
+        "no healthy slices",
+        "a class has no images here",
+    ):
         assert reason in made
     for block in made.split("\n\n"):
         if block.startswith("|") and "\N{EN DASH}" in block:
@@ -363,7 +454,10 @@ def test_the_cost_of_phantoms_is_not_held_against_the_study(build: Build, text: 
 
 def test_without_a_clean_subset_the_report_says_so(build: Build, text: Text) -> None:
     folder = build()
-    edit(folder / "metrics.json", lambda metrics: [metrics["unet"].pop(subset) for subset in ("clean", "strict")])
+    edit(
+        folder / "metrics.json",
+        lambda metrics: [metrics["unet"].pop(subset) for subset in ("clean", "strict")],
+    )
     made = text(folder)
     assert "The change from official to clean is not known" in made
     assert "ours, clean" not in made
@@ -371,7 +465,12 @@ def test_without_a_clean_subset_the_report_says_so(build: Build, text: Text) -> 
 
 def test_a_classifier_s_published_scores_are_like_for_like(copied: Path, text: Text) -> None:
     def plant(metrics: Any) -> None:
-        metrics["mobilenetv2"]["official"] |= {"accuracy": 0.95, "accuracy_low": 0.93, "accuracy_high": 0.97, "f1_macro": 0.9444}
+        metrics["mobilenetv2"]["official"] |= {
+            "accuracy": 0.95,
+            "accuracy_low": 0.93,
+            "accuracy_high": 0.97,
+            "f1_macro": 0.9444,
+        }
         metrics["mobilenetv2"]["official"] |= {"f1_macro_low": None, "f1_macro_high": None}
 
     edit(copied / "metrics.json", plant)
@@ -412,19 +511,30 @@ def test_what_the_study_says_of_the_grid_is_judged(copied: Path, text: Text) -> 
 
 def test_recipes_of_training_are_held_against_the_first(five: Path, text: Text) -> None:
     part = chapter(text(five), "7. Recipe")
-    assert "The recipe plain (`unet`, 3 epochs each) reaches a validation Dice of **50.00 %** (n = 30)." in part
+    assert (
+        "The recipe plain (`unet`, 3 epochs each) reaches a validation Dice of **50.00 %** (n = 30)." in part
+    )
     assert "Better than it: plain with flips (+3.00 points)." in part
     assert (
-        "Worse: no_augmentation (\N{MINUS SIGN}10.00 points) and no_augmentation with flips (\N{MINUS SIGN}5.00 points)." in part
+        "Worse: no_augmentation (\N{MINUS SIGN}10.00 points) and no_augmentation with flips (\N{MINUS SIGN}5.00 points)."
+        in part
     )
     assert "Not told apart from it: ema (+1.00 points) and ema with flips (0.00 points)." in part
     assert "lost diverged in the first epoch." in part
     assert row(part, "**Table", "plain with flips")[1:7] == [
-        "the same", "53.00 [50.00, 56.00]", "+3.00 [+1.00, +5.00]", "0.040", "better", "3",
-    ]  # fmt: skip
+        "the same",
+        "53.00 [50.00, 56.00]",
+        "+3.00 [+1.00, +5.00]",
+        "0.040",
+        "better",
+        "3",
+    ]
     assert row(part, "**Table", "plain |")[1] == "nothing"
     assert row(part, "**Table", "ema |")[1] == "ema_decay 0.9"
-    assert row(part, "**Table", "no_augmentation |")[1] == "augment: horizontal_flip 0, vertical_flip 0; schedule none"
+    assert (
+        row(part, "**Table", "no_augmentation |")[1]
+        == "augment: horizontal_flip 0, vertical_flip 0; schedule none"
+    )
 
 
 def test_recipes_trained_for_another_length_than_their_model_are_told(copied: Path, text: Text) -> None:

@@ -24,7 +24,11 @@ Read = Callable[[Path], Results]
         ("history.csv", "", r"history\.csv: not readable as a CSV table"),
         ("history.csv", "model,epoch\nunet,1\n", r"history\.csv: missing column learning_rate, train_loss"),
         ("per_image/unet.csv", "id\na\n", r"unet\.csv: missing column split, label"),
-        ("per_image/unet.csv", "id,split,label,plane,official,clean,strict\n", r"unet\.csv: missing column true_pixels"),
+        (
+            "per_image/unet.csv",
+            "id,split,label,plane,official,clean,strict\n",
+            r"unet\.csv: missing column true_pixels",
+        ),
     ],
 )
 def test_unusable_files_are_named(build: Build, read: Read, name: str, content: str, told: str) -> None:

@@ -30,7 +30,8 @@ def with_images(folder: Path, rows: list[dict[str, object]]) -> Path:
     return folder
 
 
-# ---------------------------------------------------------------------------------------------------------------- results
+# ----------------------------------------------------------------------------------------------------------------
+# results
 
 
 def test_the_first_screen_gives_letters_and_keeps_the_order_of_the_list(copied: Path, read: Read) -> None:
@@ -43,7 +44,10 @@ def test_the_first_screen_gives_letters_and_keeps_the_order_of_the_list(copied: 
 
 
 def test_without_tests_there_are_no_letters(build: Build, read: Read) -> None:
-    assert "letters" not in tables.results.headline(read(build(models=("unet", "attention_unet"))), HEADS["mask"]).header
+    assert (
+        "letters"
+        not in tables.results.headline(read(build(models=("unet", "attention_unet"))), HEADS["mask"]).header
+    )
 
 
 def test_a_joint_net_stands_in_the_tables_of_both_heads(five: Path, read: Read) -> None:
@@ -65,7 +69,8 @@ def test_the_gap_to_clean_is_given_in_both_mixes(copied: Path, read: Read) -> No
     assert row(table, "`unet`", "in the official mix")[-1] == f"{MINUS}5.00"
 
 
-# ----------------------------------------------------------------------------------------------------------- segmentation
+# -----------------------------------------------------------------------------------------------------------
+# segmentation
 
 
 def test_the_hardest_images_by_mean_dice_then_size_then_id(build: Build, read: Read) -> None:
@@ -93,7 +98,15 @@ def test_the_hardest_images_are_hard_for_the_models_together(build: Build, read:
         "attention_unet": [("a", 0.9), ("b", 0.9), ("c", 0.2)],
     }
     for model, rows in tables_of.items():
-        same = {"split": "test", "plane": "axial", "official": 1, "clean": 1, "strict": 1, "pixels": 9, "label": "glioma"}
+        same = {
+            "split": "test",
+            "plane": "axial",
+            "official": 1,
+            "clean": 1,
+            "strict": 1,
+            "pixels": 9,
+            "label": "glioma",
+        }
         same |= {"true_pixels": 5, "predicted_pixels": 5, "intersection": 1}
         pd.DataFrame([same | {"id": name, "dice": dice} for name, dice in rows]).to_csv(
             folder / "per_image" / f"{model}.csv", index=False
@@ -111,7 +124,14 @@ def test_missed_tumours_are_counted_by_class(build: Build, read: Read) -> None:
             {**found, "id": "a"},
             {**found, "id": "b", "predicted_pixels": 0, "intersection": 0},
             {**found, "id": "c", "label": "pituitary", "intersection": 0},
-            {**found, "id": "d", "label": "pituitary", "official": 0, "split": "validation", "intersection": 0},
+            {
+                **found,
+                "id": "d",
+                "label": "pituitary",
+                "official": 0,
+                "split": "validation",
+                "intersection": 0,
+            },
         ],
     )
     assert tables.segmentation.missed(read(folder)).rows == [
@@ -122,7 +142,8 @@ def test_missed_tumours_are_counted_by_class(build: Build, read: Read) -> None:
     ]
 
 
-# --------------------------------------------------------------------------------------------------------- classification
+# ---------------------------------------------------------------------------------------------------------
+# classification
 
 
 def test_scores_of_a_class_stand_beside_the_published_f1(copied: Path, read: Read) -> None:
@@ -134,33 +155,58 @@ def test_scores_of_a_class_stand_beside_the_published_f1(copied: Path, read: Rea
     edit(copied / "metrics.json", plant)
     table = tables.classification.per_class(read(copied))
     assert row(table, "`densenet121`", "glioma")[2:8] == [
-        "254", "97.1", Cell(DASH, "no such images"), "97.5", "96.5 [95.1, 97.8]", "0.999",
-    ]  # fmt: skip
+        "254",
+        "97.1",
+        Cell(DASH, "no such images"),
+        "97.5",
+        "96.5 [95.1, 97.8]",
+        "0.999",
+    ]
     assert row(table, "`mobilenetv2`", "glioma")[5] == Cell(DASH, "not published with this definition")
 
 
 def test_an_interval_of_a_class_is_shown_where_there_is_one(copied: Path, read: Read) -> None:
     def plant(metrics: Any) -> None:
-        metrics["densenet121"]["official"]["by_label"]["glioma"] |= {"f1": 0.9, "f1_low": 0.85, "f1_high": 0.95}
+        metrics["densenet121"]["official"]["by_label"]["glioma"] |= {
+            "f1": 0.9,
+            "f1_low": 0.85,
+            "f1_high": 0.95,
+        }
 
     edit(copied / "metrics.json", plant)
-    assert cell(tables.classification.per_class(read(copied)), "F1", "`densenet121`", "glioma") == "90.0 [85.0, 95.0]"
+    assert (
+        cell(tables.classification.per_class(read(copied)), "F1", "`densenet121`", "glioma")
+        == "90.0 [85.0, 95.0]"
+    )
 
 
 def test_the_confusion_has_the_true_class_down(copied: Path, read: Read) -> None:
     def plant(metrics: Any) -> None:
         metrics["densenet121"]["official"]["confusion"]["glioma"] = {
-            "glioma": 240, "meningioma": 1200, "no_tumor": 3, "pituitary": 0,
-        }  # fmt: skip
+            "glioma": 240,
+            "meningioma": 1200,
+            "no_tumor": 3,
+            "pituitary": 0,
+        }
 
     edit(copied / "metrics.json", plant)
-    assert row(tables.classification.confusion(read(copied)), "`densenet121`", "glioma")[2:] == ["240", "1,200", "3", "0"]
+    assert row(tables.classification.confusion(read(copied)), "`densenet121`", "glioma")[2:] == [
+        "240",
+        "1,200",
+        "3",
+        "0",
+    ]
 
 
 def test_calibration_is_told_before_and_after_the_temperature(copied: Path, read: Read) -> None:
     def plant(metrics: Any) -> None:
         metrics["densenet121"]["temperature"] = 1.534
-        metrics["densenet121"]["clean"] |= {"n_images": 409, "accuracy": 0.9, "ece": 0.081, "ece_scaled": 0.0234}
+        metrics["densenet121"]["clean"] |= {
+            "n_images": 409,
+            "accuracy": 0.9,
+            "ece": 0.081,
+            "ece_scaled": 0.0234,
+        }
 
     edit(copied / "metrics.json", plant)
     found = row(tables.classification.calibration(read(copied)), "`densenet121`", "clean")
@@ -182,14 +228,21 @@ def test_confident_mistakes_are_those_with_least_on_the_true_class(build: Build,
     assert list(table.rows[0][-2:]) == ["meningioma", "95.0"]
 
 
-# ------------------------------------------------------------------------------------------- comparisons, grid and costs
+# ------------------------------------------------------------------------------------------- comparisons,
+# grid and costs
 
 
 def test_a_paired_test_stands_with_its_interval_and_p(copied: Path, read: Read) -> None:
     def plant(comparisons: Any) -> None:
         comparisons["heads"]["mask"]["subsets"]["official"]["pairs"][0] |= {
-            "a": "unet", "b": "joint", "difference": 0.0213, "low": 0.001, "high": 0.04, "p_holm": 0.0312, "told_apart": True,
-        }  # fmt: skip
+            "a": "unet",
+            "b": "joint",
+            "difference": 0.0213,
+            "low": 0.001,
+            "high": 0.04,
+            "p_holm": 0.0312,
+            "told_apart": True,
+        }
 
     edit(copied / "comparisons.json", plant)
     table = tables.comparisons.pairs(read(copied), HEADS["mask"])
@@ -198,7 +251,11 @@ def test_a_paired_test_stands_with_its_interval_and_p(copied: Path, read: Read) 
 
 def test_untested_pairs_have_a_dash_and_a_reason(copied: Path, read: Read) -> None:
     def plant(comparisons: Any) -> None:
-        comparisons["heads"]["mask"]["subsets"]["official"]["pairs"][0] |= {"p_holm": None, "low": None, "high": None}
+        comparisons["heads"]["mask"]["subsets"]["official"]["pairs"][0] |= {
+            "p_holm": None,
+            "low": None,
+            "high": None,
+        }
 
     edit(copied / "comparisons.json", plant)
     first = tables.comparisons.pairs(read(copied), HEADS["mask"]).rows[0]
@@ -217,8 +274,13 @@ def test_the_spread_over_seeds(five: Path, read: Read) -> None:
 def test_what_remains_of_the_published_gap(copied: Path, read: Read) -> None:
     def plant(comparisons: Any) -> None:
         comparisons["joint_against_separate"]["subsets"]["official"][0] |= {
-            "difference": -0.02, "low": -0.05, "high": 0.01, "remains": 0.4073, "remains_low": -0.2037, "remains_high": 1.0183,
-        }  # fmt: skip
+            "difference": -0.02,
+            "low": -0.05,
+            "high": 0.01,
+            "remains": 0.4073,
+            "remains_low": -0.2037,
+            "remains_high": 1.0183,
+        }
 
     edit(copied / "comparisons.json", plant)
     results = read(copied)
@@ -239,7 +301,9 @@ def test_the_cells_of_the_grid_with_their_ranks(five: Path, read: Read) -> None:
     assert row(table, "rmsprop", "0.001")[2] == Cell(DASH, "it diverged in its first epoch")
 
 
-@pytest.mark.parametrize(("measured", "shown"), [(True, "12.5"), (False, Cell(DASH, "not measured in this profile"))])
+@pytest.mark.parametrize(
+    ("measured", "shown"), [(True, "12.5"), (False, Cell(DASH, "not measured in this profile"))]
+)
 def test_what_a_model_costs(build: Build, read: Read, measured: bool, shown: str | Cell) -> None:
     table = tables.cost.size(read(build(measured=measured)))
     assert row(table, "`unet`")[:4] == ["`unet`", "1.94", "720", "7.8"]
@@ -272,5 +336,11 @@ def test_an_estimate_says_that_it_is_one(five: Path, read: Read) -> None:
     assert table.caption.startswith("**Estimated by counting, not measured**")
     assert "on a GPU of 8,192 MiB of which 614 are the driver's. Fits: with 10 % to spare" in table.caption
     assert row(table, "`unet`")[1:] == [
-        "31.00", "48,000", "32-true, 16 x 1", "7,206", "tight", "8 x 2: 3,900, fits", "16 x 1: 3,462, fits",
-    ]  # fmt: skip
+        "31.00",
+        "48,000",
+        "32-true, 16 x 1",
+        "7,206",
+        "tight",
+        "8 x 2: 3,900, fits",
+        "16 x 1: 3,462, fits",
+    ]

@@ -11,7 +11,8 @@ def scores(**numbers: float | int | None) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("names", "told"), [([], "none"), (["a"], "`a`"), (["a", "b"], "`a` and `b`"), (["a", "b", "c"], "`a`, `b` and `c`")]
+    ("names", "told"),
+    [([], "none"), (["a"], "`a`"), (["a", "b"], "`a` and `b`"), (["a", "b", "c"], "`a`, `b` and `c`")],
 )
 def test_lists_in_words(names: list[str], told: str) -> None:
     assert words.named(names) == told or not names
@@ -43,7 +44,11 @@ def test_an_undefined_score_is_told_with_its_n() -> None:
 
 @pytest.mark.parametrize(
     ("difference", "told"),
-    [(0.0178, "1.78 points above it"), (-0.0322, "3.22 points below it"), (0.00001, "equal to it to two decimals")],
+    [
+        (0.0178, "1.78 points above it"),
+        (-0.0322, "3.22 points below it"),
+        (0.00001, "equal to it to two decimals"),
+    ],
 )
 def test_which_side(difference: float, told: str) -> None:
     assert words.apart(difference, "it") == told
@@ -63,9 +68,10 @@ def test_one_is_singular() -> None:
 def test_the_knobs_that_a_reader_asks_for_first() -> None:
     run = Record(
         {
-            "model": {"arch": "unet", "base_channels": 16, "levels": 5}, "epochs": 15,
+            "model": {"arch": "unet", "base_channels": 16, "levels": 5},
+            "epochs": 15,
             "optimizer": {"name": "adam", "learning_rate": 1e-3},
         },
         "runs.json",
-    )  # fmt: skip
+    )
     assert words.knobs(run) == "adam at a rate of 0.001, at most 15 epochs, base channels 16"

@@ -1,4 +1,5 @@
-"""The page of a made-up profile, and a browser that looks at it from disk. The browser is driven over a pipe: no network."""
+"""The page of a made-up profile, and a browser that looks at it from disk. The browser is driven over a pipe:
+no network."""
 
 import os
 import shutil
@@ -13,9 +14,14 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from brisc.reporting.page.build import write_page
 
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +57,8 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def visit(browser: Browser, site: Path) -> Iterator[Open]:
-    """visit("#cases", width=1400, site=..., **context) -> a page. At the end any console error, failed request, script error, or
-    request that is not for a file fails the test.
+    """visit("#cases", width=1400, site=..., **context) -> a page. At the end any console error, failed
+    request, script error, or request that is not for a file fails the test.
     """
     opened, troubles = [], []
 
@@ -68,7 +74,9 @@ def visit(browser: Browser, site: Path) -> Iterator[Open]:
         if request.failure != "net::ERR_ABORTED":  # by leaving the page
             troubles.append(f"not read: {request.url}")
 
-    def open_page(fragment: str = "", *, width: int = 1400, height: int = 1000, folder: Path = site, **context: Any) -> Page:
+    def open_page(
+        fragment: str = "", *, width: int = 1400, height: int = 1000, folder: Path = site, **context: Any
+    ) -> Page:
         made = browser.new_context(viewport={"width": width, "height": height}, **context)
         opened.append(made)
         page = made.new_page()

@@ -1,4 +1,5 @@
-"""A small profile made by code, in the schemas of the stages, so that the page is tested without a run of the pipeline."""
+"""A small profile made by code, in the schemas of the stages, so that the page is tested without a run of the
+pipeline."""
 
 import json
 from pathlib import Path
@@ -47,7 +48,13 @@ def write_profile(root: Path) -> None:
             np.savez_compressed(folder / "cam.npz", rows=draw_cams(truth, rng))
         per_image.to_csv(folder / "per_image.csv", index=False, float_format="%.6g")
         metrics[model] = describe(per_image, model) | {"cost": cost(number)}
-        runs[model] = {"heads": heads(model), "epochs": 6, "best_epoch": 5, "stopped": "at the last epoch", "diverged_at": None}
+        runs[model] = {
+            "heads": heads(model),
+            "epochs": 6,
+            "best_epoch": 5,
+            "stopped": "at the last epoch",
+            "diverged_at": None,
+        }
         histories.append(history(model, number))
     write_json(reports / "metrics.json", metrics)
     write_json(reports / "runs.json", runs)
@@ -65,8 +72,8 @@ def heads(model: str) -> list[str]:
 
 
 def draw_slices(rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """samples.csv, images and masks (N, SIDE, SIDE) uint8, rows sorted by id. The first eight test images are in train again,
-    every second of them mirrored.
+    """samples.csv, images and masks (N, SIDE, SIDE) uint8, rows sorted by id. The first eight test images are
+    in train again, every second of them mirrored.
     """
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
     rows, images, masks = [], [], []
@@ -96,13 +103,23 @@ def draw_slices(rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray, np.
             masks.append(mask)
             rows.append(
                 {
-                    "id": name, "split": split, "label": label, "plane": plane, "group": name,
-                    "official": int(split == "test"), "clean": int(split == "test" and not copied),
-                    "strict": int(split == "test" and number >= 12), "mask_pixels": int(mask.sum()),
+                    "id": name,
+                    "split": split,
+                    "label": label,
+                    "plane": plane,
+                    "group": name,
+                    "official": int(split == "test"),
+                    "clean": int(split == "test" and not copied),
+                    "strict": int(split == "test" and number >= 12),
+                    "mask_pixels": int(mask.sum()),
                 }
-            )  # fmt: skip
+            )
     order = sorted(range(len(rows)), key=lambda row: str(rows[row]["id"]))
-    return pd.DataFrame(rows).iloc[order].reset_index(drop=True), np.stack(images)[order], np.stack(masks)[order]
+    return (
+        pd.DataFrame(rows).iloc[order].reset_index(drop=True),
+        np.stack(images)[order],
+        np.stack(masks)[order],
+    )
 
 
 def copies_of(samples: pd.DataFrame) -> pd.DataFrame:
@@ -114,8 +131,8 @@ def copies_of(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def rescale(truth: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Each mask drawn again about its centre with `share` of its diameter, one pixel aside; on some healthy slices a false alarm.
-    The last tumour of test is missed.
+    """Each mask drawn again about its centre with `share` of its diameter, one pixel aside; on some healthy
+    slices a false alarm. The last tumour of test is missed.
     """
     y, x = np.mgrid[:SIDE, :SIDE]
     out = np.zeros_like(truth)
@@ -154,7 +171,9 @@ def describe(per_image: pd.DataFrame, model: str) -> dict[str, Any]:
     described: dict[str, Any] = {name: {"n_images": len(part)} for name, part in parts.items()}
     for name, part in parts.items():
         if model in MASKS:
-            described[name] |= summarise(part, study_batch_size=16, resamples=50, seed=0, class_weights=weights)
+            described[name] |= summarise(
+                part, study_batch_size=16, resamples=50, seed=0, class_weights=weights
+            )
         if model in CLASSIFIERS:
             described[name] |= label_metrics(part)
     return described | ({"temperature": 1.4} if model in CLASSIFIERS else {})
@@ -165,7 +184,11 @@ def label_metrics(part: pd.DataFrame) -> dict[str, Any]:
     confusion = {truth: {guess: int(counts.get((truth, guess), 0)) for guess in LABELS} for truth in LABELS}
     by_label = {}
     for label in LABELS:
-        hit, named, true = confusion[label][label], sum(confusion[t][label] for t in LABELS), sum(confusion[label].values())
+        hit, named, true = (
+            confusion[label][label],
+            sum(confusion[t][label] for t in LABELS),
+            sum(confusion[label].values()),
+        )
         precision, recall = (hit / of if of else None for of in (named, true))
         f1 = 2 * hit / (named + true) if named + true else None
         by_label[label] = {"n": true, "precision": precision, "recall": recall, "f1": f1, "auroc": 0.9}
@@ -187,17 +210,36 @@ def label_metrics(part: pd.DataFrame) -> dict[str, Any]:
         ]
 
     return {
-        "accuracy": right, "accuracy_low": max(0, right - 0.1), "accuracy_high": min(1, right + 0.1), "f1_macro": mean("f1"),
-        "f1_macro_low": None, "f1_macro_high": None, "precision_macro": mean("precision"), "recall_macro": mean("recall"),
-        "auroc_macro": 0.9, "by_label": by_label, "confusion": confusion, "ece": 0.08, "ece_scaled": 0.03,
-        "reliability": bins(0.02), "reliability_scaled": bins(0.1),
-    }  # fmt: skip
+        "accuracy": right,
+        "accuracy_low": max(0, right - 0.1),
+        "accuracy_high": min(1, right + 0.1),
+        "f1_macro": mean("f1"),
+        "f1_macro_low": None,
+        "f1_macro_high": None,
+        "precision_macro": mean("precision"),
+        "recall_macro": mean("recall"),
+        "auroc_macro": 0.9,
+        "by_label": by_label,
+        "confusion": confusion,
+        "ece": 0.08,
+        "ece_scaled": 0.03,
+        "reliability": bins(0.02),
+        "reliability_scaled": bins(0.1),
+    }
 
 
 def cost(number: int) -> dict[str, Any]:
     """As in demo, where nothing that depends on the machine is written."""
     unmeasured = dict.fromkeys(
-        ("latency_ms", "batch_latency_ms", "seconds", "images_per_second", "peak_memory_mb", "device", "threads")
+        (
+            "latency_ms",
+            "batch_latency_ms",
+            "seconds",
+            "images_per_second",
+            "peak_memory_mb",
+            "device",
+            "threads",
+        )
     )
     return {
         "parameters": 120_000 * (number + 1),
@@ -211,7 +253,13 @@ def cost(number: int) -> dict[str, Any]:
 def history(model: str, number: int) -> pd.DataFrame:
     epoch = np.arange(1, 7)
     rise = 0.8 - 0.6 * np.exp(-epoch / (2 + number))
-    columns = {"model": model, "epoch": epoch, "learning_rate": 1e-3, "train_loss": 1.2 - rise, "validation_loss": 1.3 - rise}
+    columns = {
+        "model": model,
+        "epoch": epoch,
+        "learning_rate": 1e-3,
+        "train_loss": 1.2 - rise,
+        "validation_loss": 1.3 - rise,
+    }
     if model in MASKS:
         columns["validation_dice"] = rise
     if model in CLASSIFIERS:
@@ -220,17 +268,35 @@ def history(model: str, number: int) -> pd.DataFrame:
 
 
 def comparisons() -> dict[str, Any]:
-    """unet and attention_unet are not told apart; both are ahead of joint. No classifiers are compared on strict."""
+    """unet and attention_unet are not told apart; both are ahead of joint. No classifiers are compared on
+    strict."""
 
     def part(models: list[str], apart: set[tuple[str, str]]) -> dict[str, Any]:
         pairs = [
-            {"a": a, "b": b, "difference": 0.02, "low": -0.01, "high": 0.05, "p": 0.01 if (a, b) in apart else 0.3,
-             "p_holm": 0.02 if (a, b) in apart else 0.6, "told_apart": (a, b) in apart}
-            for i, a in enumerate(models) for b in models[i + 1 :]
-        ]  # fmt: skip
+            {
+                "a": a,
+                "b": b,
+                "difference": 0.02,
+                "low": -0.01,
+                "high": 0.05,
+                "p": 0.01 if (a, b) in apart else 0.3,
+                "p_holm": 0.02 if (a, b) in apart else 0.6,
+                "told_apart": (a, b) in apart,
+            }
+            for i, a in enumerate(models)
+            for b in models[i + 1 :]
+        ]
         letters = {model: ["a"] if not any(b == model for _, b in apart) else ["b"] for model in models}
         order = [{"model": model, "value": 0.8, "letters": letters[model]} for model in models]
-        return {"n": 18, "groups": 18, "tested": True, "family": len(pairs), "smallest_p": 0.001, "order": order, "pairs": pairs}
+        return {
+            "n": 18,
+            "groups": 18,
+            "tested": True,
+            "family": len(pairs),
+            "smallest_p": 0.001,
+            "order": order,
+            "pairs": pairs,
+        }
 
     untested = part(["densenet121", "joint", "mobilenetv2"], set()) | {"tested": False, "groups": 9}
     for pair in untested["pairs"]:
@@ -239,13 +305,19 @@ def comparisons() -> dict[str, Any]:
     labels = part(["densenet121", "joint", "mobilenetv2"], set())
     subsets = ("official", "clean", "strict", "validation")
     return {
-        "level": 0.95, "resamples": 50, "seed": 0, "min_groups": 20,
+        "level": 0.95,
+        "resamples": 50,
+        "seed": 0,
+        "min_groups": 20,
         "heads": {
             "mask": {
-                "measure": "dice_per_image", "test": "paired bootstrap over groups", "subsets": dict.fromkeys(subsets, masks),
+                "measure": "dice_per_image",
+                "test": "paired bootstrap over groups",
+                "subsets": dict.fromkeys(subsets, masks),
             },
             "label": {
-                "measure": "accuracy", "test": "paired bootstrap over groups and exact McNemar, the larger p",
+                "measure": "accuracy",
+                "test": "paired bootstrap over groups and exact McNemar, the larger p",
                 "subsets": dict.fromkeys(subsets, labels) | {"strict": untested},
             },
         },
@@ -253,12 +325,22 @@ def comparisons() -> dict[str, Any]:
         "seeds": {
             "models": {},
             "pairs": [
-                {"a": "unet", "b": "attention_unet", "subset": "official", "measure": "dice_study", "n": 2,
-                 "differences": {"42": 0.01, "43": -0.02}, "mean": -0.005, "sd": 0.02, "low": -0.2, "high": 0.19,
-                 "smallest_p": 0.5},
+                {
+                    "a": "unet",
+                    "b": "attention_unet",
+                    "subset": "official",
+                    "measure": "dice_study",
+                    "n": 2,
+                    "differences": {"42": 0.01, "43": -0.02},
+                    "mean": -0.005,
+                    "sd": 0.02,
+                    "low": -0.2,
+                    "high": 0.19,
+                    "smallest_p": 0.5,
+                },
             ],
         },
-    }  # fmt: skip
+    }
 
 
 def grid_results() -> tuple[dict[str, Any], pd.DataFrame]:
@@ -270,24 +352,52 @@ def grid_results() -> tuple[dict[str, Any], pd.DataFrame]:
             epochs = 1 if diverged else 4
             dice = [round(0.2 + 0.1 * epoch + 0.05 * column - 0.03 * row, 4) for epoch in range(epochs)]
             cells.append(
-                {"optimizer": optimizer, "learning_rate": rate, "score": max(dice), "low": max(dice) - 0.05,
-                 "high": max(dice) + 0.05, "epoch": epochs, "epochs": epochs, "diverged_at": 2 if diverged else None,
-                 "seconds": None, "rank_first": 1, "rank_last": 6}
-            )  # fmt: skip
+                {
+                    "optimizer": optimizer,
+                    "learning_rate": rate,
+                    "score": max(dice),
+                    "low": max(dice) - 0.05,
+                    "high": max(dice) + 0.05,
+                    "epoch": epochs,
+                    "epochs": epochs,
+                    "diverged_at": 2 if diverged else None,
+                    "seconds": None,
+                    "rank_first": 1,
+                    "rank_last": 6,
+                }
+            )
             curves.append(
                 pd.DataFrame(
-                    {"optimizer": optimizer, "learning_rate": rate, "epoch": range(1, epochs + 1), "validation_dice": dice}
+                    {
+                        "optimizer": optimizer,
+                        "learning_rate": rate,
+                        "epoch": range(1, epochs + 1),
+                        "validation_dice": dice,
+                    }
                 )
             )
     cells.sort(key=lambda cell: -cell["score"])
     claims = [
-        {"source": "the study's table", "optimizer": "adam", "learning_rate": 1e-5, "published": 0.79, "ours": 0.5,
-         "verdict": "cannot be told", "reason": "its range of ranks holds the first."},
-    ]  # fmt: skip
+        {
+            "source": "the study's table",
+            "optimizer": "adam",
+            "learning_rate": 1e-5,
+            "published": 0.79,
+            "ours": 0.5,
+            "verdict": "cannot be told",
+            "reason": "its range of ranks holds the first.",
+        },
+    ]
     grid = {
-        "model": "unet", "epochs": 4, "optimizers": list(OPTIMIZERS), "learning_rates": list(RATES), "measure": "dice",
-        "cells": cells, "claims": claims, "method": ["Ranks are simultaneous 95 % ranges."],
-    }  # fmt: skip
+        "model": "unet",
+        "epochs": 4,
+        "optimizers": list(OPTIMIZERS),
+        "learning_rates": list(RATES),
+        "measure": "dice",
+        "cells": cells,
+        "claims": claims,
+        "method": ["Ranks are simultaneous 95 % ranges."],
+    }
     return grid, pd.concat(curves)
 
 
@@ -303,10 +413,20 @@ def audit(samples: pd.DataFrame) -> dict[str, Any]:
 
 def provenance() -> dict[str, Any]:
     return {
-        "profile": "demo", "source": "phantom", "source_tree": "a" * 40,
-        "data": {"raw_sha256": "b" * 64, "fingerprint": "d" * 64, "size": SIDE, "images": {"test": TEST}, "vanished_masks": 0},
-        "prepare": {"size": SIDE, "fit": "squeeze"}, "versions": {"python": "3.11"}, "device": None,
-    }  # fmt: skip
+        "profile": "demo",
+        "source": "phantom",
+        "source_tree": "a" * 40,
+        "data": {
+            "raw_sha256": "b" * 64,
+            "fingerprint": "d" * 64,
+            "size": SIDE,
+            "images": {"test": TEST},
+            "vanished_masks": 0,
+        },
+        "prepare": {"size": SIDE, "fit": "squeeze"},
+        "versions": {"python": "3.11"},
+        "device": None,
+    }
 
 
 def write_json(path: Path, content: Any) -> None:

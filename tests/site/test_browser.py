@@ -1,4 +1,5 @@
-"""The page as it is used: in a real browser, from disk. `visit` fails a test at any console message, error or request."""
+"""The page as it is used: in a real browser, from disk. `visit` fails a test at any console message, error or
+request."""
 
 import json
 import re
@@ -56,7 +57,9 @@ def stage(page: Page, figure: str) -> Locator:
 def lit(page: Page, figure: str) -> int:
     """Pixels of a mask that a canvas shows, by its alpha, counted at the centre of each."""
     return int(
-        stage(page, figure).locator("canvas").evaluate(
+        stage(page, figure)
+        .locator("canvas")
+        .evaluate(
             """(canvas) => {
                 const side = canvas.width, grain = side / core.size;
                 const copy = new OffscreenCanvas(side, side).getContext("2d");
@@ -68,7 +71,7 @@ def lit(page: Page, figure: str) -> int:
                 return count;
             }"""
         )
-    )  # fmt: skip
+    )
 
 
 def per_image(profile: Path, model: str) -> pd.DataFrame:
@@ -76,7 +79,8 @@ def per_image(profile: Path, model: str) -> pd.DataFrame:
     return table.set_index(table["id"].str.removeprefix("brisc2025_").str.removesuffix("_t1"))
 
 
-# ------------------------------------------------------------------------------------------------------------------- cases
+# -------------------------------------------------------------------------------------------------------------------
+# cases
 
 
 def test_the_first_view_says_what_it_is_made_of(visit: Open) -> None:
@@ -198,7 +202,12 @@ def test_a_deep_link_and_the_address_that_follows(visit: Open) -> None:
 
 @pytest.mark.parametrize(
     "fragment",
-    ["#cases?case=nobody&model=vnet&label=%3Cb%3E&subset=all&sort=x", "#nowhere", "#cases?", "#classes?page=-3&classifier=unet"],
+    [
+        "#cases?case=nobody&model=vnet&label=%3Cb%3E&subset=all&sort=x",
+        "#nowhere",
+        "#cases?",
+        "#classes?page=-3&classifier=unet",
+    ],
 )
 def test_an_address_that_names_nothing_shows_the_default(visit: Open, fragment: str) -> None:
     page = visit(fragment)
@@ -262,14 +271,17 @@ def test_what_classifiers_say_of_a_case(visit: Open, profile: Path) -> None:
     drawn(page, "test_00006_me_co")
     row = per_image(profile, "densenet121").loc["test_00006_me_co"]
     says = page.locator(".bars", has_text="densenet121")
-    expect(says).to_contain_text("right" if row["predicted"] == "meningioma" else f"wrong: {row['predicted'].replace('_', ' ')}")
+    expect(says).to_contain_text(
+        "right" if row["predicted"] == "meningioma" else f"wrong: {row['predicted'].replace('_', ' ')}"
+    )
     for at, label in enumerate(LABELS):
         expect(says.locator("li").nth(at)).to_contain_text(f"{100 * row[f'p_{label}']:.1f}\u202f%")
     expect(page.locator("#panels figure:visible")).to_have_count(3)
     expect(stage(page, "Grad-CAM")).to_have_attribute("aria-label", re.compile("Where densenet121 looked"))
 
 
-# ----------------------------------------------------------------------------------------------------------------- compare
+# -----------------------------------------------------------------------------------------------------------------
+# compare
 
 
 def test_compare_begins_with_the_two_unets_and_their_largest_difference(visit: Open, profile: Path) -> None:
@@ -303,7 +315,9 @@ def test_only_tested_differences_are_told(visit: Open) -> None:
     choose(page, "First model", "mobilenetv2")
     expect(verdict).to_contain_text("nothing to compare them by")
     choose(page, "Second model", "densenet121")
-    expect(verdict.locator("tbody td:nth-child(2)")).to_have_text(["not told apart", "not told apart", "not tested: 9 groups"])
+    expect(verdict.locator("tbody td:nth-child(2)")).to_have_text(
+        ["not told apart", "not told apart", "not tested: 9 groups"]
+    )
     choose(page, "Second model", "mobilenetv2")
     expect(verdict).to_contain_text("one model twice")
 
@@ -314,19 +328,24 @@ def test_a_point_of_the_scatter_is_a_case(visit: Open, profile: Path) -> None:
     expect(points).to_have_count(18)  # the tumour slices
     # The tumour that both miss lies at the origin.
     box = page.locator("#view-compare .chart svg").bounding_box()
-    line = page.locator("#view-compare svg .equal").evaluate("(line) => [line.x1.baseVal.value, line.y1.baseVal.value]")
+    line = page.locator("#view-compare svg .equal").evaluate(
+        "(line) => [line.x1.baseVal.value, line.y1.baseVal.value]"
+    )
     assert box is not None
     page.locator("#view-compare .chart svg").click(position={"x": line[0] + 2, "y": line[1] - 2})
     expect(page.locator("#pair")).to_have_attribute("data-case", "test_00024_pi_sa")
 
 
-# ----------------------------------------------------------------------------------------------------------------- classes
+# -----------------------------------------------------------------------------------------------------------------
+# classes
 
 
 @pytest.mark.parametrize("subset", ["official", "clean", "strict"])
 def test_the_matrix_is_that_of_the_metrics(visit: Open, profile: Path, subset: str) -> None:
     page = visit(f"#classes?classifier=mobilenetv2&subset={subset}")
-    confusion = json.loads((profile / "reports" / "metrics.json").read_text())["mobilenetv2"][subset]["confusion"]
+    confusion = json.loads((profile / "reports" / "metrics.json").read_text())["mobilenetv2"][subset][
+        "confusion"
+    ]
     cells = page.locator("#view-classes .matrix .heat b")
     expect(cells).to_have_text([str(confusion[truth][guess]) for truth in LABELS for guess in LABELS])
     rows = page.locator("#view-classes .card", has_text="Each class").locator("tbody tr")
@@ -359,7 +378,9 @@ def test_a_cell_of_the_matrix_shows_its_images(visit: Open, profile: Path) -> No
 
 def test_grad_cam_of_the_gallery_can_be_switched_off(visit: Open) -> None:
     page = visit("#classes?classifier=mobilenetv2")
-    painted = "(canvas) => canvas.getContext('2d').getImageData(0, 0, 512, 512).data.some((value) => value > 0)"
+    painted = (
+        "(canvas) => canvas.getContext('2d').getImageData(0, 0, 512, 512).data.some((value) => value > 0)"
+    )
     canvas = page.locator(".gallery canvas").first
     assert canvas.evaluate(painted)
     control(page, "checkbox", "Grad-CAM").uncheck()
@@ -385,7 +406,8 @@ def test_the_gallery_is_paged(visit: Open, profile: Path) -> None:
     expect(page.locator(".gallery > li")).to_have_count(12)
 
 
-# ------------------------------------------------------------------------------------------------- training, cost, copies
+# ------------------------------------------------------------------------------------------------- training,
+# cost, copies
 
 
 def test_a_cell_of_the_grid_shows_its_curve_on_hover_and_on_focus(visit: Open) -> None:
@@ -415,7 +437,9 @@ def test_learning_curves_of_the_models_that_have_them(visit: Open) -> None:
         "aria-label", "validation accuracy over epochs of mobilenetv2, densenet121, joint"
     )
     control(page, "checkbox", "joint").uncheck()
-    expect(chart.locator("svg")).to_have_attribute("aria-label", "validation accuracy over epochs of mobilenetv2, densenet121")
+    expect(chart.locator("svg")).to_have_attribute(
+        "aria-label", "validation accuracy over epochs of mobilenetv2, densenet121"
+    )
     choose(page, "Curve", "train_loss")
     expect(chart.locator("svg .line")).to_have_count(4)
     chart.locator("svg").hover()
@@ -514,7 +538,8 @@ def test_from_a_copied_case_to_its_twin_and_back(visit: Open) -> None:
     expect(page.locator("#view-copies")).to_be_visible()
 
 
-# ------------------------------------------------------------------------------------------------------------ the whole page
+# ------------------------------------------------------------------------------------------------------------
+# the whole page
 
 
 def test_views_by_keyboard_and_what_a_screen_reader_hears(visit: Open) -> None:
@@ -526,7 +551,9 @@ def test_views_by_keyboard_and_what_a_screen_reader_hears(visit: Open) -> None:
     expect(status).to_have_text(re.compile(r"1 of 24: test_00001_gl_ax, glioma\. unet: Dice \d"))
     page.keyboard.press("2")
     expect(page.get_by_role("heading", name="Compare")).to_be_focused()
-    expect(page.get_by_role("navigation").get_by_role("link", name="Compare")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("navigation").get_by_role("link", name="Compare")).to_have_attribute(
+        "aria-current", "page"
+    )
     expect(page).to_have_title("Phantoms: Compare, BRISC study, demo")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -566,7 +593,8 @@ def show(page: Page, view: str) -> None:
 
 
 def test_a_desk_and_a_phone(visit: Open) -> None:
-    """No view is wider than the screen, what is pressed is large enough for a finger, and the pictures are kept."""
+    """No view is wider than the screen, what is pressed is large enough for a finger, and the pictures are
+    kept."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for width, height in ((1400, 1000), (390, 844)):
         page = visit(width=width, height=height)
@@ -592,7 +620,9 @@ def test_axe_finds_nothing_serious(visit: Open, scheme: str, width: int) -> None
         # preload: axe would fetch the style sheet, which the page's policy forbids.
         for violation in page.evaluate("(part) => axe.run(part, { preload: false })", part)["violations"]:
             if violation["impact"] in ("serious", "critical"):
-                found[f"{name}: {violation['id']}"] = [node["failureSummary"] + node["html"] for node in violation["nodes"]]
+                found[f"{name}: {violation['id']}"] = [
+                    node["failureSummary"] + node["html"] for node in violation["nodes"]
+                ]
 
     for view in VIEWS:
         show(page, view)
@@ -647,7 +677,9 @@ def test_real_data_is_not_called_phantom(visit: Open, profile: Path, tmp_path: P
     page = visit(folder=tmp_path / "site")
     drawn(page, "test_00001_gl_ax")
     expect(page).to_have_title("Cases, BRISC study, demo")
-    expect(page.locator("#notice")).to_have_text("BRISC 2025, Fateh et al., CC BY 4.0. Research material, not for diagnosis.")
+    expect(page.locator("#notice")).to_have_text(
+        "BRISC 2025, Fateh et al., CC BY 4.0. Research material, not for diagnosis."
+    )
     for view in VIEWS:
         show(page, view)
         assert "phantom" not in page.locator("body").inner_text().lower()

@@ -1,4 +1,5 @@
-"""What is written beside the page: everything it shows, nothing it doesn't, the same bytes for the same input."""
+"""What is written beside the page: everything it shows, nothing it doesn't, the same bytes for the same
+input."""
 
 import base64
 import json
@@ -58,7 +59,8 @@ def test_maps_row_after_row() -> None:
 def test_the_same_input_gives_the_same_bytes(profile: Path, site: Path, tmp_path: Path) -> None:
     again = write(profile, tmp_path / "again")
     first, second = (
-        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()} for root in (site, again)
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (site, again)
     )
     assert first == second
 
@@ -66,7 +68,9 @@ def test_the_same_input_gives_the_same_bytes(profile: Path, site: Path, tmp_path
 def test_pictures_are_those_of_test_and_of_their_twins_without_loss(profile: Path, site: Path) -> None:
     samples = pd.read_csv(profile / "data" / "cache" / "samples.csv")
     images = np.load(profile / "data" / "cache" / "images.npy")
-    pictures = {path.stem: np.asarray(Image.open(path).convert("L")) for path in (site / "page" / "images").iterdir()}
+    pictures = {
+        path.stem: np.asarray(Image.open(path).convert("L")) for path in (site / "page" / "images").iterdir()
+    }
     test = samples[samples["split"] == "test"]["id"].tolist()
     twins = samples[samples["split"] == "train"]["id"].tolist()[:8]  # rows 8 and 9 are neighbours alone
     names = {name.removeprefix("brisc2025_").removesuffix("_t1"): name for name in test + twins}
@@ -133,7 +137,8 @@ def test_a_test_image_without_a_prediction_is_told(profile: Path, tmp_path: Path
     path = copied / "runs" / "eval" / "unet" / "per_image.csv"
     pd.read_csv(path).iloc[1:].to_csv(path, index=False)
     with pytest.raises(
-        InputError, match=r"without a prediction: got 1 missing, first brisc2025_test_00001_gl_ax_t1, expected all 24"
+        InputError,
+        match=r"without a prediction: got 1 missing, first brisc2025_test_00001_gl_ax_t1, expected all 24",
     ):
         write(copied, tmp_path / "site")
     assert not (tmp_path / "site").exists() or not list((tmp_path / "site").iterdir())
@@ -142,7 +147,9 @@ def test_a_test_image_without_a_prediction_is_told(profile: Path, tmp_path: Path
 def test_a_copy_of_an_unknown_image_is_told(profile: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(profile, tmp_path / "profile")
     path = copied / "data" / "copies.csv"
-    path.write_text(path.read_text().replace("brisc2025_train_00001_gl_ax_t1", "brisc2025_train_99999_gl_ax_t1"))
+    path.write_text(
+        path.read_text().replace("brisc2025_train_00001_gl_ax_t1", "brisc2025_train_99999_gl_ax_t1")
+    )
     with pytest.raises(InputError, match="brisc2025_train_99999_gl_ax_t1"):
         write(copied, tmp_path / "site")
 
@@ -157,7 +164,9 @@ def test_a_name_that_leads_elsewhere_is_refused(profile: Path, tmp_path: Path) -
 
 def test_nothing_comes_from_elsewhere(site: Path) -> None:
     index = (site / "index.html").read_text()
-    assert "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:;" in index
+    assert (
+        "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:;" in index
+    )
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:", index)
     for path in [site / "index.html", *(site / "page").glob("*.*")]:
         addresses = set(re.findall(r"(?:https?:)?//[a-z][\w.-]+\.[a-z]{2,}[^\"' ]*", path.read_text()))

@@ -16,7 +16,8 @@ torch.set_num_threads(1)  # nets this small spend more time handing work over th
 
 @pytest.fixture
 def samples() -> Samples:
-    """40 train and 12 validation images of 32 px, each with a bright disc that is the tumour; every fourth is healthy."""
+    """40 train and 12 validation images of 32 px, each with a bright disc that is the tumour; every fourth is
+    healthy."""
     generator = np.random.default_rng(5)
     images = generator.integers(0, 60, (52, 32, 32), dtype=np.uint8)
     masks = np.zeros_like(images)

@@ -10,7 +10,8 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("flags", "units"), [("fpu avx512_bf16 amx_bf16 amx_tile", True), ("fpu avx512f avx512_bf16", False), ("fpu avx2", False)]
+    ("flags", "units"),
+    [("fpu avx512_bf16 amx_bf16 amx_tile", True), ("fpu avx512f avx512_bf16", False), ("fpu avx2", False)],
 )
 def test_a_cpu_has_units_for_bfloat16_if_linux_lists_them(tmp_path, flags, units):
     cpuinfo = tmp_path / "cpuinfo"

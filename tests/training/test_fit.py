@@ -31,14 +31,27 @@ class Killed(BaseException):
 @pytest.fixture
 def go(samples: Samples, tmp_path: Path) -> Fit:
     def go(
-        run: Run, train: Train, *, name: str = "out", scratch: str = "", track: Any = silent, may_diverge: bool = False
+        run: Run,
+        train: Train,
+        *,
+        name: str = "out",
+        scratch: str = "",
+        track: Any = silent,
+        may_diverge: bool = False,
     ) -> dict[str, str]:
         out = tmp_path / name
         torch.manual_seed(train.seed)
         fit(
-            build(**run.model), samples, out, run=run, train=train, scratch=tmp_path / "scratch" / (scratch or name),
-            may_diverge=may_diverge, track=track, log=lambda line: None,
-        )  # fmt: skip
+            build(**run.model),
+            samples,
+            out,
+            run=run,
+            train=train,
+            scratch=tmp_path / "scratch" / (scratch or name),
+            may_diverge=may_diverge,
+            track=track,
+            log=lambda line: None,
+        )
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
 
     return go
@@ -62,12 +75,20 @@ def test_two_runs_give_the_same_bytes(go: Fit, run: Run, train: Train) -> None:
 @pytest.mark.parametrize(
     ("step", "change"),
     [
-        (0, {}), (3, {}), (5, {}), (9, {}), (15, {}),
-        (9, {"ema_decay": 0.9}), (9, {"schedule": "cosine"}), (7, {"accumulate": 3}),
+        (0, {}),
+        (3, {}),
+        (5, {}),
+        (9, {}),
+        (15, {}),
+        (9, {"ema_decay": 0.9}),
+        (9, {"schedule": "cosine"}),
+        (7, {"accumulate": 3}),
     ],
     ids=str,
-)  # fmt: skip
-def test_a_killed_run_ends_as_an_unbroken_one(go: Fit, run: Run, train: Train, step: int, change: dict[str, Any]) -> None:
+)
+def test_a_killed_run_ends_as_an_unbroken_one(
+    go: Fit, run: Run, train: Train, step: int, change: dict[str, Any]
+) -> None:
     train = replace(train, **change)
     unbroken = go(run, train, name="whole")
     done = 0
@@ -92,14 +113,23 @@ def test_weights_are_those_of_the_best_epoch(go: Fit, run: Run, train: Train, tm
     best = int(rows.loc[rows["best"] == 1, "epoch"].item())
     assert rows["validation_dice"].idxmax() + 1 == best
     go(replace(run, epochs=best, optimizer=rate), train, name="short")
-    long, short = (torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("long", "short"))
+    long, short = (
+        torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("long", "short")
+    )
     assert all(torch.equal(long[key], short[key]) for key in long)
 
 
 def test_early_stopping_and_plateau(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
     # A rate so small that nothing moves: the first epoch stays the best one, or nearly.
-    still = replace(run, epochs=30, optimizer=replace(run.optimizer, name="sgd", learning_rate=1e-12, momentum=0.0))
-    go(still, replace(train, early_stopping_patience=5, plateau_patience=1, plateau_factor=0.1, plateau_floor=1e-13))
+    still = replace(
+        run, epochs=30, optimizer=replace(run.optimizer, name="sgd", learning_rate=1e-12, momentum=0.0)
+    )
+    go(
+        still,
+        replace(
+            train, early_stopping_patience=5, plateau_patience=1, plateau_factor=0.1, plateau_floor=1e-13
+        ),
+    )
     rows, summary = history(tmp_path / "out"), json.loads((tmp_path / "out" / "summary.json").read_text())
     assert len(rows) < 30
     assert summary["stopped"] == "early"
@@ -111,26 +141,52 @@ def test_early_stopping_and_plateau(go: Fit, run: Run, train: Train, tmp_path: P
 def test_healthy_slices_are_a_choice(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
     for name, healthy in (("with", True), ("without", False)):
         go(replace(run, epochs=1, healthy_slices=healthy), train, name=name)
-    seen = {name: json.loads((tmp_path / name / "summary.json").read_text())["train_images"] for name in ("with", "without")}
+    seen = {
+        name: json.loads((tmp_path / name / "summary.json").read_text())["train_images"]
+        for name in ("with", "without")
+    }
     assert seen == {"with": 40, "without": 30}
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"seed": 43}, {"batch_size": 7}, {"precision": "bf16-mixed"}, {"accumulate": 2}, {"ema_decay": 0.9},
-        *({"augment": {key: value}} for key, value in {
-            "horizontal_flip": 0.0, "vertical_flip": 0.0, "rotate_degrees": 90.0, "rotate_probability": 0.0,
-            "shift_fraction": 0.3, "zoom_fraction": 0.3, "affine_probability": 0.0, "brightness": 0.0, "contrast": 0.0,
-            "brightness_contrast_probability": 0.0, "noise_std": [0.3, 0.4], "noise_probability": 0.0,
-        }.items()),
+        {"seed": 43},
+        {"batch_size": 7},
+        {"precision": "bf16-mixed"},
+        {"accumulate": 2},
+        {"ema_decay": 0.9},
+        *(
+            {"augment": {key: value}}
+            for key, value in {
+                "horizontal_flip": 0.0,
+                "vertical_flip": 0.0,
+                "rotate_degrees": 90.0,
+                "rotate_probability": 0.0,
+                "shift_fraction": 0.3,
+                "zoom_fraction": 0.3,
+                "affine_probability": 0.0,
+                "brightness": 0.0,
+                "contrast": 0.0,
+                "brightness_contrast_probability": 0.0,
+                "noise_std": [0.3, 0.4],
+                "noise_probability": 0.0,
+            }.items()
+        ),
     ],
     ids=str,
-)  # fmt: skip
-def test_every_training_knob_changes_the_weights(go: Fit, run: Run, train: Train, change: dict[str, Any]) -> None:
+)
+def test_every_training_knob_changes_the_weights(
+    go: Fit, run: Run, train: Train, change: dict[str, Any]
+) -> None:
     once = replace(run, epochs=1)
-    changed = {**change, **({"augment": replace(train.augment, **change["augment"])} if "augment" in change else {})}
-    assert go(once, train, name="a")["weights.pt"] != go(once, replace(train, **changed), name="b")["weights.pt"]
+    changed = {
+        **change,
+        **({"augment": replace(train.augment, **change["augment"])} if "augment" in change else {}),
+    }
+    assert (
+        go(once, train, name="a")["weights.pt"] != go(once, replace(train, **changed), name="b")["weights.pt"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,13 +194,17 @@ def test_every_training_knob_changes_the_weights(go: Fit, run: Run, train: Train
     [{"name": "sgd"}, {"name": "adamw"}, {"name": "rmsprop"}, {"learning_rate": 0.01}, {"weight_decay": 0.5}],
     ids=str,
 )
-def test_every_optimizer_knob_changes_the_weights(go: Fit, run: Run, train: Train, change: dict[str, Any]) -> None:
+def test_every_optimizer_knob_changes_the_weights(
+    go: Fit, run: Run, train: Train, change: dict[str, Any]
+) -> None:
     once = replace(run, epochs=1)
     other = replace(once, optimizer=replace(run.optimizer, **change))
     assert go(once, train, name="a")["weights.pt"] != go(other, train, name="b")["weights.pt"]
 
 
-def test_the_cosine_goes_from_the_full_rate_to_nothing(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
+def test_the_cosine_goes_from_the_full_rate_to_nothing(
+    go: Fit, run: Run, train: Train, tmp_path: Path
+) -> None:
     go(replace(run, optimizer=replace(run.optimizer, learning_rate=0.01)), replace(train, schedule="cosine"))
     # (1 + cos(pi k / 4)) / 2 for k = 0..3
     expected = [0.01, 0.01 * (2 + 2**0.5) / 4, 0.005, 0.01 * (2 - 2**0.5) / 4]
@@ -152,17 +212,22 @@ def test_the_cosine_goes_from_the_full_rate_to_nothing(go: Fit, run: Run, train:
 
 
 def test_gradients_of_several_batches_are_averaged(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
-    # Plain gradient descent without normalisation noise: with 30 training images, 4 batches of at most 8 in one step move the
-    # weights once, as far as the mean of the four gradients says; four single steps move them four times.
+    # Plain gradient descent without normalisation noise: with 30 training images, 4 batches of at most 8 in
+    # one step move the weights once, as far as the mean of the four gradients says; four single steps move
+    # them four times.
     plain = replace(
-        run, epochs=1, optimizer=replace(run.optimizer, name="sgd", momentum=0.0, weight_decay=0.0, learning_rate=1e-3)
+        run,
+        epochs=1,
+        optimizer=replace(run.optimizer, name="sgd", momentum=0.0, weight_decay=0.0, learning_rate=1e-3),
     )
     start = initial(plain, train)
     moved = {}
     for accumulate in (1, 4):
         go(plain, replace(train, accumulate=accumulate), name=str(accumulate))
         end = torch.load(tmp_path / str(accumulate) / "weights.pt", weights_only=True)
-        moved[accumulate] = sum(float((end[name] - start[name]).square().sum()) for name in start if "weight" in name) ** 0.5
+        moved[accumulate] = (
+            sum(float((end[name] - start[name]).square().sum()) for name in start if "weight" in name) ** 0.5
+        )
     assert moved[4] == pytest.approx(moved[1] / 4, rel=0.3)
 
 
@@ -242,9 +307,13 @@ LABEL_LOSS = {"dice": 0.0, "bce": 0.0, "cross_entropy": 1.0}
 
 def test_a_label_is_learnt(go: Fit, run: Run, train: Train, tmp_path: Path) -> None:
     labels = replace(
-        run, model={**run.model, "arch": "joint", "classes": 4, "heads": ["label"]}, healthy_slices=True, epochs=15,
-        loss=replace(run.loss, **LABEL_LOSS), optimizer=replace(run.optimizer, learning_rate=0.02),
-    )  # fmt: skip
+        run,
+        model={**run.model, "arch": "joint", "classes": 4, "heads": ["label"]},
+        healthy_slices=True,
+        epochs=15,
+        loss=replace(run.loss, **LABEL_LOSS),
+        optimizer=replace(run.optimizer, learning_rate=0.02),
+    )
     go(labels, train)
     rows = history(tmp_path / "out")
     assert rows["validation_accuracy"].max() > 0.85  # three of four have a tumour
@@ -254,11 +323,16 @@ def test_a_label_is_learnt(go: Fit, run: Run, train: Train, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("balance", ["fixed", "uncertainty"])
-def test_two_heads_are_judged_by_their_mean(go: Fit, run: Run, train: Train, tmp_path: Path, balance: str) -> None:
+def test_two_heads_are_judged_by_their_mean(
+    go: Fit, run: Run, train: Train, tmp_path: Path, balance: str
+) -> None:
     both = replace(
-        run, model={**run.model, "arch": "joint", "classes": 4, "heads": ["mask", "label"]}, healthy_slices=True, epochs=3,
+        run,
+        model={**run.model, "arch": "joint", "classes": 4, "heads": ["mask", "label"]},
+        healthy_slices=True,
+        epochs=3,
         loss=replace(run.loss, cross_entropy=1.0, balance=balance),
-    )  # fmt: skip
+    )
     go(both, train)
     rows = history(tmp_path / "out")
     mean = (rows["validation_dice"] + rows["validation_accuracy"]) / 2
@@ -269,25 +343,37 @@ def test_two_heads_are_judged_by_their_mean(go: Fit, run: Run, train: Train, tmp
 
 def test_learned_balance_trains_other_weights(go: Fit, run: Run, train: Train) -> None:
     both = replace(
-        run, model={**run.model, "arch": "joint", "classes": 4, "heads": ["mask", "label"]}, healthy_slices=True, epochs=1,
+        run,
+        model={**run.model, "arch": "joint", "classes": 4, "heads": ["mask", "label"]},
+        healthy_slices=True,
+        epochs=1,
         loss=replace(run.loss, cross_entropy=1.0),
-    )  # fmt: skip
+    )
     variants = {
-        "fixed": both.loss, "learned": replace(both.loss, balance="uncertainty"), "label": replace(both.loss, cross_entropy=0.3),
-    }  # fmt: skip
-    digests = {go(replace(both, loss=loss), train, name=name)["weights.pt"] for name, loss in variants.items()}
+        "fixed": both.loss,
+        "learned": replace(both.loss, balance="uncertainty"),
+        "label": replace(both.loss, cross_entropy=0.3),
+    }
+    digests = {
+        go(replace(both, loss=loss), train, name=name)["weights.pt"] for name, loss in variants.items()
+    }
     assert len(digests) == 3
 
 
 def test_two_processes_do_not_train_one_run(tmp_path: Path) -> None:
-    with resume.hold(tmp_path / "run"), pytest.raises(InputError, match="another process is training this run"):
+    with (
+        resume.hold(tmp_path / "run"),
+        pytest.raises(InputError, match="another process is training this run"),
+    ):
         resume.hold(tmp_path / "run")
     resume.hold(tmp_path / "run").close()
 
 
 def test_weights_of_another_net_are_told(tmp_path: Path) -> None:
     net = build(arch="unet", in_channels=1, base_channels=2, levels=2)
-    resume.save(tmp_path / "weights.pt", build(arch="unet", in_channels=1, base_channels=4, levels=2).state_dict())
+    resume.save(
+        tmp_path / "weights.pt", build(arch="unet", in_channels=1, base_channels=4, levels=2).state_dict()
+    )
     with pytest.raises(InputError, match=r"weights\.pt: weights that do not fit the model"):
         resume.load_weights(net, tmp_path / "weights.pt")
     (tmp_path / "weights.pt").write_bytes(b"not weights")

@@ -31,7 +31,8 @@ def test_dice_loss_uses_probabilities() -> None:
 
 
 def test_dice_loss_pools_the_batch() -> None:
-    # Image 1: X = Y, one pixel. Image 2: X empty, Y three pixels. Pooled 1 - 2 / (1 + 4); the mean of both would be 1/2.
+    # Image 1: X = Y, one pixel. Image 2: X empty, Y three pixels. Pooled 1 - 2 / (1 + 4); the mean of both
+    # would be 1/2.
     logits = torch.cat([tensor(FAR, -FAR, -FAR), tensor(-FAR, -FAR, -FAR)])
     truth = torch.cat([tensor(1, 0, 0), tensor(1, 1, 1)])
     assert dice_loss(logits, truth).item() == pytest.approx(0.6)
@@ -46,14 +47,17 @@ def test_empty_truth_has_a_finite_loss_and_gradient() -> None:
     assert torch.isfinite(logits.grad).all()
 
 
-@pytest.mark.parametrize(("dice", "bce", "expected"), [(1, 0, 0.5), (0, 1, math.log(2)), (2, 3, 1 + 3 * math.log(2))])
+@pytest.mark.parametrize(
+    ("dice", "bce", "expected"), [(1, 0, 0.5), (0, 1, math.log(2)), (2, 3, 1 + 3 * math.log(2))]
+)
 def test_terms_are_weighted(dice: float, bce: float, expected: float) -> None:
     value = mask_loss(tensor(0, 0), tensor(1, 0), loss=replace(MASK, dice=dice, bce=bce))
     assert value.item() == pytest.approx(expected)
 
 
 def test_label_loss_by_hand() -> None:
-    # Softmax of (0, log 3) is (1/4, 3/4): cross-entropy log 4 of the first class and log 4/3 of the second, twice their mean.
+    # Softmax of (0, log 3) is (1/4, 3/4): cross-entropy log 4 of the first class and log 4/3 of the second,
+    # twice their mean.
     logits = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
     value = label_loss(logits, torch.tensor([0, 1]), loss=BOTH)
     assert value.item() == pytest.approx(math.log(4) + math.log(4 / 3))
@@ -96,13 +100,19 @@ def test_fixed_balance_learns_nothing() -> None:
         (MASK, ("label", "mask"), "mask", "label, mask"),
     ],
 )
-def test_loss_and_net_must_have_the_same_heads(loss: Loss, heads: tuple[str, ...], got: str, expected: str) -> None:
+def test_loss_and_net_must_have_the_same_heads(
+    loss: Loss, heads: tuple[str, ...], got: str, expected: str
+) -> None:
     logits, truth = joint()
-    with pytest.raises(InputError, match=f"different heads: got weights above 0 for {got}, expected for {expected}"):
+    with pytest.raises(
+        InputError, match=f"different heads: got weights above 0 for {got}, expected for {expected}"
+    ):
         TotalLoss(loss)({head: logits[head] for head in heads}, truth)
 
 
 def test_half_precision_logits_are_summed_in_full() -> None:
     # 65,536 pixels at probability 1/2: the sum overflows no float32, and would lose digits in bfloat16.
     logits = torch.zeros(1, 1, 256, 256, dtype=torch.bfloat16)
-    assert dice_loss(logits, torch.ones(1, 1, 256, 256)).item() == pytest.approx(1 - 2 * 32768 / (32768 + 65536))
+    assert dice_loss(logits, torch.ones(1, 1, 256, 256)).item() == pytest.approx(
+        1 - 2 * 32768 / (32768 + 65536)
+    )

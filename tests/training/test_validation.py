@@ -15,7 +15,14 @@ from brisc.training.fit import fit
 from brisc.training.resume import load_weights
 from brisc.training.validation import score_images
 
-JOINT = {"arch": "joint", "in_channels": 1, "base_channels": 2, "levels": 3, "classes": 4, "heads": ["mask", "label"]}
+JOINT = {
+    "arch": "joint",
+    "in_channels": 1,
+    "base_channels": 2,
+    "levels": 3,
+    "classes": 4,
+    "heads": ["mask", "label"],
+}
 
 
 @pytest.mark.parametrize("joint", [False, True])
@@ -28,9 +35,16 @@ def test_their_mean_is_the_score_that_chose_the_epoch(
     torch.manual_seed(0)
     net = build(**run.model)
     fit(
-        net, grouped, tmp_path / "out", run=replace(run, epochs=2), train=train, scratch=tmp_path / "scratch",
-        may_diverge=False, track=silent, log=lambda line: None,
-    )  # fmt: skip
+        net,
+        grouped,
+        tmp_path / "out",
+        run=replace(run, epochs=2),
+        train=train,
+        scratch=tmp_path / "scratch",
+        may_diverge=False,
+        track=silent,
+        log=lambda line: None,
+    )
     load_weights(net, tmp_path / "out" / "weights.pt")
     scores = score_images(net, grouped, run=run, train=train)
     history = pd.read_csv(tmp_path / "out" / "history.csv")

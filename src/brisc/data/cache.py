@@ -24,10 +24,11 @@ MASK_LEVEL = 127  # masks carry grey ringing near 0 and near 255; `> 0` would be
 
 
 def read_grey(data: bytes) -> np.ndarray:
-    """Decoded image file as shown to a person: (H, W) uint8, EXIF rotation applied, colour reduced to luminance.
+    """Decoded image file as shown to a person: (H, W) uint8, EXIF rotation applied, colour reduced to
+    luminance.
 
-    Part of the no-tumour files carries a rotation tag and no tumour file does: ignoring the tag would hand the
-    classifier a shortcut.
+    Part of the no-tumour files carries a rotation tag and no tumour file does: ignoring the tag would hand
+    the classifier a shortcut.
     """
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(ImageOps.exif_transpose(image).convert("L"))
@@ -48,12 +49,14 @@ def to_square(grey: np.ndarray, *, size: int, fit: Literal["squeeze", "pad"]) ->
     return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def prepare(raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, prepare: Prepare, track: Track) -> None:
+def prepare(
+    raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, prepare: Prepare, track: Track
+) -> None:
     """Write out/{images,masks}.npy, out/samples.csv and out/fingerprint.json.
 
-    images.npy and masks.npy are (N, size, size) uint8 in the row order of samples.csv (0..255, and 0 or 1; a healthy slice has
-    an empty mask). samples.csv has the columns id, split (train, validation, test, pruned), label, plane, group, official,
-    clean, strict (0 or 1: the subsets of test), mask_pixels.
+    images.npy and masks.npy are (N, size, size) uint8 in the row order of samples.csv (0..255, and 0 or 1; a
+    healthy slice has an empty mask). samples.csv has the columns id, split (train, validation, test, pruned),
+    label, plane, group, official, clean, strict (0 or 1: the subsets of test), mask_pixels.
     """
     samples = assign_samples(index, groups, prepare)
     with atomic(out) as folder:
@@ -62,7 +65,8 @@ def prepare(raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, 
         images, masks = (reserved(folder / name, shape) for name in ("images.npy", "masks.npy"))
         with zipfile.ZipFile(raw) as archive:
             files: Iterable[tuple[str, str]] = zip(index["image"], index["mask"].fillna(""), strict=True)
-            # Reading a zip is not thread-safe, decoding is: Pillow and OpenCV let go of the interpreter meanwhile.
+            # Reading a zip is not thread-safe, decoding is: Pillow and OpenCV let go of the interpreter
+            # meanwhile.
             data = ((archive.read(image), archive.read(mask) if mask else b"") for image, mask in files)
             with ThreadPoolExecutor(2) as pool:
                 decoded = pool.map(lambda pair: _decode(pair[0], pair[1], prepare), data)
@@ -78,8 +82,8 @@ def prepare(raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, 
 def reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A new .npy file of uint8 zeros, mapped into memory, its place on the disk taken.
 
-    Without that a full disk is found out when a page of the map has nowhere to go, which ends the process by a signal and in
-    no words; so it is an OSError.
+    Without that a full disk is found out when a page of the map has nowhere to go, which ends the process by
+    a signal and in no words; so it is an OSError.
     """
     array: np.memmap = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     if hasattr(os, "posix_fallocate"):  # not on macOS
@@ -90,12 +94,17 @@ def reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
 
 def assign_samples(index: pd.DataFrame, groups: pd.DataFrame, prepare: Prepare) -> pd.DataFrame:
     """One row per image of `index`: where it is used and in which subsets of test it counts."""
-    merged = index[["id", "split", "label", "plane"]].merge(groups.drop(columns="split"), on="id", validate="1:1")
+    merged = index[["id", "split", "label", "plane"]].merge(
+        groups.drop(columns="split"), on="id", validate="1:1"
+    )
     if len(merged) != len(index):
         raise InputError(
-            "groups do not cover the index", where="groups.csv", got=f"{len(merged)} of the ids",
-            expected=f"{len(index)}", mend="Run the audit stage again.",
-        )  # fmt: skip
+            "groups do not cover the index",
+            where="groups.csv",
+            got=f"{len(merged)} of the ids",
+            expected=f"{len(index)}",
+            mend="Run the audit stage again.",
+        )
     test = merged["split"] == "test"
     usable = ~test
     if prepare.prune != "none":
@@ -103,7 +112,10 @@ def assign_samples(index: pd.DataFrame, groups: pd.DataFrame, prepare: Prepare) 
         merged.loc[usable & touching, "split"] = "pruned"
         usable &= ~touching
     merged.loc[usable, "split"] = assign_validation(
-        merged[usable], split=prepare.split, validation_fraction=prepare.validation_fraction, seed=prepare.seed
+        merged[usable],
+        split=prepare.split,
+        validation_fraction=prepare.validation_fraction,
+        seed=prepare.seed,
     )
     merged["official"] = test.astype(int)
     merged["clean"] = (test & ~merged["copy_across"].astype(bool)).astype(int)
@@ -122,7 +134,9 @@ def fingerprint(raw: Path, folder: Path, size: int) -> dict[str, Any]:
         "raw_sha256": _sha256(raw).hexdigest(),
         "fingerprint": digest.hexdigest(),
         "size": size,
-        "images": {split: int(count) for split, count in samples["split"].value_counts().sort_index().items()},
+        "images": {
+            split: int(count) for split, count in samples["split"].value_counts().sort_index().items()
+        },
         "vanished_masks": int(((samples["label"] != "no_tumor") & (samples["mask_pixels"] == 0)).sum()),
     }
 
@@ -137,22 +151,32 @@ def _decode(image: bytes, mask: bytes, prepare: Prepare) -> tuple[np.ndarray, np
     if not mask:
         return picture, np.zeros_like(picture)
     # Averaged while still grey, thresholded after: the outline falls where half of a pixel's area is tumour.
-    return picture, (to_square(read_grey(mask), size=prepare.size, fit=prepare.fit) > MASK_LEVEL).astype(np.uint8)
+    return picture, (to_square(read_grey(mask), size=prepare.size, fit=prepare.fit) > MASK_LEVEL).astype(
+        np.uint8
+    )
 
 
 def _check_split(samples: pd.DataFrame, prepare: Prepare) -> None:
     labels = sorted(samples["label"].unique())
     for split in ("train", "validation", "test"):
-        missing = [label for label in labels if not ((samples["split"] == split) & (samples["label"] == label)).any()]
+        missing = [
+            label for label in labels if not ((samples["split"] == split) & (samples["label"] == label)).any()
+        ]
         if missing:
             raise InputError(
-                f"a class is missing from {split}", where="samples.csv", got=f"no {', '.join(missing)}",
-                expected="every class in every split", mend="Raise prepare.validation_fraction, or prune less.",
-            )  # fmt: skip
+                f"a class is missing from {split}",
+                where="samples.csv",
+                got=f"no {', '.join(missing)}",
+                expected="every class in every split",
+                mend="Raise prepare.validation_fraction, or prune less.",
+            )
     if prepare.split == "grouped":
         sides = samples[samples["split"].isin(["train", "validation"])].groupby("group")["split"].nunique()
         if (sides > 1).any():
             raise InputError(
-                "a group lies on both sides of train/validation", where="samples.csv", got=sides.idxmax(),
-                expected="each group on one side", mend="Report this as a defect of brisc.data.split.",
-            )  # fmt: skip
+                "a group lies on both sides of train/validation",
+                where="samples.csv",
+                got=sides.idxmax(),
+                expected="each group on one side",
+                mend="Report this as a defect of brisc.data.split.",
+            )

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # albumentations asks the network for its newest version at import
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = (
+    "1"  # albumentations asks the network for its newest version at import
+)
 
 import albumentations as A
 import cv2
@@ -33,7 +35,8 @@ class Samples:
     fingerprint: str
 
     def rows(self, split: str, *, healthy: bool) -> np.ndarray:
-        """Positions of the split's images in sorted file order; without the no-tumour slices unless `healthy`."""
+        """Positions of the split's images in sorted file order; without the no-tumour slices unless
+        `healthy`."""
         chosen = self.table["split"] == split
         if not healthy:
             chosen &= self.table["label"] != "no_tumor"
@@ -47,9 +50,12 @@ def load_samples(cache: Path) -> Samples:
     masks = np.load(cache / "masks.npy", mmap_mode="r")
     if not len(table) == len(images) == len(masks):
         raise InputError(
-            "arrays and table differ in length", where=cache, got=f"{len(images)} images, {len(masks)} masks",
-            expected=f"{len(table)} rows", mend="Run the prepare stage again.",
-        )  # fmt: skip
+            "arrays and table differ in length",
+            where=cache,
+            got=f"{len(images)} images, {len(masks)} masks",
+            expected=f"{len(table)} rows",
+            mend="Run the prepare stage again.",
+        )
     return Samples(images, masks, table, json.loads((cache / "fingerprint.json").read_text())["fingerprint"])
 
 
@@ -59,7 +65,9 @@ def augmentation(augment: Augment) -> A.Compose:
         [
             A.HorizontalFlip(p=augment.horizontal_flip),
             A.VerticalFlip(p=augment.vertical_flip),
-            A.Rotate(limit=augment.rotate_degrees, border_mode=cv2.BORDER_CONSTANT, p=augment.rotate_probability),
+            A.Rotate(
+                limit=augment.rotate_degrees, border_mode=cv2.BORDER_CONSTANT, p=augment.rotate_probability
+            ),
             A.Affine(
                 translate_percent=(-augment.shift_fraction, augment.shift_fraction),
                 scale=(1 - augment.zoom_fraction, 1 + augment.zoom_fraction),
@@ -78,8 +86,8 @@ def augmentation(augment: Augment) -> A.Compose:
 class TrainingBatches:
     """One epoch in a fresh order: every image once, the last batch smaller.
 
-    Order and augmentation depend on (seed, epoch, rank) alone, so that a run resumed at any epoch draws what an unbroken
-    one draws. One thread prepares the next batch while the model works on this one.
+    Order and augmentation depend on (seed, epoch, rank) alone, so that a run resumed at any epoch draws what
+    an unbroken one draws. One thread prepares the next batch while the model works on this one.
     """
 
     def __init__(
@@ -97,14 +105,18 @@ class TrainingBatches:
         order = np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(rows)
         chunks = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
         if len(chunks[-1]) == 1 and len(chunks) > 1:
-            # A batch of one has no spread for batch normalisation to estimate; its image joins the batch before.
+            # A batch of one has no spread for batch normalisation to estimate; its image joins the batch
+            # before.
             chunks[-2:] = [np.concatenate(chunks[-2:])]
-        # Of several devices each takes every world-th batch; they all take the same number, so a rest may be left out.
+        # Of several devices each takes every world-th batch; they all take the same number, so a rest may be
+        # left out.
         self.chunks = chunks[: len(chunks) // world * world][rank::world]
         self.samples = samples
         self.transform = augmentation(augment)
         # Compose keeps a generator of its own; it takes one integer, so the numbers are mixed into one.
-        self.transform.set_random_seed(int(np.random.SeedSequence([seed, AUGMENT_STREAM, epoch, rank]).generate_state(1)[0]))
+        self.transform.set_random_seed(
+            int(np.random.SeedSequence([seed, AUGMENT_STREAM, epoch, rank]).generate_state(1)[0])
+        )
 
     def __len__(self) -> int:
         return len(self.chunks)
@@ -132,7 +144,8 @@ def evaluation_batches(samples: Samples, rows: np.ndarray, *, batch_size: int) -
 
 
 def _batch(samples: Samples, chosen: np.ndarray, images: np.ndarray, masks: np.ndarray) -> Batch:
-    """{"image": (B, 1, H, W) float32 in 0..1, "mask": (B, 1, H, W) float32 of 0 and 1, "label": (B,) int64}."""
+    """{"image": (B, 1, H, W) float32 in 0..1, "mask": (B, 1, H, W) float32 of 0 and 1, "label": (B,)
+    int64}."""
     labels = [LABELS.index(label) for label in samples.table["label"].iloc[chosen]]
     return {
         "image": torch.from_numpy(images).unsqueeze(1).float().div_(255),

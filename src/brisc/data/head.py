@@ -1,19 +1,22 @@
-"""A head as a function of position: on a plane it gives a slice that looks like contrast-enhanced T1, and its lesion's mask.
+"""A head as a function of position: on a plane it gives a slice that looks like contrast-enhanced T1, and its
+lesion's mask.
 
-Brain tissue comes from the ICBM 152 nonlinear symmetric 2009a template as it ships in the nilearn wheel (T1, grey and
-white matter, 1 mm, brain only); skull, scalp, face and neck are drawn round it from smooth solids. Because every part is
-a function of the position in space, an adjacent slice is the same head on a shifted plane.
+Brain tissue comes from the ICBM 152 nonlinear symmetric 2009a template as it ships in the nilearn wheel (T1,
+grey and white matter, 1 mm, brain only); skull, scalp, face and neck are drawn round it from smooth solids.
+Because every part is a function of the position in space, an adjacent slice is the same head on a shifted
+plane.
 
-Everything is computed in float64 and without OpenCV: the last bits of float32 cosines and of its filters depend on the
-processor, and a phantom must be the same bytes on every machine.
+Everything is computed in float64 and without OpenCV: the last bits of float32 cosines and of its filters
+depend on the processor, and a phantom must be the same bytes on every machine.
 
-Template: Fonov et al., NeuroImage 2011, doi:10.1016/j.neuroimage.2010.07.033, and doi:10.1016/S1053-8119(09)70884-5.
-nilearn itself is BSD-3-Clause and its note on the template gives the licence as "unknown"; the template's own COPYING says:
-Copyright (C) 1993-2004 Louis Collins, McConnell Brain Imaging Centre, Montreal Neurological Institute, McGill University.
-Permission to use, copy, modify, and distribute this software and its documentation for any purpose and without fee is
-hereby granted, provided that the above copyright notice appear in all copies. The authors and McGill University make no
-representations about the suitability of this software for any purpose. It is provided "as is" without express or implied
-warranty.
+Template: Fonov et al., NeuroImage 2011, doi:10.1016/j.neuroimage.2010.07.033, and
+doi:10.1016/S1053-8119(09)70884-5. nilearn itself is BSD-3-Clause and its note on the template gives the
+licence as "unknown"; the template's own COPYING says: Copyright (C) 1993-2004 Louis Collins, McConnell Brain
+Imaging Centre, Montreal Neurological Institute, McGill University. Permission to use, copy, modify, and
+distribute this software and its documentation for any purpose and without fee is hereby granted, provided
+that the above copyright notice appear in all copies. The authors and McGill University make no
+representations about the suitability of this software for any purpose. It is provided "as is" without express
+or implied warranty.
 """
 
 import gzip
@@ -28,10 +31,13 @@ from scipy import ndimage
 from brisc.config import Phantom
 from brisc.errors import InputError
 
-ORIGIN = np.array([98.0, 134.0, 72.0])  # voxel of the template's (0, 0, 0) mm; x to the right, y forward, z up
+ORIGIN = np.array(
+    [98.0, 134.0, 72.0]
+)  # voxel of the template's (0, 0, 0) mm; x to the right, y forward, z up
 HULL_STEP, HULL_PAD = 4, 12  # mm per voxel of the hull, and how many it reaches beyond the template
 
-# In-plane axes (to the right of the image, up) and the point of the head, in mm, that the image is centred on.
+# In-plane axes (to the right of the image, up) and the point of the head, in mm, that the image is centred
+# on.
 AXES = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}
 CENTRE = np.array([0.0, -12.0, -4.0])
 DEPTHS = {"axial": (-38.0, 56.0), "coronal": (-84.0, 52.0), "sagittal": (-50.0, 50.0)}
@@ -75,7 +81,8 @@ CONTENTS = (  # later ones lie over earlier ones
     Solid(tissue="fluid", centre=(0, -42, -100), radii=(11, 9, 44)),
     Solid(tissue="white", centre=(0, -42, -100), radii=(6, 5, 46)),
 )
-ENHANCING = (  # gland and carotids light up with contrast agent in every head: a lesion is not whatever is bright
+# gland and carotids light up with contrast agent in every head: a lesion is not whatever is bright
+ENHANCING = (
     Solid(tissue="vessel", centre=(0, 3, -29), radii=(6, 5, 3)),
     Solid(tissue="vessel", centre=(14, 4, -28), radii=(3, 5, 4), paired=True),
 )
@@ -84,9 +91,11 @@ VENTRICLES = np.array([[-14.0, -8.0, 18.0], [14.0, -8.0, 18.0]])
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """t1, grey, white: (197, 233, 189) uint8; hull, outer: signed distance in mm to the braincase, negative inside.
+    """t1, grey, white: (197, 233, 189) uint8; hull, outer: signed distance in mm to the braincase, negative
+    inside.
 
-    `hull` follows the skull base, `outer` bridges it: between them lies what a face and a skull base are made of.
+    `hull` follows the skull base, `outer` bridges it: between them lies what a face and a skull base are made
+    of.
 
     interior and surface: (N, 3) points in mm where a lesion can start, in white matter and on the braincase.
     """
@@ -115,7 +124,11 @@ class Plane:
     def points(self) -> np.ndarray:
         """Positions in mm, (3, H, W)."""
         rows, columns = np.indices(self.shape)
-        return self.origin[:, None, None] + self.right[:, None, None] * columns[None] + self.down[:, None, None] * rows[None]
+        return (
+            self.origin[:, None, None]
+            + self.right[:, None, None] * columns[None]
+            + self.down[:, None, None] * rows[None]
+        )
 
     @property
     def pitch(self) -> float:
@@ -133,8 +146,9 @@ class Waves:
 
     def on(self, plane: Plane) -> np.ndarray:
         """The field's n channels on the plane, (n, H, W)."""
-        # On a grid a wave is cos(down + right) = cos down cos right - sin down sin right: no cosine per pixel is needed.
-        # By einsum and not by @, whose threads wait on each other for longer than these small products take.
+        # On a grid a wave is cos(down + right) = cos down cos right - sin down sin right: no cosine per pixel
+        # is needed. By einsum and not by @, whose threads wait on each other for longer than these small
+        # products take.
         height, width = plane.shape
         start = self.vectors @ plane.origin + self.phases
         rows = start[:, None] + np.outer(self.vectors @ plane.down, np.arange(height))
@@ -147,7 +161,8 @@ class Waves:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesion:
-    """A solid with an uneven surface; which layers it has depends on `label`. Lengths in mm, strengths as grey values."""
+    """A solid with an uneven surface; which layers it has depends on `label`. Lengths in mm, strengths as
+    grey values."""
 
     label: str
     centres: np.ndarray
@@ -163,7 +178,8 @@ class Lesion:
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """One person and one scan setting, without noise: `anchor` (mm) is where the lesion is, or where the slice is cut."""
+    """One person and one scan setting, without noise: `anchor` (mm) is where the lesion is, or where the
+    slice is cut."""
 
     anchor: np.ndarray
     scale: np.ndarray
@@ -195,11 +211,17 @@ def load_template() -> Template:
     spec = find_spec("nilearn")
     if spec is None or spec.origin is None:
         raise InputError(
-            "the brain template comes with nilearn", where="this Python environment", got="no package nilearn",
-            expected="nilearn as pinned in requirements.txt", mend="Install the requirements.",
-        )  # fmt: skip
+            "the brain template comes with nilearn",
+            where="this Python environment",
+            got="no package nilearn",
+            expected="nilearn as pinned in requirements.txt",
+            mend="Install the requirements.",
+        )
     folder = Path(spec.origin).parent / "datasets" / "data"
-    t1, grey, white = (_read_map(folder / f"mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz") for kind in ("t1", "gm", "wm"))
+    t1, grey, white = (
+        _read_map(folder / f"mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz")
+        for kind in ("t1", "gm", "wm")
+    )
     outer, inner = _closed(t1 > 0, 28.0), _closed(t1 > 0, 8.0)
     height = (np.arange(outer.shape[2]) - HULL_PAD) * HULL_STEP - ORIGIN[2]
     hull = inner + np.clip((height + 30) / 20, 0, 1) * (outer - inner)
@@ -209,24 +231,32 @@ def load_template() -> Template:
 
 
 def _read_map(path: Path) -> np.ndarray:
-    """A gzipped NIfTI-1 file of unsigned bytes. Header fields: https://nifti.nimh.nih.gov/nifti-1 (dim, datatype)."""
+    """A gzipped NIfTI-1 file of unsigned bytes. Header fields: https://nifti.nimh.nih.gov/nifti-1 (dim,
+    datatype)."""
     if not path.is_file():
         raise InputError(
-            "no brain template", where=path, got="no file", expected="the map that ships with nilearn 0.14",
+            "no brain template",
+            where=path,
+            got="no file",
+            expected="the map that ships with nilearn 0.14",
             mend="Install nilearn as pinned in requirements.txt.",
-        )  # fmt: skip
+        )
     data = gzip.decompress(path.read_bytes())
     shape, kind = struct.unpack_from("<3h", data, 42), struct.unpack_from("<h", data, 70)[0]
     if shape != (197, 233, 189) or kind != 2 or len(data) != 352 + 197 * 233 * 189:
         raise InputError(
-            "another brain template", where=path, got=f"{shape}, type {kind}, {len(data)} bytes",
-            expected="(197, 233, 189) unsigned bytes", mend="Install nilearn as pinned in requirements.txt.",
-        )  # fmt: skip
+            "another brain template",
+            where=path,
+            got=f"{shape}, type {kind}, {len(data)} bytes",
+            expected="(197, 233, 189) unsigned bytes",
+            mend="Install nilearn as pinned in requirements.txt.",
+        )
     return np.frombuffer(data, np.uint8, offset=352).reshape(shape, order="F")
 
 
 def _closed(brain: np.ndarray, radius: float) -> np.ndarray:
-    """Signed distance in mm to the brain with gaps up to `radius` filled, on a grid of HULL_STEP mm with a margin."""
+    """Signed distance in mm to the brain with gaps up to `radius` filled, on a grid of HULL_STEP mm with a
+    margin."""
     coarse = np.pad(brain[::HULL_STEP, ::HULL_STEP, ::HULL_STEP], HULL_PAD)
     grown = ndimage.distance_transform_edt(~coarse) <= radius / HULL_STEP
     closed = ndimage.distance_transform_edt(grown) > radius / HULL_STEP
@@ -249,72 +279,119 @@ def draw_head(rng: np.random.Generator, template: Template, label: str, plane: s
         "vessel": white + rng.uniform(0.1, 0.4),
         "air": 0.0,
     }
-    lesion = None if label == "no_tumor" else _draw_lesion(rng, template, label, plane, white, phantom.lesion_contrast)
+    lesion = (
+        None
+        if label == "no_tumor"
+        else _draw_lesion(rng, template, label, plane, white, phantom.lesion_contrast)
+    )
     if lesion is None:
         anchor = CENTRE.copy()
         anchor[AXES[plane][2]] = rng.uniform(*DEPTHS[plane])
     else:
         anchor = lesion.centres[0]
     return Head(
-        anchor=anchor, scale=rng.uniform(0.9, 1.12, 3), shape=_waves(rng, 110.0, 280.0, 3), folds=_waves(rng, 35.0, 90.0, 3),
+        anchor=anchor,
+        scale=rng.uniform(0.9, 1.12, 3),
+        shape=_waves(rng, 110.0, 280.0, 3),
+        folds=_waves(rng, 35.0, 90.0, 3),
         warp_mm=phantom.deformation_mm,
-        ventricles=rng.uniform(-0.3, 0.55), sulci=rng.uniform(0.0, 0.5), fluid_mm=rng.uniform(0.5, 3.5),
-        skull_mm=rng.uniform(4.5, 9.0), scalp_mm=rng.uniform(3.5, 9.0), fat_mm=rng.uniform(3.0, 6.5),
-        outline=_waves(rng, 70.0, 200.0, 1), texture=_waves(rng, 11.0, 50.0, 1, waves=40),
-        vessels=_waves(rng, 7.0, 22.0, 1, waves=40), bias=_waves(rng, 150.0, 400.0, 1), bias_strength=phantom.bias,
-        gamma=rng.uniform(0.85, 1.2), tissue=tissue, lesion=lesion,
-    )  # fmt: skip
+        ventricles=rng.uniform(-0.3, 0.55),
+        sulci=rng.uniform(0.0, 0.5),
+        fluid_mm=rng.uniform(0.5, 3.5),
+        skull_mm=rng.uniform(4.5, 9.0),
+        scalp_mm=rng.uniform(3.5, 9.0),
+        fat_mm=rng.uniform(3.0, 6.5),
+        outline=_waves(rng, 70.0, 200.0, 1),
+        texture=_waves(rng, 11.0, 50.0, 1, waves=40),
+        vessels=_waves(rng, 7.0, 22.0, 1, waves=40),
+        bias=_waves(rng, 150.0, 400.0, 1),
+        bias_strength=phantom.bias,
+        gamma=rng.uniform(0.85, 1.2),
+        tissue=tissue,
+        lesion=lesion,
+    )
 
 
-def _draw_lesion(rng: np.random.Generator, template: Template, label: str, plane: str, white: float, contrast: float) -> Lesion:
+def _draw_lesion(
+    rng: np.random.Generator, template: Template, label: str, plane: str, white: float, contrast: float
+) -> Lesion:
     depth, (low, high) = AXES[plane][2], DEPTHS[plane]
     if label == "glioma":
         radius = rng.uniform(11.0, 24.0)
         centre = _choose(rng, template.interior, (template.interior[:, 2] > -30), depth, low, high)
         return Lesion(
-            label=label, centres=centre[None], radii=radius * rng.uniform(0.75, 1.25, 3), roughness=0.2,
-            enhancement=contrast * rng.uniform(0.1, 0.45), core=white * (1 - contrast * rng.uniform(0.2, 0.45)),
-            rim=rng.uniform(2.5, 5.5), halo=rng.uniform(4.0, 14.0), surface=_waves(rng, 18.0, 50.0, 1),
+            label=label,
+            centres=centre[None],
+            radii=radius * rng.uniform(0.75, 1.25, 3),
+            roughness=0.2,
+            enhancement=contrast * rng.uniform(0.1, 0.45),
+            core=white * (1 - contrast * rng.uniform(0.2, 0.45)),
+            rim=rng.uniform(2.5, 5.5),
+            halo=rng.uniform(4.0, 14.0),
+            surface=_waves(rng, 18.0, 50.0, 1),
             patches=_waves(rng, 8.0, 30.0, 1),
-        )  # fmt: skip
+        )
     if label == "meningioma":
         radius = rng.uniform(10.0, 22.0)
         base = _choose(rng, template.surface, template.surface[:, 2] > -42, depth, low, high)
         inward = CENTRE - base
         centre = base + inward / np.linalg.norm(inward) * radius * rng.uniform(0.3, 0.75)
         return Lesion(
-            label=label, centres=centre[None], radii=radius * rng.uniform(0.85, 1.15, 3), roughness=0.06,
-            enhancement=contrast * rng.uniform(0.2, 0.42), core=white, rim=rng.uniform(0.8, 2.0),
-            halo=rng.uniform(4.0, 16.0), surface=_waves(rng, 20.0, 40.0, 1), patches=_waves(rng, 6.0, 20.0, 1),
-        )  # fmt: skip
+            label=label,
+            centres=centre[None],
+            radii=radius * rng.uniform(0.85, 1.15, 3),
+            roughness=0.06,
+            enhancement=contrast * rng.uniform(0.2, 0.42),
+            core=white,
+            rim=rng.uniform(0.8, 2.0),
+            halo=rng.uniform(4.0, 16.0),
+            surface=_waves(rng, 20.0, 40.0, 1),
+            patches=_waves(rng, 6.0, 20.0, 1),
+        )
     radius = rng.uniform(6.5, 12.5)
     centre = SELLA + rng.normal(0.0, (1.5, 1.5, 1.5))
-    above = centre + np.array([0.0, 0.0, radius * rng.uniform(0.4, 1.3)])  # through the diaphragm: a snowman's head
+    above = centre + np.array(
+        [0.0, 0.0, radius * rng.uniform(0.4, 1.3)]
+    )  # through the diaphragm: a snowman's head
     return Lesion(
-        label=label, centres=np.stack([centre, above]), radii=radius * rng.uniform(0.8, 1.15, 3), roughness=0.1,
-        enhancement=contrast * rng.uniform(0.12, 0.34), core=white, rim=rng.uniform(0.5, 1.5), halo=0.0,
-        surface=_waves(rng, 12.0, 30.0, 1), patches=_waves(rng, 6.0, 20.0, 1),
-    )  # fmt: skip
+        label=label,
+        centres=np.stack([centre, above]),
+        radii=radius * rng.uniform(0.8, 1.15, 3),
+        roughness=0.1,
+        enhancement=contrast * rng.uniform(0.12, 0.34),
+        core=white,
+        rim=rng.uniform(0.5, 1.5),
+        halo=0.0,
+        surface=_waves(rng, 12.0, 30.0, 1),
+        patches=_waves(rng, 6.0, 20.0, 1),
+    )
 
 
-def _choose(rng: np.random.Generator, points: np.ndarray, allowed: np.ndarray, axis: int, low: float, high: float) -> np.ndarray:
+def _choose(
+    rng: np.random.Generator, points: np.ndarray, allowed: np.ndarray, axis: int, low: float, high: float
+) -> np.ndarray:
     allowed = allowed & (points[:, axis] > low) & (points[:, axis] < high)
     voxel: np.ndarray = points[rng.choice(np.flatnonzero(allowed))]
     return voxel + rng.uniform(-0.5, 0.5, 3) * HULL_STEP
 
 
-def _waves(rng: np.random.Generator, shortest: float, longest: float, channels: int, waves: int = 12) -> Waves:
+def _waves(
+    rng: np.random.Generator, shortest: float, longest: float, channels: int, waves: int = 12
+) -> Waves:
     """Waves of random direction with lengths between `shortest` and `longest` mm."""
     direction = rng.standard_normal((waves, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     length = np.exp(rng.uniform(np.log(shortest), np.log(longest), (waves, 1)))
     weights = rng.standard_normal((waves, channels))
     weights *= np.sqrt(2) / np.linalg.norm(weights, axis=0)
-    return Waves(vectors=direction * 2 * np.pi / length, phases=rng.uniform(0, 2 * np.pi, waves), weights=weights)
+    return Waves(
+        vectors=direction * 2 * np.pi / length, phases=rng.uniform(0, 2 * np.pi, waves), weights=weights
+    )
 
 
 def draw_plane(rng: np.random.Generator, head: Head, plane: str, shape: tuple[int, int]) -> Plane:
-    """A plane near the head's anchor with (H, W) = `shape` pixels: tilted, turned, shifted, zoomed, left or right facing."""
+    """A plane near the head's anchor with (H, W) = `shape` pixels: tilted, turned, shifted, zoomed, left or
+    right facing."""
     across, up, normal = AXES[plane]
     axes = np.zeros((3, 3))
     axes[0, across] = -1.0 if plane == "sagittal" and rng.random() < 0.5 else 1.0
@@ -349,7 +426,8 @@ def _rotation(angles: np.ndarray) -> np.ndarray:
 def section(
     rng: np.random.Generator, template: Template, head: Head, plane: Plane, noise: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The slice of `head` on `plane`: image (H, W) uint8 and mask (H, W) bool. `noise` is its deviation, white being 1."""
+    """The slice of `head` on `plane`: image (H, W) uint8 and mask (H, W) bool. `noise` is its deviation,
+    white being 1."""
     points = plane.points()
     local = _undeform(head, plane, points)
     index = (local + ORIGIN[:, None, None]) / HULL_STEP + HULL_PAD
@@ -368,10 +446,13 @@ def section(
 
 
 def _undeform(head: Head, plane: Plane, points: np.ndarray) -> np.ndarray:
-    """Positions (3, H, W) in the template's space; the anchor stays where it is, so that no warp moves a lesion out."""
+    """Positions (3, H, W) in the template's space; the anchor stays where it is, so that no warp moves a
+    lesion out."""
     at_anchor = replace(plane, origin=head.anchor, shape=(1, 1))
     warp = (head.shape.on(plane) - head.shape.on(at_anchor)) * head.warp_mm
-    local: np.ndarray = (points - head.anchor[:, None, None]) / head.scale[:, None, None] + head.anchor[:, None, None] + warp
+    local: np.ndarray = (
+        (points - head.anchor[:, None, None]) / head.scale[:, None, None] + head.anchor[:, None, None] + warp
+    )
     for centre in VENTRICLES:
         away = local - centre[:, None, None]
         local = local - head.ventricles * away * np.exp(-(away**2).sum(0) / (2 * 14.0**2))
@@ -399,7 +480,9 @@ def _intracranial(
     """`image` with skull, fluid, brain and what lights up with contrast agent, (H, W)."""
     tissue, pitch = head.tissue, plane.pitch
     index = local + ORIGIN[:, None, None] + 0.6 * head.warp_mm * head.folds.on(plane)
-    white, grey, t1 = (_sample(volume, index) / 255 for volume in (template.white, template.grey, template.t1))
+    white, grey, t1 = (
+        _sample(volume, index) / 255 for volume in (template.white, template.grey, template.t1)
+    )
     # The template is a mean of 152 heads: its tissue borders are softer than any one head's.
     white, grey = _steeper(white), _steeper(grey) * (1 - head.sulci * (1 - _steeper(grey)))
     brain = tissue["fluid"] + grey * (tissue["grey"] - tissue["fluid"])
@@ -422,21 +505,30 @@ def _intracranial(
 def _add_lesion(
     head: Head, lesion: Lesion, image: np.ndarray, points: np.ndarray, distance: np.ndarray, plane: Plane
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`image` with the lesion, and the lesion's mask; `distance` (mm) is that to the braincase, negative inside."""
+    """`image` with the lesion, and the lesion's mask; `distance` (mm) is that to the braincase, negative
+    inside."""
     pitch, white = plane.pitch, head.tissue["white"]
     patches = lesion.patches.on(plane)[0]
     away = (points - lesion.centres[:, :, None, None]) / lesion.radii[:, None, None]
-    edge = (np.sqrt((away**2).sum(1)).min(0) - 1 - lesion.roughness * lesion.surface.on(plane)[0]) * lesion.radii.mean()
+    edge = (
+        np.sqrt((away**2).sum(1)).min(0) - 1 - lesion.roughness * lesion.surface.on(plane)[0]
+    ) * lesion.radii.mean()
     inner = distance - head.fluid_mm  # inner table of the skull
     if lesion.label == "glioma":  # intra-axial: oedema, then a patchy ring round a dark core
         edge = np.maximum(edge, inner + 2.0)
         oedema = np.exp(-((np.maximum(edge, 0) / lesion.halo) ** 2)) * (inner < 0)
         image = image + 0.55 * oedema * (np.minimum(image, lesion.core) - image)
         image = _over(image, lesion.core * (1 + 0.12 * patches), edge, pitch)
-        ring = np.exp(-(((edge + lesion.rim) / lesion.rim) ** 2)) * np.clip(0.75 + 0.35 * patches, 0, 1) * (edge < 0)
+        ring = (
+            np.exp(-(((edge + lesion.rim) / lesion.rim) ** 2))
+            * np.clip(0.75 + 0.35 * patches, 0, 1)
+            * (edge < 0)
+        )
         return image + ring * (white + lesion.enhancement - image), edge < 0
     bright = (white + lesion.enhancement) * (1 + 0.05 * patches)
-    if lesion.label == "meningioma":  # extra-axial: a dark cleft, a broad base on the dura and a tail along it
+    if (
+        lesion.label == "meningioma"
+    ):  # extra-axial: a dark cleft, a broad base on the dura and a tail along it
         edge = np.maximum(edge, inner - 0.5)
         image = _over(image, head.tissue["fluid"], np.maximum(edge - lesion.rim, inner), pitch)
         image = _over(image, bright, np.maximum(edge - lesion.halo, np.abs(inner) - 1.2), pitch)

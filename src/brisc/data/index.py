@@ -1,4 +1,5 @@
-"""Is the archive what the study needs? Every file is decoded once and held against the rules; each image becomes a row."""
+"""Is the archive what the study needs? Every file is decoded once and held against the rules; each image
+becomes a row."""
 
 import hashlib
 import io
@@ -25,7 +26,12 @@ from brisc.errors import InputError
 from brisc.progress import Track
 
 SPLITS = ("train", "test")
-LABELS = {"gl": "glioma", "me": "meningioma", "no": "no_tumor", "pi": "pituitary"}  # the data set's README says "nt"
+LABELS = {
+    "gl": "glioma",
+    "me": "meningioma",
+    "no": "no_tumor",
+    "pi": "pituitary",
+}  # the data set's README says "nt"
 PLANES = {"ax": "axial", "co": "coronal", "sa": "sagittal"}
 NAME = re.compile(r"brisc2025_(?P<split>train|test)_[0-9]{5}_(?P<label>gl|me|no|pi)_(?P<plane>ax|co|sa)_t1")
 FOLDERS = {
@@ -34,7 +40,10 @@ FOLDERS = {
     "mask": re.compile(r"segmentation_task/(?P<split>\w+)/masks/(?P<id>[^/]+)\.png"),
 }
 FORMATS = {"image": ("JPEG",), "mask": ("PNG",)}
-LOW, HIGH = 10, 245  # masks ring around 0 and 255, up to LOW and down to HIGH; a value between is neither class
+LOW, HIGH = (
+    10,
+    245,
+)  # masks ring around 0 and 255, up to LOW and down to HIGH; a value between is neither class
 BATCH = 64  # files; an interrupt waits for no more than these
 SHOWN = 50  # problems told in full
 BROKEN_IMAGE = (
@@ -65,7 +74,8 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What is in a file: pixels as shown (after EXIF rotation), Pillow's mode, EXIF orientation, a mask's grey values."""
+    """What is in a file: pixels as shown (after EXIF rotation), Pillow's mode, EXIF orientation, a mask's
+    grey values."""
 
     width: int
     height: int
@@ -77,9 +87,10 @@ class Content:
 def index_archive(raw: Path, *, expected: Expected, track: Track) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The index, one row per image sorted by id, and a summary of the archive for people.
 
-    Columns: id, split, label, plane, image and mask (members of the archive; mask is "" for a healthy slice), width and
-    height (pixels, as shown), mode (Pillow's), orientation (EXIF, 1 if none), image_bytes, image_sha256, mask_sha256.
-    Raises InputError if the archive cannot be read, and InputErrors with every file that breaks a rule.
+    Columns: id, split, label, plane, image and mask (members of the archive; mask is "" for a healthy slice),
+    width and height (pixels, as shown), mode (Pillow's), orientation (EXIF, 1 if none), image_bytes,
+    image_sha256, mask_sha256. Raises InputError if the archive cannot be read, and InputErrors with every
+    file that breaks a rule.
     """
     with open_source(raw) as archive:
         members, misplaced = _parse(_listed(archive), archive)
@@ -104,19 +115,34 @@ def _parse(entries: dict[str, Entry], archive: Folder | Zip) -> tuple[list[Membe
     known: dict[tuple[str, str], str] = {}  # path by kind and id
     for path, entry in sorted(entries.items()):
         where = archive.where(ROOT + path)
-        place = next(((kind, found) for kind, folder in FOLDERS.items() if (found := folder.fullmatch(path))), None)
+        place = next(
+            ((kind, found) for kind, folder in FOLDERS.items() if (found := folder.fullmatch(path))), None
+        )
         if place is None:
-            problems.append(broken("file of no known kind", where, path, "an image or a mask in the publisher's layout"))
+            problems.append(
+                broken("file of no known kind", where, path, "an image or a mask in the publisher's layout")
+            )
             continue
         kind, folder = place[0], place[1].groupdict()
         name = NAME.fullmatch(folder["id"])
         if name is None:
-            problems.append(broken("file name", where, folder["id"], "brisc2025_<split>_<5 digits>_<gl|me|no|pi>_<ax|co|sa>_t1"))
+            problems.append(
+                broken(
+                    "file name",
+                    where,
+                    folder["id"],
+                    "brisc2025_<split>_<5 digits>_<gl|me|no|pi>_<ax|co|sa>_t1",
+                )
+            )
             continue
         split, label, plane = name["split"], LABELS[name["label"]], PLANES[name["plane"]]
-        members.append(Member(path=path, kind=kind, id=folder["id"], split=split, label=label, plane=plane, entry=entry))
+        members.append(
+            Member(path=path, kind=kind, id=folder["id"], split=split, label=label, plane=plane, entry=entry)
+        )
         if (kind, folder["id"]) in known:
-            problems.append(broken("id given twice", where, f"also {known[kind, folder['id']]}", "each id once"))
+            problems.append(
+                broken("id given twice", where, f"also {known[kind, folder['id']]}", "each id once")
+            )
         known[kind, folder["id"]] = path
         for of, got, by_name in (
             ("split of the folder", folder["split"], split),
@@ -130,7 +156,9 @@ def _parse(entries: dict[str, Entry], archive: Folder | Zip) -> tuple[list[Membe
     return members, problems
 
 
-def _inspect_all(members: list[Member], archive: Folder | Zip, track: Track) -> tuple[dict[str, Content], list[InputError]]:
+def _inspect_all(
+    members: list[Member], archive: Folder | Zip, track: Track
+) -> tuple[dict[str, Content], list[InputError]]:
     """The contents of images and masks by path, and what is wrong with the files."""
     contents: dict[str, Content] = {}
     problems: list[InputError] = []
@@ -165,9 +193,13 @@ def _decode(data: bytes, member: Member, where: str) -> Content:
         with Image.open(io.BytesIO(data), formats=FORMATS[member.kind]) as image:
             mode, stored = image.mode, image.size
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        # Every sideways file of the publisher is square, so it cannot be told whether the manifest means the size as
-        # stored or as shown. Compared before the pixels are decoded: they could be far more than memory holds.
-        if (entry.width, entry.height) not in (stored, stored[::-1] if orientation in (5, 6, 7, 8) else stored):
+        # Every sideways file of the publisher is square, so it cannot be told whether the manifest means the
+        # size as stored or as shown. Compared before the pixels are decoded: they could be far more than
+        # memory holds.
+        if (entry.width, entry.height) not in (
+            stored,
+            stored[::-1] if orientation in (5, 6, 7, 8) else stored,
+        ):
             size = f"{entry.width}x{entry.height} pixels as in the manifest"
             raise broken("size contradicts the manifest", where, f"{stored[0]}x{stored[1]}", size)
         if mode not in ("L", "RGB"):
@@ -176,10 +208,14 @@ def _decode(data: bytes, member: Member, where: str) -> Content:
             raise broken("EXIF orientation", where, orientation, "1 to 8")
         grey = read_grey(data)
     except UnidentifiedImageError:
-        raise broken(f"{member.kind} not readable", where, "another format", FORMATS[member.kind][0]) from None
+        raise broken(
+            f"{member.kind} not readable", where, "another format", FORMATS[member.kind][0]
+        ) from None
     except BROKEN_IMAGE as error:
         got = str(error) or type(error).__name__
-        raise broken(f"{member.kind} not readable", where, got, f"a whole {FORMATS[member.kind][0]}") from None
+        raise broken(
+            f"{member.kind} not readable", where, got, f"a whole {FORMATS[member.kind][0]}"
+        ) from None
     height, width = grey.shape
     values = np.flatnonzero(np.bincount(grey.ravel())).tolist() if member.kind == "mask" else []
     return Content(width=width, height=height, mode=mode, orientation=orientation, values=tuple(values))
@@ -191,12 +227,16 @@ def _check_mask(mask: Content, where: str) -> list[InputError]:
         got = f"{len(between)} values from {between[0]} to {between[-1]}"
         problems.append(broken("mask not binary", where, got, f"only 0 to {LOW} and {HIGH} to 255"))
     if mask.values[-1] <= MASK_LEVEL:
-        problems.append(broken("mask empty", where, f"no value above {mask.values[-1]}", f"pixels above {MASK_LEVEL}"))
+        problems.append(
+            broken("mask empty", where, f"no value above {mask.values[-1]}", f"pixels above {MASK_LEVEL}")
+        )
     return problems
 
 
 def _by_id(members: list[Member], kind: str) -> dict[str, Member]:
-    return {member.id: member for member in sorted(members, key=lambda member: member.id) if member.kind == kind}
+    return {
+        member.id: member for member in sorted(members, key=lambda member: member.id) if member.kind == kind
+    }
 
 
 def _check_pairs(
@@ -213,9 +253,19 @@ def _check_pairs(
     for id in sorted({*images, *twins, *masks}):
         image, twin, mask = images.get(id), twins.get(id), masks.get(id)
         if twin is not None and image is None:
-            wrong("segmentation image without classification image", twin, "no such image", f"{id}.jpg in its class")
+            wrong(
+                "segmentation image without classification image",
+                twin,
+                "no such image",
+                f"{id}.jpg in its class",
+            )
         if twin is not None and image is not None and twin.entry.sha256 != image.entry.sha256:
-            wrong("segmentation image differs from classification image", twin, "other bytes", f"those of {image.path}")
+            wrong(
+                "segmentation image differs from classification image",
+                twin,
+                "other bytes",
+                f"those of {image.path}",
+            )
         if twin is not None and mask is None:
             wrong("segmentation image without mask", twin, "no such mask", f"{id}.png")
         if mask is not None and (twin is None or image is None):
@@ -227,11 +277,15 @@ def _check_pairs(
         if image is not None and mask is not None and {image.path, mask.path} <= contents.keys():
             shown, drawn = ((contents[path].width, contents[path].height) for path in (image.path, mask.path))
             if shown != drawn:
-                wrong("mask of another size", mask, "{}x{}".format(*drawn), "{}x{} as its image".format(*shown))
+                wrong(
+                    "mask of another size", mask, "{}x{}".format(*drawn), "{}x{} as its image".format(*shown)
+                )
     return problems
 
 
-def _check_counts(images: dict[str, Member], masks: dict[str, Member], expected: Expected, raw: Path) -> list[InputError]:
+def _check_counts(
+    images: dict[str, Member], masks: dict[str, Member], expected: Expected, raw: Path
+) -> list[InputError]:
     mend = "Use the profile of this data set, or correct data.expected."
     return [
         bad(f"number of {what} in {split}", raw, count, getattr(wanted, split), mend)
@@ -272,7 +326,9 @@ def _table(images: dict[str, Member], masks: dict[str, Member], contents: dict[s
 
 def _summary(index: pd.DataFrame, mask_values: set[int]) -> dict[str, Any]:
     pairs = index[index["mask"] != ""]
-    sizes = Counter(f"{width}x{height}" for width, height in zip(index["width"], index["height"], strict=True))
+    sizes = Counter(
+        f"{width}x{height}" for width, height in zip(index["width"], index["height"], strict=True)
+    )
     return {
         "images": _per_split(index["split"]),
         "pairs": _per_split(pairs["split"]),
@@ -293,7 +349,9 @@ def _summary(index: pd.DataFrame, mask_values: set[int]) -> dict[str, Any]:
 
 def _per_class_plane(index: pd.DataFrame) -> dict[str, int]:
     counts = Counter(zip(index["label"], index["plane"], strict=True))
-    return {f"{label} {plane}": counts[label, plane] for label in LABELS.values() for plane in PLANES.values()}
+    return {
+        f"{label} {plane}": counts[label, plane] for label in LABELS.values() for plane in PLANES.values()
+    }
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:

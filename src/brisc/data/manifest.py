@@ -9,7 +9,16 @@ from pathlib import PureWindowsPath
 from brisc.errors import InputError, InputErrors
 
 MANIFEST = "manifest.csv"
-COLUMNS = ("relative_path", "split", "tumor_label", "plane_label", "width", "height", "file_size_bytes", "sha256")
+COLUMNS = (
+    "relative_path",
+    "split",
+    "tumor_label",
+    "plane_label",
+    "width",
+    "height",
+    "file_size_bytes",
+    "sha256",
+)
 FILE_LIMIT = 64 * 2**20  # bytes; the largest published image has 0.25 MB, the manifest 4 MB
 TOTAL_LIMIT = 4 * 2**30 - 1  # bytes; what a zip without extensions can hold, published are 0.26 GB
 SHOWN = 20  # rows or files told in full: a wrong folder has thousands
@@ -32,8 +41,8 @@ class Entry:
 def read_manifest(content: bytes, where: str) -> dict[str, Entry]:
     """The files of the manifest by their path with forward slashes, relative to the manifest's folder.
 
-    Raises InputError or InputErrors for what is not CSV, lacks a column or lists no files, and for rows whose path
-    leads out or occurs twice, whose hash is none, or whose size is none.
+    Raises InputError or InputErrors for what is not CSV, lacks a column or lists no files, and for rows whose
+    path leads out or occurs twice, whose hash is none, or whose size is none.
     """
     try:
         rows = list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
@@ -41,7 +50,12 @@ def read_manifest(content: bytes, where: str) -> dict[str, Entry]:
         raise bad("manifest not readable as CSV", where, error, "CSV in UTF-8") from None
     header = rows[0] if rows else []
     if missing := [column for column in COLUMNS if column not in header]:
-        raise bad(f"manifest lacks {', '.join(missing)}", where, ", ".join(header)[:300] or "an empty file", "that too")
+        raise bad(
+            f"manifest lacks {', '.join(missing)}",
+            where,
+            ", ".join(header)[:300] or "an empty file",
+            "that too",
+        )
     entries: dict[str, Entry] = {}
     problems: list[InputError] = []
     for number, row in enumerate(rows[1:], start=2):
@@ -56,17 +70,21 @@ def read_manifest(content: bytes, where: str) -> dict[str, Entry]:
         raise told(problems, shown=SHOWN, where=where)
     total = sum(entry.size for entry in entries.values())
     if not 0 < total <= TOTAL_LIMIT:
-        raise bad("no files or too much", where, f"{len(entries)} files, {total} bytes", f"1 to {TOTAL_LIMIT} bytes")
+        raise bad(
+            "no files or too much", where, f"{len(entries)} files, {total} bytes", f"1 to {TOTAL_LIMIT} bytes"
+        )
     return entries
 
 
 def normalised(manifest: bytes) -> bytes:
-    """The manifest with the publisher's line ends (CRLF), which git and unpackers in text mode turn into LF."""
+    """The manifest with the publisher's line ends (CRLF), which git and unpackers in text mode turn into
+    LF."""
     return manifest.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def inside(path: str) -> str | None:
-    """The path with forward slashes; None if it does not stay below the folder it starts from, on any system."""
+    """The path with forward slashes; None if it does not stay below the folder it starts from, on any
+    system."""
     windows = PureWindowsPath(path)  # splits at both slashes, and knows drive letters and shares
     if windows.anchor or not windows.parts or ".." in windows.parts or not path.isprintable():
         return None
@@ -82,7 +100,9 @@ def told(problems: list[InputError], *, shown: int, where: object) -> InputError
     more = len(problems) - shown
     if more <= 0:
         return InputErrors(problems)
-    return InputErrors([*problems[:shown], bad(f"and {more} more", where, f"{len(problems)} problems in all", "none")])
+    return InputErrors(
+        [*problems[:shown], bad(f"and {more} more", where, f"{len(problems)} problems in all", "none")]
+    )
 
 
 def _read_row(row: list[str], header: list[str], where: str) -> tuple[str, Entry]:
@@ -91,7 +111,12 @@ def _read_row(row: list[str], header: list[str], where: str) -> tuple[str, Entry
     fields = dict(zip(header, row, strict=True))
     path = inside(fields["relative_path"])
     if path is None or path == MANIFEST:
-        raise bad("path refused", where, repr(fields["relative_path"]), "a path that stays below the manifest's folder")
+        raise bad(
+            "path refused",
+            where,
+            repr(fields["relative_path"]),
+            "a path that stays below the manifest's folder",
+        )
     if not re.fullmatch("[0-9a-fA-F]{64}", fields["sha256"]):
         raise bad(f"sha256 of {path}", where, repr(fields["sha256"]), "64 hexadecimal digits")
     for column, most in (("width", 2**16), ("height", 2**16), ("file_size_bytes", FILE_LIMIT)):

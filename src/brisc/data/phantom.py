@@ -1,9 +1,11 @@
-"""Phantoms in the publisher's layout: generated slices, masks and manifest, with a known number of planted copies.
+"""Phantoms in the publisher's layout: generated slices, masks and manifest, with a known number of planted
+copies.
 
-They carry what the real archive does to people: grey ringing in masks, no-tumour files stored turned with an EXIF tag,
-files of other sizes, colour files, and slices of the test half that come again in train, as the same file, re-encoded,
-rescaled, mirrored, or as the neighbouring slice of the same head. What was planted is returned and written beside the
-manifest, so that a search for copies can be scored against a truth. The anatomy is in brisc.data.head.
+They carry what the real archive does to people: grey ringing in masks, no-tumour files stored turned with an
+EXIF tag, files of other sizes, colour files, and slices of the test half that come again in train, as the
+same file, re-encoded, rescaled, mirrored, or as the neighbouring slice of the same head. What was planted is
+returned and written beside the manifest, so that a search for copies can be scored against a truth. The
+anatomy is in brisc.data.head.
 """
 
 import csv
@@ -43,9 +45,23 @@ TURNS = {
 SMALLEST_LESION = 0.002  # of the image's pixels; the 1st percentile of BRISC 2025's masks
 PLAN, HEAD, NOISE, FILE = range(4)  # streams of random numbers
 MANIFEST_COLUMNS = (
-    "relative_path", "filename", "task", "split", "index", "tumor_code", "tumor_label", "plane_code", "plane_label",
-    "sequence", "is_mask", "linked_image", "width", "height", "file_size_bytes", "sha256",
-)  # fmt: skip
+    "relative_path",
+    "filename",
+    "task",
+    "split",
+    "index",
+    "tumor_code",
+    "tumor_label",
+    "plane_code",
+    "plane_label",
+    "sequence",
+    "is_mask",
+    "linked_image",
+    "width",
+    "height",
+    "file_size_bytes",
+    "sha256",
+)
 README = """# Generated phantoms, not patient data
 
 Written by brisc.data.phantom in the layout of BRISC 2025. Nothing learnt or measured here says anything about patients.
@@ -62,7 +78,8 @@ damage, property loss, or injury to subjects or patients resulting from the use 
 
 @dataclass(frozen=True, kw_only=True)
 class PlantedCopy:
-    """`copy`, always of the train half, shows what `original` shows; an original of the train half is a copy within train.
+    """`copy`, always of the train half, shows what `original` shows; an original of the train half is a copy
+    within train.
 
     relation: same_bytes, same_pixels (other bytes), reencoded, rescaled, mirrored (left-right) or neighbour.
     """
@@ -99,10 +116,12 @@ class Picture:
 
 
 def generate(destination: Path, *, phantom: Phantom, track: Track) -> list[PlantedCopy]:
-    """Write `destination`/brisc2025, the same bytes for the same `phantom`; return what was planted, sorted by copy.
+    """Write `destination`/brisc2025, the same bytes for the same `phantom`; return what was planted, sorted
+    by copy.
 
     Raises:
-        InputError: a half has no slice for some class and plane, there is no room for so many copies, or the brain
+        InputError: a half has no slice for some class and plane, there is no room for so many copies, or the
+        brain
             template is missing.
     """
     places = [*_places("train", phantom.slices.train), *_places("test", phantom.slices.test)]
@@ -121,7 +140,11 @@ def generate(destination: Path, *, phantom: Phantom, track: Track) -> list[Plant
             rows += _write(root, by_id[name], picture, phantom.mask_quality)
             if twin is not None:
                 place = by_id[twin.copy]
-                copy = neighbours[0] if neighbours else _copy(twin.relation, picture, _stream(phantom, FILE, place))
+                copy = (
+                    neighbours[0]
+                    if neighbours
+                    else _copy(twin.relation, picture, _stream(phantom, FILE, place))
+                )
                 rows += _write(root, place, copy, phantom.mask_quality)
         _write_table(root / "manifest.csv", MANIFEST_COLUMNS, sorted(rows), "\r\n")
         pairs = [(pair.original, pair.copy, pair.relation) for pair in planted]
@@ -134,9 +157,12 @@ def _places(split: str, total: int) -> Iterator[Slice]:
     """Numbered through classes and planes as the publisher does, in the publisher's mix, none empty."""
     if total < len(CELLS):
         raise InputError(
-            f"too few phantoms for {split}", where="phantom.slices", got=total,
-            expected=f"at least {len(CELLS)}, one per class and plane", mend="Raise the knob in the profile.",
-        )  # fmt: skip
+            f"too few phantoms for {split}",
+            where="phantom.slices",
+            got=total,
+            expected=f"at least {len(CELLS)}, one per class and plane",
+            mend="Raise the knob in the profile.",
+        )
     mix = np.array(MIX[split], float)
     shares = np.ones(len(mix), int)
     for _ in range(total - len(mix)):
@@ -151,10 +177,13 @@ def _places(split: str, total: int) -> Iterator[Slice]:
 def _plan(places: list[Slice], phantom: Phantom) -> list[PlantedCopy]:
     """Which places of train repeat which slice. No slice is repeated twice and no copy is itself repeated."""
     across = {
-        "same_bytes": phantom.copies_same_bytes, "same_pixels": phantom.copies_same_pixels,
-        "reencoded": phantom.copies_reencoded, "rescaled": phantom.copies_rescaled,
-        "mirrored": phantom.copies_mirrored, "neighbour": phantom.neighbours,
-    }  # fmt: skip
+        "same_bytes": phantom.copies_same_bytes,
+        "same_pixels": phantom.copies_same_pixels,
+        "reencoded": phantom.copies_reencoded,
+        "rescaled": phantom.copies_rescaled,
+        "mirrored": phantom.copies_mirrored,
+        "neighbour": phantom.neighbours,
+    }
     kinds = [kind for kind in across if kind != "neighbour"]
     wanted = [("test", kind) for kind, count in across.items() for _ in range(count)]
     wanted += [("train", kinds[i % len(kinds)]) for i in range(phantom.copies_within_train)]
@@ -176,9 +205,12 @@ def _plan(places: list[Slice], phantom: Phantom) -> list[PlantedCopy]:
         )
         if pair is None:
             raise InputError(
-                "no room for the planted copies", where="phantom.slices", got=f"{len(wanted)} copies and neighbours",
-                expected="fewer than there are slices of the same class and plane", mend="Plant fewer or draw more slices.",
-            )  # fmt: skip
+                "no room for the planted copies",
+                where="phantom.slices",
+                got=f"{len(wanted)} copies and neighbours",
+                expected="fewer than there are slices of the same class and plane",
+                mend="Plant fewer or draw more slices.",
+            )
         free = [place for place in free if place not in pair]
         planted.append(PlantedCopy(original=pair[0].id, copy=pair[1].id, relation=relation))
     return sorted(planted, key=lambda pair: pair.copy)
@@ -189,7 +221,8 @@ def _stream(phantom: Phantom, purpose: int, place: Slice, attempt: int = 0) -> n
 
 
 def _draw(template: Template, place: Slice, phantom: Phantom, gaps_mm: tuple[float, ...]) -> list[Picture]:
-    """Slices of one new head, `gaps_mm` away from the first; another head where a lesion is hardly seen in one of them."""
+    """Slices of one new head, `gaps_mm` away from the first; another head where a lesion is hardly seen in
+    one of them."""
     for attempt in count():
         rng = _stream(phantom, HEAD, place, attempt)
         shape = _shape(rng, place.label, phantom)
@@ -204,7 +237,8 @@ def _draw(template: Template, place: Slice, phantom: Phantom, gaps_mm: tuple[flo
 
 
 def _shape(rng: np.random.Generator, label: str, phantom: Phantom) -> tuple[int, int]:
-    """(H, W). As published, gliomas and pituitary tumours have one size, the other classes a part of other sizes."""
+    """(H, W). As published, gliomas and pituitary tumours have one size, the other classes a part of other
+    sizes."""
     if label in ("glioma", "pituitary") or rng.random() >= phantom.other_sizes:
         return phantom.size, phantom.size
     if label == "no_tumor":
@@ -215,8 +249,8 @@ def _shape(rng: np.random.Generator, label: str, phantom: Phantom) -> tuple[int,
 
 
 def _stored(rng: np.random.Generator, label: str, shape: tuple[int, int], phantom: Phantom) -> dict[str, Any]:
-    """How a file keeps its pixels. As published, only no-tumour files are turned, all of them are colour files, colour
-    files have the better quality, and files that are not square are turned by 180 degrees only.
+    """How a file keeps its pixels. As published, only no-tumour files are turned, all of them are colour
+    files, colour files have the better quality, and files that are not square are turned by 180 degrees only.
     """
     colour = rng.random() < phantom.colour or label == "no_tumor"
     turned = rng.random() < phantom.rotated and label == "no_tumor"
@@ -240,7 +274,9 @@ def _copy(relation: str, picture: Picture, rng: np.random.Generator) -> Picture:
         height, width = (round(side * scale) for side in picture.image.shape)
         return replace(
             other,
-            image=np.asarray(Image.fromarray(picture.image).resize((width, height), Image.Resampling.BICUBIC)),
+            image=np.asarray(
+                Image.fromarray(picture.image).resize((width, height), Image.Resampling.BICUBIC)
+            ),
             mask=np.asarray(Image.fromarray(picture.mask).resize((width, height), Image.Resampling.NEAREST)),
         )
     if relation == "mirrored":
@@ -255,17 +291,37 @@ def _write(root: Path, place: Slice, picture: Picture, mask_quality: int) -> lis
     if place.label != "no_tumor":
         linked = f"segmentation_task/{place.split}/images/{place.id}.jpg"
         files.append((linked, jpeg, ""))
-        files.append((f"segmentation_task/{place.split}/masks/{place.id}.png", _png(picture.mask, mask_quality), linked))
+        files.append(
+            (
+                f"segmentation_task/{place.split}/masks/{place.id}.png",
+                _png(picture.mask, mask_quality),
+                linked,
+            )
+        )
     rows: list[tuple[str, ...]] = []
     for path, data, linked in files:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)
-        rows.append((
-            path.replace("/", "\\"), path.rsplit("/", 1)[1], path.split("_task", 1)[0], place.split,
-            f"{place.number:05d}", CODES[place.label], place.label, PLANES[place.plane], place.plane, "T1",
-            str(linked != ""), linked.replace("/", "\\"), str(size[1]), str(size[0]), str(len(data)),
-            hashlib.sha256(data).hexdigest(),
-        ))  # fmt: skip
+        rows.append(
+            (
+                path.replace("/", "\\"),
+                path.rsplit("/", 1)[1],
+                path.split("_task", 1)[0],
+                place.split,
+                f"{place.number:05d}",
+                CODES[place.label],
+                place.label,
+                PLANES[place.plane],
+                place.plane,
+                "T1",
+                str(linked != ""),
+                linked.replace("/", "\\"),
+                str(size[1]),
+                str(size[0]),
+                str(len(data)),
+                hashlib.sha256(data).hexdigest(),
+            )
+        )
     return rows
 
 
@@ -281,17 +337,21 @@ def _jpeg(picture: Picture) -> bytes:
 
 
 def _png(mask: np.ndarray, quality: int) -> bytes:
-    """The mask as published: grey ringing of a JPEG left round its edge, but only within 10 of black and of white."""
+    """The mask as published: grey ringing of a JPEG left round its edge, but only within 10 of black and of
+    white."""
     buffer = io.BytesIO()
     Image.fromarray(mask.astype(np.uint8) * 255).save(buffer, "JPEG", quality=quality)
     ringing = np.asarray(Image.open(buffer))
     grey = np.where(mask, np.maximum(ringing, 245), np.minimum(ringing, 10))
     buffer = io.BytesIO()
-    # Run lengths: what longer matches zlib finds depends on the processor in the builds that Pillow comes with.
+    # Run lengths: what longer matches zlib finds depends on the processor in the builds that Pillow comes
+    # with.
     Image.fromarray(grey).save(buffer, "PNG", compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
-def _write_table(path: Path, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], line_end: str) -> None:
+def _write_table(
+    path: Path, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], line_end: str
+) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator=line_end).writerows([columns, *rows])

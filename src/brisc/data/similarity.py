@@ -1,10 +1,12 @@
-"""Which images show the same slice, and which show neighbouring slices of one head: searched over all pairs of the archive.
+"""Which images show the same slice, and which show neighbouring slices of one head: searched over all pairs
+of the archive.
 
-Screen, then verify. The screen compares every image with every other, direct and mirrored, upright, tilted and shifted, by a
-cheap correlation; whatever is near passes. Each pair that passes is registered by an affine map, and one number decides: the
-correlation of fine detail after registration. Detail is a band of spatial frequencies divided by its local strength
-(local contrast normalisation, Jarrett et al., ICCV 2009, doi:10.1109/ICCV.2009.5459469): without the division the bright
-rim of fat round the head decides alone, and every head of a like outline resembles every other.
+Screen, then verify. The screen compares every image with every other, direct and mirrored, upright, tilted
+and shifted, by a cheap correlation; whatever is near passes. Each pair that passes is registered by an affine
+map, and one number decides: the correlation of fine detail after registration. Detail is a band of spatial
+frequencies divided by its local strength (local contrast normalisation, Jarrett et al., ICCV 2009,
+doi:10.1109/ICCV.2009.5459469): without the division the bright rim of fat round the head decides alone, and
+every head of a like outline resembles every other.
 
 Perceptual hashes are not used: they confuse heads with heads.
 """
@@ -45,7 +47,8 @@ Warp = np.ndarray  # (3, 3), from the pixels (x, y, 1) of one image to those of 
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
-    """frames (N, FRAME, FRAME) and heads (N, HEAD, HEAD) uint8; boxes (N, 4): left, top, width, height of heads in frames.
+    """frames (N, FRAME, FRAME) and heads (N, HEAD, HEAD) uint8; boxes (N, 4): left, top, width, height of
+    heads in frames.
 
     pixels: SHA-256 of each image as shown, at its own size.
     """
@@ -70,7 +73,9 @@ def read_views(raw: Path, index: pd.DataFrame, *, track: Track) -> Views:
     """Decode the images of `index` (its column image names members of the zip `raw`) in its order."""
     with zipfile.ZipFile(raw) as archive, ThreadPoolExecutor(THREADS) as pool:
         # Reading a zip is not thread-safe, decoding is.
-        parts = pool.map(lambda data: _view(read_grey(data)), (archive.read(member) for member in index["image"]))
+        parts = pool.map(
+            lambda data: _view(read_grey(data)), (archive.read(member) for member in index["image"])
+        )
         return Views.gather(next(parts) for _ in track(index["image"].tolist(), "images"))
 
 
@@ -90,9 +95,12 @@ def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
 
 
 def head_box(image: Grey) -> Box:
-    """Left, top, width and height of what is bright in (S, S): sources differ in their margins, heads do not."""
+    """Left, top, width and height of what is bright in (S, S): sources differ in their margins, heads do
+    not."""
     paper = image > 230
-    dark = np.where(paper.all(axis=1, keepdims=True) | paper.all(axis=0, keepdims=True), 0, image).astype(np.uint8)  # of a page
+    dark = np.where(paper.all(axis=1, keepdims=True) | paper.all(axis=0, keepdims=True), 0, image).astype(
+        np.uint8
+    )  # of a page
     smooth = cv2.GaussianBlur(dark, (0, 0), len(image) / 170)
     bright = (smooth > max(12.0, 0.12 * float(np.percentile(smooth, 99)))).astype(np.uint8)
     side = len(image) // 50 | 1
@@ -104,7 +112,12 @@ def head_box(image: Grey) -> Box:
     # The brain may be cut off from the scalp round it by dark bone; specks of noise are smaller than either.
     areas = regions[:, cv2.CC_STAT_AREA]
     left, top, width, height = regions[areas >= 0.05 * areas.max(), :4].T
-    return int(left.min()), int(top.min()), int((left + width).max() - left.min()), int((top + height).max() - top.min())
+    return (
+        int(left.min()),
+        int(top.min()),
+        int((left + width).max() - left.min()),
+        int((top + height).max() - top.min()),
+    )
 
 
 def _crop(image: Grey, box: Sequence[int], size: int) -> Grey:
@@ -133,17 +146,19 @@ def _unit(details: Iterable[np.ndarray]) -> np.ndarray:
     return stack
 
 
-# ----------------------------------------------------------------------------------------------------------------- screen
+# -----------------------------------------------------------------------------------------------------------------
+# screen
 
 
 def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd.DataFrame:
     """Pairs worth a registration: columns a < b (rows of views), mirrored, view, tilt, screen.
 
-    view says what was compared: "head", "frame" (the whole image), or "shift" (the frame's spectrum, which does not see where
-    things are: heads that the border cuts off have another box). b, mirrored if `mirrored`, is turned counter-clockwise by
-    `tilt` degrees to look like a. A pair passes if its best correlation of heads or frames reaches audit.screen_similarity,
-    if one is among the audit.nearest images most similar to the other on its side of the publisher's split (`sides`, (N,)),
-    or (a row of its own) if its spectrum is the nearest there.
+    view says what was compared: "head", "frame" (the whole image), or "shift" (the frame's spectrum, which
+    does not see where things are: heads that the border cuts off have another box). b, mirrored if
+    `mirrored`, is turned counter-clockwise by `tilt` degrees to look like a. A pair passes if its best
+    correlation of heads or frames reaches audit.screen_similarity, if one is among the audit.nearest images
+    most similar to the other on its side of the publisher's split (`sides`, (N,)), or (a row of its own) if
+    its spectrum is the nearest there.
     """
     frames, heads = _small(views.frames), _small(views.heads)
     tilts = [0.0, *(sign * tilt for tilt in audit.tilts_degrees for sign in (-1, 1))]
@@ -157,7 +172,9 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
             named = {"mirrored": mirrored, "tilt": 0.0 - tilt if mirrored else tilt}
             found.append(_near(heads, _flip(turned, mirrored), sides, audit).assign(**named, view="head"))
             if tilt == 0:
-                found.append(_near(frames, _flip(frames, mirrored), sides, audit).assign(**named, view="frame"))
+                found.append(
+                    _near(frames, _flip(frames, mirrored), sides, audit).assign(**named, view="frame")
+                )
     near = _closest_view(pd.concat(found, ignore_index=True))
     passed = (near["screen"] >= audit.screen_similarity) | (_rank(near, sides) <= audit.nearest)
     lone = replace(audit, screen_similarity=1.0, nearest=1)
@@ -165,7 +182,8 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
         _near(_spectra(frames), _spectra(_flip(frames, mirrored)), sides, lone).assign(mirrored=mirrored)
         for mirrored in (False, True)
     ]
-    # Apart from the others, since the scale of these correlations is another, and a pair may be worth both guesses.
+    # Apart from the others, since the scale of these correlations is another, and a pair may be worth both
+    # guesses.
     shifted = _closest_view(pd.concat(spectra, ignore_index=True).assign(view="shift", tilt=0.0))
     return pd.concat([near[passed], shifted]).sort_values(["a", "b", "mirrored", "view"], ignore_index=True)
 
@@ -176,17 +194,22 @@ def _closest_view(pairs: pd.DataFrame) -> pd.DataFrame:
     pairs.loc[swap, ["a", "b"]] = pairs.loc[swap, ["b", "a"]].to_numpy()
     turned = swap & ~pairs["mirrored"]
     pairs.loc[turned, "tilt"] = 0.0 - pairs.loc[turned, "tilt"]
-    pairs = pairs.sort_values(["a", "b", "mirrored", "screen", "view", "tilt"], ascending=[True, True, True, False, False, True])
+    pairs = pairs.sort_values(
+        ["a", "b", "mirrored", "screen", "view", "tilt"], ascending=[True, True, True, False, False, True]
+    )
     return pairs.drop_duplicates(["a", "b", "mirrored"]).reset_index(drop=True)
 
 
 def _rank(pairs: pd.DataFrame, sides: np.ndarray) -> pd.Series:
-    """How near each pair is for whichever of its two images it is nearer to, among those on the partner's side."""
+    """How near each pair is for whichever of its two images it is nearer to, among those on the partner's
+    side."""
     both = [
         pd.DataFrame({"image": pairs[own], "side": sides[pairs[other]], "screen": pairs["screen"]})
         for own, other in (("a", "b"), ("b", "a"))
     ]
-    ranks = pd.concat(both).groupby(["image", "side"])["screen"].rank(ascending=False, method="first").to_numpy()
+    ranks = (
+        pd.concat(both).groupby(["image", "side"])["screen"].rank(ascending=False, method="first").to_numpy()
+    )
     return pd.Series(np.minimum(ranks[: len(pairs)], ranks[len(pairs) :]))
 
 
@@ -209,7 +232,8 @@ def _turned(frames: np.ndarray, tilt: float) -> np.ndarray:
 
 
 def _spectra(frames: np.ndarray) -> np.ndarray:
-    """(N, S, S) details to (N, F, F) magnitudes of their lower frequencies, against what all images have in common."""
+    """(N, S, S) details to (N, F, F) magnitudes of their lower frequencies, against what all images have in
+    common."""
     half = frames.shape[1] * 3 // 8
     spectra = np.abs(np.fft.rfft2(frames))[:, np.r_[-half : half + 1], : half + 1].astype(np.float32)
     spectra -= spectra.mean(axis=0)
@@ -239,18 +263,21 @@ def _near(rows: np.ndarray, columns: np.ndarray, sides: np.ndarray, audit: Audit
 
 
 def _products(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Correlations of each row with all columns, a block of rows at a time; rounded, since BLAS's last bits vary."""
+    """Correlations of each row with all columns, a block of rows at a time; rounded, since BLAS's last bits
+    vary."""
     flat = columns.reshape(len(columns), -1)
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK].reshape(-1, flat.shape[1])
         yield start, np.round(block @ flat.T, 4)
 
 
-# ----------------------------------------------------------------------------------------------------------------- verify
+# -----------------------------------------------------------------------------------------------------------------
+# verify
 
 
 def register(views: Views, pairs: pd.DataFrame, *, track: Track) -> np.ndarray:
-    """The correlation of detail of each pair from `screen` after registration, (len(pairs),); 0 where none was possible."""
+    """The correlation of detail of each pair from `screen` after registration, (len(pairs),); 0 where none
+    was possible."""
     rows = list(pairs[["a", "b", "mirrored", "view", "tilt"]].itertuples(index=False, name=None))
     fixed = [(detail(head), _shrink(head, HEAD // 2)) for head in views.heads]
     results = _in_threads(lambda row: _registered(views, *fixed[row[0]], *row), rows)
@@ -269,7 +296,9 @@ def _registered(
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
     try:
         # Evangelidis and Psarakis, PAMI 2008, doi:10.1109/TPAMI.2008.113: blind to brightness and contrast.
-        found = cv2.findTransformECC(small_head, small_frame, coarse, cv2.MOTION_AFFINE, stop, everywhere, 3)[1]
+        found = cv2.findTransformECC(small_head, small_frame, coarse, cv2.MOTION_AFFINE, stop, everywhere, 3)[
+            1
+        ]
     except cv2.error:  # it did not converge: the two have nothing in common
         return 0.0
     warp = (np.linalg.inv(half_frame) @ np.vstack([found, [0, 0, 1]]) @ np.linalg.inv(half_head))[:2]
@@ -283,7 +312,8 @@ def _registered(
 
 
 def _guess(views: Views, a: int, b: int, mirrored: bool, view: str, tilt: float) -> Warp:
-    """From the head of a to the frame of b (mirrored if so): same place, shifted, same box, or turned about its centre."""
+    """From the head of a to the frame of b (mirrored if so): same place, shifted, same box, or turned about
+    its centre."""
     own, other = (views.boxes[i].astype(float) for i in (a, b))
     if mirrored:
         other[0] = FRAME - other[0] - other[2]
@@ -330,7 +360,8 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).sum()) / norm if norm > 0 else 0.0
 
 
-# ---------------------------------------------------------------------------------------------------------- what they are
+# ----------------------------------------------------------------------------------------------------------
+# what they are
 
 
 def best_orientation(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -342,20 +373,27 @@ def best_orientation(pairs: pd.DataFrame) -> pd.DataFrame:
 def relate(index: pd.DataFrame, views: Views, pairs: pd.DataFrame, *, audit: Audit) -> pd.DataFrame:
     """Those of `pairs` (each once) that are related, with the columns relation, frame and head added.
 
-    relation: same_bytes, same_pixels, reencoded (any other copy that is not mirrored: another quality, size, crop or tilt),
-    mirrored or neighbour. frame and head: the correlation of detail without registration, of whole frames and of heads.
+    relation: same_bytes, same_pixels, reencoded (any other copy that is not mirrored: another quality, size,
+    crop or tilt), mirrored or neighbour. frame and head: the correlation of detail without registration, of
+    whole frames and of heads.
     """
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     files, pixels = index["image_sha256"].to_numpy(), np.array(views.pixels)
     planes = index["plane"].map(vars(audit.neighbour_similarity)).to_numpy()
     # Identical pixels are a copy whatever the registration makes of an image without detail.
-    conditions = [files[a] == files[b], pixels[a] == pixels[b], pairs["aligned"] < audit.copy_similarity, ~pairs["mirrored"]]
+    conditions = [
+        files[a] == files[b],
+        pixels[a] == pixels[b],
+        pairs["aligned"] < audit.copy_similarity,
+        ~pairs["mirrored"],
+    ]
     relation = np.select(conditions, ["same_bytes", "same_pixels", "neighbour", "reencoded"], "mirrored")
     near = (relation != "neighbour") | (pairs["aligned"] >= np.maximum(planes[a], planes[b]))
     related = pairs.assign(relation=relation)[near].reset_index(drop=True)
     for name, images in (("frame", views.frames), ("head", views.heads)):
         related[name] = [
-            _unregistered(images, *row) for row in related[["a", "b", "mirrored"]].itertuples(index=False, name=None)
+            _unregistered(images, *row)
+            for row in related[["a", "b", "mirrored"]].itertuples(index=False, name=None)
         ]
     return related
 

@@ -1,8 +1,8 @@
 """Three sources of the data set (phantom, a copy on disk, Kaggle), one archive with the same bytes from each.
 
-The archive holds the files of the publisher's manifest and the manifest itself, nothing else, and no file gets in
-whose SHA-256 differs. Copies and downloads are not trusted: nothing is extracted, only files of the manifest are read,
-and never more of one than the manifest declares.
+The archive holds the files of the publisher's manifest and the manifest itself, nothing else, and no file
+gets in whose SHA-256 differs. Copies and downloads are not trusted: nothing is extracted, only files of the
+manifest are read, and never more of one than the manifest declares.
 """
 
 import hashlib
@@ -17,7 +17,17 @@ from pathlib import Path
 
 from brisc.atomic import atomic
 from brisc.config import Data, Phantom
-from brisc.data.manifest import FILE_LIMIT, MANIFEST, SHOWN, Entry, bad, inside, normalised, read_manifest, told
+from brisc.data.manifest import (
+    FILE_LIMIT,
+    MANIFEST,
+    SHOWN,
+    Entry,
+    bad,
+    inside,
+    normalised,
+    read_manifest,
+    told,
+)
 from brisc.errors import InputError
 from brisc.progress import Track
 
@@ -40,10 +50,12 @@ BROKEN_ZIP = (
 
 
 def fetch(raw: Path, *, data: Data, phantom: Phantom, archive: Path | None, track: Track) -> None:
-    """Write the archive `raw` from the source `data` names: generated, or a copy (folder or zip), or from Kaggle.
+    """Write the archive `raw` from the source `data` names: generated, or a copy (folder or zip), or from
+    Kaggle.
 
-    An interrupted run leaves no `raw` behind and starts over; what Kaggle already delivered is kept by kagglehub.
-    Raises InputError or InputErrors if there is no source, or if a file of it is not what the manifest says.
+    An interrupted run leaves no `raw` behind and starts over; what Kaggle already delivered is kept by
+    kagglehub. Raises InputError or InputErrors if there is no source, or if a file of it is not what the
+    manifest says.
     """
     if data.source == "phantom":
         from brisc.data.phantom import generate
@@ -57,7 +69,8 @@ def fetch(raw: Path, *, data: Data, phantom: Phantom, archive: Path | None, trac
 
 
 def download(handle: str) -> Path:
-    """The folder with a public data set ("owner/name") that kagglehub downloads, without sign-in, and keeps."""
+    """The folder with a public data set ("owner/name") that kagglehub downloads, without sign-in, and
+    keeps."""
     try:
         import kagglehub
         from kagglehub.exceptions import BackendError, DataCorruptionError
@@ -65,14 +78,16 @@ def download(handle: str) -> Path:
         raise bad("no download", handle, f"no usable kagglehub ({error})", "the data set", WAYS_OUT) from None
     try:
         return Path(kagglehub.dataset_download(handle))
-    # The errors of requests, and with them those of Kaggle's API, are OSErrors. ValueError: what came is no archive.
+    # The errors of requests, and with them those of Kaggle's API, are OSErrors. ValueError: what came is no
+    # archive.
     except (OSError, ValueError, BackendError, DataCorruptionError) as error:
         got = f"{type(error).__name__} ({' '.join(str(error).split())[:300]})"
         raise bad("no download", handle, got, "the data set", WAYS_OUT) from None
 
 
 def repack(found: Path, raw: Path, *, manifest_sha256: str | None, track: Track) -> None:
-    """Write what the manifest in `found` lists into the stored zip `raw`, each file checked against the manifest."""
+    """Write what the manifest in `found` lists into the stored zip `raw`, each file checked against the
+    manifest."""
     with open_source(found) as source, atomic(raw) as temporary, zipfile.ZipFile(temporary, "w") as target:
         root = _find_root(source)
         where = source.where(root + MANIFEST)
@@ -82,7 +97,9 @@ def repack(found: Path, raw: Path, *, manifest_sha256: str | None, track: Track)
         problems: list[InputError] = []
         for name in track(sorted([*entries, MANIFEST]), "checking and packing files"):
             try:
-                _add(target, name, manifest if name == MANIFEST else _read(source, root + name, entries[name]))
+                _add(
+                    target, name, manifest if name == MANIFEST else _read(source, root + name, entries[name])
+                )
             except InputError as problem:
                 problems.append(problem)
         if problems:
@@ -90,7 +107,8 @@ def repack(found: Path, raw: Path, *, manifest_sha256: str | None, track: Track)
 
 
 class Folder:
-    """The files below a folder, by their path with forward slashes. Links may lead anywhere inside, not out of it."""
+    """The files below a folder, by their path with forward slashes. Links may lead anywhere inside, not out
+    of it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -104,12 +122,15 @@ class Folder:
         return str(self.path / name)
 
     def read(self, name: str, limit: int) -> bytes:
-        """The file; InputError if it has more than `limit` bytes, is missing, unreadable or a link that leads out."""
+        """The file; InputError if it has more than `limit` bytes, is missing, unreadable or a link that leads
+        out."""
         path = self.path / name
         try:
             real = path.resolve(strict=True)
             if not real.is_relative_to(self.real):
-                mend = "Replace it by the file it leads to, or point BRISC_ARCHIVE at the folder it leads into."
+                mend = (
+                    "Replace it by the file it leads to, or point BRISC_ARCHIVE at the folder it leads into."
+                )
                 raise bad("link leads out of the folder", path, real, f"a file below {self.real}", mend)
             if not real.is_file():
                 raise bad("not a file", path, "a folder or a device", "a file")
@@ -120,12 +141,16 @@ class Folder:
                 return file.read(limit)
         except FileNotFoundError:
             raise bad("file missing", path, "nothing", "the file of the manifest") from None
-        except (OSError, RuntimeError) as error:  # RuntimeError: pathlib's word for a link that leads to itself
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # RuntimeError: pathlib's word for a link that leads to itself
             raise bad("file not readable", path, error, "a readable file") from None
 
 
 class Zip:
-    """The files of a zip, by their path with forward slashes; InputErrors if a member is none that a data set needs."""
+    """The files of a zip, by their path with forward slashes; InputErrors if a member is none that a data set
+    needs."""
 
     def __init__(self, path: Path, opened: zipfile.ZipFile) -> None:
         self.path = path
@@ -141,7 +166,9 @@ class Zip:
             raise told(problems, shown=SHOWN, where=path)
 
     def manifests(self) -> list[str]:
-        return sorted(name for name in self.members if name.split("/")[-1] == MANIFEST and name.count("/") <= WRAPPERS)
+        return sorted(
+            name for name in self.members if name.split("/")[-1] == MANIFEST and name.count("/") <= WRAPPERS
+        )
 
     def where(self, name: str) -> str:
         return f"{self.path}, member {name}"
@@ -164,7 +191,9 @@ class Zip:
         where = f"{self.path}, member {info.orig_filename!r}"  # whole: filename is cut off at a NUL
         name = inside(info.orig_filename)
         if name is None:
-            raise bad("member refused", where, "a path that leads out or cannot be printed", "one below the root")
+            raise bad(
+                "member refused", where, "a path that leads out or cannot be printed", "one below the root"
+            )
         if name in self.members:
             raise bad("member refused", where, "the same name again", "each name once")
         if info.flag_bits & 0x1:
@@ -173,7 +202,9 @@ class Zip:
             raise bad("member refused", where, "a link or a device", "a plain file")
         # zipfile bounds what it inflates at a time, but not what it takes out of bzip2 and LZMA
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise bad("member refused", where, f"compression method {info.compress_type}", "stored or deflated")
+            raise bad(
+                "member refused", where, f"compression method {info.compress_type}", "stored or deflated"
+            )
         return name
 
 
@@ -213,7 +244,9 @@ def _check_version(manifest: bytes, expected: str | None, where: str) -> None:
     got = hashlib.sha256(manifest).hexdigest()
     if expected is not None and got != expected:
         mend = "Get the version this profile was made for, or set data.manifest_sha256 if the other one is meant."
-        raise bad("another version of the data set, or a changed manifest", where, f"SHA-256 {got}", expected, mend)
+        raise bad(
+            "another version of the data set, or a changed manifest", where, f"SHA-256 {got}", expected, mend
+        )
 
 
 def _read(source: Folder | Zip, name: str, entry: Entry) -> bytes:

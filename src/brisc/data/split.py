@@ -1,4 +1,5 @@
-"""Validation rows out of the publisher's training half: at random as in the study, or by groups of similar slices."""
+"""Validation rows out of the publisher's training half: at random as in the study, or by groups of similar
+slices."""
 
 from typing import Literal
 
@@ -13,9 +14,10 @@ def assign_validation(
 ) -> pd.Series:
     """ "train" or "validation" for each row of `table` (columns id, label, plane, group; the index is kept).
 
-    "random" draws rows one by one, which is what the study does: slices of one head land on both sides. "grouped" moves whole
-    groups, so that no validation slice has its copy or neighbour in train, and fills a quota of `validation_fraction`
-    in each class and plane. Groups are taken in a random order and skipped when they would overfill a quota.
+    "random" draws rows one by one, which is what the study does: slices of one head land on both sides.
+    "grouped" moves whole groups, so that no validation slice has its copy or neighbour in train, and fills a
+    quota of `validation_fraction` in each class and plane. Groups are taken in a random order and skipped
+    when they would overfill a quota.
     """
     generator = np.random.default_rng([seed, STREAM])
     ordered = table.sort_values("id")
@@ -29,7 +31,9 @@ def assign_validation(
 
 def _by_group(ordered: pd.DataFrame, validation_fraction: float, generator: np.random.Generator) -> set[str]:
     strata = list(zip(ordered["label"], ordered["plane"], strict=True))
-    room = {key: round(count * validation_fraction) for key, count in pd.Series(strata).value_counts().items()}
+    room = {
+        key: round(count * validation_fraction) for key, count in pd.Series(strata).value_counts().items()
+    }
     members: dict[str, list[int]] = {}
     for position, group in enumerate(ordered["group"]):
         members.setdefault(group, []).append(position)

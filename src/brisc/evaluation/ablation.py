@@ -5,10 +5,12 @@ ablation.json (scores and differences are fractions from 0 to 1, null where unde
     model, epochs   what a recipe trains, and for how many epochs at most
     measure         what the score is: dice, accuracy, or score, their mean, for a net with both heads
     images          how many validation images it is the mean of
-    rows            recipe, flips: whether the prediction is the mean over the image and its mirror images; changes: the knobs of
-                    `train` that the recipe sets, by dotted name; score, low, high; difference, difference_low, difference_high,
-                    p, p_holm: against the first row; verdict (better | worse | cannot be told), null in the first row and where
-                    a training diverged; epoch, epochs, diverged_at, seconds: of the training
+    rows            recipe, flips: whether the prediction is the mean over the image and its mirror images;
+                    changes: the knobs of
+                    `train` that the recipe sets, by dotted name; score, low, high; difference,
+                    difference_low, difference_high, p, p_holm: against the first row; verdict (better | worse
+                    | cannot be told), null in the first row and where a training diverged; epoch, epochs,
+                    diverged_at, seconds: of the training
     method          sentences: what the verdicts say and what they do not
 """
 
@@ -44,12 +46,17 @@ def read_recipes(folder: Path, names: Sequence[str]) -> list[Recipe]:
 
     Raises InputError for the first that is missing, and when recipes were measured on different images.
     """
-    recipes = [Recipe(name, read_records(folder / name, what=f"the recipe {name}", mend="Run dvc repro.")) for name in names]
+    recipes = [
+        Recipe(name, read_records(folder / name, what=f"the recipe {name}", mend="Run dvc repro."))
+        for name in names
+    ]
     check_same_images(folder, [(recipe.name, recipe.records) for recipe in recipes], what="recipes")
     return recipes
 
 
-def summarise_ablation(recipes: Sequence[Recipe], *, ablated: Ablated, ablation: Ablation, settings: Evaluate) -> dict[str, Any]:
+def summarise_ablation(
+    recipes: Sequence[Recipe], *, ablated: Ablated, ablation: Ablation, settings: Evaluate
+) -> dict[str, Any]:
     """The content of ablation.json, see the head of this file."""
     rows = [_row(recipe, flips, ablation, settings) for recipe in recipes for flips in COLUMNS]
     if rows and rows[0]["score"] is not None:
@@ -96,23 +103,34 @@ def _compare(rows: list[dict[str, Any]], recipes: Sequence[Recipe], settings: Ev
         if (own := images[row["recipe"]]) is None:
             continue
         found = paired_bootstrap(
-            own[COLUMNS[row["flips"]]], first[COLUMNS[False]], groups=first["group"],
-            resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed,
-        )  # fmt: skip
+            own[COLUMNS[row["flips"]]],
+            first[COLUMNS[False]],
+            groups=first["group"],
+            resamples=settings.bootstrap_resamples,
+            seed=settings.bootstrap_seed,
+        )
         row["difference"] = rounded(found.difference)
         if first["group"].nunique() >= MIN_GROUPS and found.p is not None:
-            row |= {"difference_low": rounded(found.low), "difference_high": rounded(found.high), "p": rounded(found.p)}
+            row |= {
+                "difference_low": rounded(found.low),
+                "difference_high": rounded(found.high),
+                "p": rounded(found.p),
+            }
             tested.append((row, found.p))
         else:
             row["verdict"] = "cannot be told"
     for (row, _), p in zip(tested, holm([p for _, p in tested]), strict=True):
         row["p_holm"] = rounded(p)
-        row["verdict"] = "cannot be told" if p >= 1 - LEVEL else "better" if row["difference"] > 0 else "worse"
+        row["verdict"] = (
+            "cannot be told" if p >= 1 - LEVEL else "better" if row["difference"] > 0 else "worse"
+        )
 
 
 def _leaves(changes: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return [
         leaf
         for key, value in changes.items()
-        for leaf in (_leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)])
+        for leaf in (
+            _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+        )
     ]

@@ -11,15 +11,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from brisc.evaluation.predict import Inference
 
-# The first runs choose kernels and fill caches. Then as many as fit, within limits that keep a large net from taking minutes.
+# The first runs choose kernels and fill caches. Then as many as fit, within limits that keep a large net from
+# taking minutes.
 WARM_UP, FEWEST, MOST, SECONDS = 2, 3, 30, 5.0
 
 
-def measure_cost(net: Inference, *, size: int, batch_size: int, weights: Path, measure_seconds: bool) -> dict[str, Any]:
-    """Parameters, MACs of an image of `size` squared, latency in milliseconds, and MiB of the file the weights came from.
+def measure_cost(
+    net: Inference, *, size: int, batch_size: int, weights: Path, measure_seconds: bool
+) -> dict[str, Any]:
+    """Parameters, MACs of an image of `size` squared, latency in milliseconds, and MiB of the file the
+    weights came from.
 
-    `latency_ms` is that of one image, `batch_latency_ms` that of a batch of `batch_size`: medians of the time from images in
-    memory to logits, on the device and in the precision of training. Both are None unless `measure_seconds`.
+    `latency_ms` is that of one image, `batch_latency_ms` that of a batch of `batch_size`: medians of the time
+    from images in memory to logits, on the device and in the precision of training. Both are None unless
+    `measure_seconds`.
     """
     return {
         "parameters": sum(parameter.numel() for parameter in net.net.parameters()),
@@ -33,9 +38,11 @@ def measure_cost(net: Inference, *, size: int, batch_size: int, weights: Path, m
 
 @torch.no_grad()
 def count_macs(net: nn.Module, *, size: int) -> int:
-    """Multiply-accumulates of one grey image of `size` squared in convolutions and matrix products, on real or meta tensors.
+    """Multiply-accumulates of one grey image of `size` squared in convolutions and matrix products, on real
+    or meta tensors.
 
-    torch counts two operations for each. Normalisation, activations and resizing are not counted, as is the custom of the papers.
+    torch counts two operations for each. Normalisation, activations and resizing are not counted, as is the
+    custom of the papers.
     """
     image = torch.zeros(1, 1, size, size, device=next(net.parameters()).device)
     with FlopCounterMode(display=False) as counter:

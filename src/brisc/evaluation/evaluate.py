@@ -49,25 +49,38 @@ class Head:
 
 
 def evaluate(
-    net: nn.Module, samples: Samples, out: Path, *, training: Path, data: Path, settings: Evaluate, train: Train
+    net: nn.Module,
+    samples: Samples,
+    out: Path,
+    *,
+    training: Path,
+    data: Path,
+    settings: Evaluate,
+    train: Train,
 ) -> None:
     """Write out/metrics.json, out/per_image.csv, out/cost.json and what shows each head at work.
 
-    training: the folder of the training whose weights `net` has; what it records is copied to out/training. data: what the
-    prepare stage says of its cache, copied to out/data.json. `net` is left in evaluation mode, without gradients of its weights.
-    metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds "rows", (N, H, W / 8) uint8, the predicted masks packed
-    eight pixels to a byte; cam.npz, of a label head, "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row
-    order of per_image.csv: validation and test images by id.
+    training: the folder of the training whose weights `net` has; what it records is copied to out/training.
+    data: what the prepare stage says of its cache, copied to out/data.json. `net` is left in evaluation mode,
+    without gradients of its weights. metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds
+    "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a byte; cam.npz, of a label head,
+    "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row order of per_image.csv:
+    validation and test images by id.
     """
     rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in ("validation", "test")]))
     job = Job(Inference(net, train), samples, rows, settings)
     predictions = predict(job.net, samples, rows, settings=settings)
     table = measure_images(predictions, job)
-    pictures = {HEADS[head].file: HEADS[head].picture(prediction, job) for head, prediction in predictions.items()}
+    pictures = {
+        HEADS[head].file: HEADS[head].picture(prediction, job) for head, prediction in predictions.items()
+    }
     cost = measure_cost(
-        job.net, size=samples.images.shape[1], batch_size=settings.batch_size, weights=training / "weights.pt",
+        job.net,
+        size=samples.images.shape[1],
+        batch_size=settings.batch_size,
+        weights=training / "weights.pt",
         measure_seconds=train.measure_seconds,
-    )  # fmt: skip
+    )
     with atomic(out) as folder:
         folder.mkdir()
         table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
@@ -80,16 +93,21 @@ def evaluate(
 
 
 def measure_images(predictions: Mapping[str, np.ndarray], job: Job) -> pd.DataFrame:
-    """The content of per_image.csv: what is known of each image, and what is measured of each head's prediction."""
+    """The content of per_image.csv: what is known of each image, and what is measured of each head's
+    prediction."""
     known = job.samples.table.iloc[job.rows].drop(columns="mask_pixels").reset_index(drop=True)
-    return pd.concat([known, *(HEADS[head].measure(predictions[head], job) for head in HEADS if head in predictions)], axis=1)
+    return pd.concat(
+        [known, *(HEADS[head].measure(predictions[head], job) for head in HEADS if head in predictions)],
+        axis=1,
+    )
 
 
 def subset_metrics(table: pd.DataFrame, settings: Evaluate) -> dict[str, Any]:
-    """{"official", "clean", "strict", "validation"}: the metrics of each, of all heads that `table` has columns of.
+    """{"official", "clean", "strict", "validation"}: the metrics of each, of all heads that `table` has
+    columns of.
 
-    With a label head also "temperature", by which its logits are divided in `ece_scaled`: fitted on validation alone. All
-    class-weighted numbers are in the class mix of the official test set.
+    With a label head also "temperature", by which its logits are divided in `ece_scaled`: fitted on
+    validation alone. All class-weighted numbers are in the class mix of the official test set.
     """
     subsets = {name: table[table[name] == 1] for name in SUBSETS}
     subsets["validation"] = table[table["split"] == "validation"]
@@ -112,11 +130,14 @@ def _summarise_masks(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
     mix = _class_mix(subsets, TUMOURS)
     return {
         name: summarise(
-            table, study_batch_size=settings.study_batch_size, resamples=settings.bootstrap_resamples,
-            seed=settings.bootstrap_seed, class_weights=mix,
+            table,
+            study_batch_size=settings.study_batch_size,
+            resamples=settings.bootstrap_resamples,
+            seed=settings.bootstrap_seed,
+            class_weights=mix,
         )
         for name, table in subsets.items()
-    }  # fmt: skip
+    }
 
 
 def _summarise_labels(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
@@ -129,7 +150,7 @@ def _summarise_labels(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
             **summarise_calibration(table, temperature=temperature, bins=settings.calibration_bins),
         }
         for name, table in subsets.items()
-    }  # fmt: skip
+    }
     return {**metrics, "temperature": temperature}
 
 

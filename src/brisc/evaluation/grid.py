@@ -1,14 +1,19 @@
-"""The grid of optimisers and learning rates: its cells, a ranking as far as there is one, and what was published about it.
+"""The grid of optimisers and learning rates: its cells, a ranking as far as there is one, and what was
+published about it.
 
-grid.json (scores are fractions from 0 to 1 of the validation images, null where undefined; intervals at 95 %):
+grid.json (scores are fractions from 0 to 1 of the validation images, null where undefined; intervals at 95
+%):
 
     model, epochs           what a cell trains, and for how many epochs at most
     optimizers, learning_rates
     measure                 what the score is: dice, accuracy, or score, their mean, for a net with both heads
-    cells                   best first. optimizer, learning_rate; score, low, high, epoch: of the best epoch; epochs: trained;
-                            diverged_at: the epoch whose loss was not finite, else null; seconds: null where not measured;
-                            rank_first, rank_last: the ranks that it may have, null without a score
-    claims                  what the study says is best: source, optimizer, learning_rate, published (a fraction), ours, verdict
+    cells                   best first. optimizer, learning_rate; score, low, high, epoch: of the best epoch;
+                            epochs: trained;
+                            diverged_at: the epoch whose loss was not finite, else null; seconds: null where
+                            not measured; rank_first, rank_last: the ranks that it may have, null without a
+                            score
+    claims                  what the study says is best: source, optimizer, learning_rate, published (a
+                            fraction), ours, verdict
                             (supported | not supported | cannot be told), reason
     method                  sentences: what the intervals and ranks say and what they do not
 """
@@ -61,22 +66,27 @@ def cell_name(optimizer: str, learning_rate: float) -> str:
 
 
 def read_cells(folder: Path, axes: GridAxes) -> tuple[list[Cell], pd.DataFrame]:
-    """The cells of `axes` in their order from folder/<optimiser>-<rate>/, and the history of all, a row for each epoch.
+    """The cells of `axes` in their order from folder/<optimiser>-<rate>/, and the history of all, a row for
+    each epoch.
 
-    Raises InputError for the first cell that is missing or is the result of another training than its name says, and when
-    cells were measured on different images.
+    Raises InputError for the first cell that is missing or is the result of another training than its name
+    says, and when cells were measured on different images.
     """
     cells, histories = [], []
     for optimizer, learning_rate in itertools.product(axes.optimizers, axes.learning_rates):
         place = folder / cell_name(optimizer, learning_rate)
-        records = read_records(place, what=f"{optimizer} at {learning_rate}", mend="Run dvc repro or make grid.")
+        records = read_records(
+            place, what=f"{optimizer} at {learning_rate}", mend="Run dvc repro or make grid."
+        )
         trained = records.summary["run"]["optimizer"]
         if (trained["name"], trained["learning_rate"]) != (optimizer, learning_rate):
             raise InputError(
-                "the result of another training", where=place / "summary.json",
-                got=f"{trained['name']} at {trained['learning_rate']}", expected=f"{optimizer} at {learning_rate}",
+                "the result of another training",
+                where=place / "summary.json",
+                got=f"{trained['name']} at {trained['learning_rate']}",
+                expected=f"{optimizer} at {learning_rate}",
                 mend="Remove the folder and run dvc repro.",
-            )  # fmt: skip
+            )
         cells.append(Cell(optimizer, learning_rate, records))
         histories.append(
             pd.read_csv(place / "history.csv")
@@ -91,11 +101,17 @@ def read_cells(folder: Path, axes: GridAxes) -> tuple[list[Cell], pd.DataFrame]:
 def summarise_grid(
     cells: Sequence[Cell], *, axes: GridAxes, epochs: int, published: dict[str, Any], settings: Evaluate
 ) -> dict[str, Any]:
-    """The content of grid.json, see the head of this file. published: the block "grid" of published.json, scores in percent."""
+    """The content of grid.json, see the head of this file. published: the block "grid" of published.json,
+    scores in percent."""
     ranks, measure = _ranks(cells, settings), measure_name([cell.records for cell in cells])
     rows = sorted(
         (_row(cell, ranks.get(cell.key), settings) for cell in cells),
-        key=lambda row: (row["score"] is None, -(row["score"] or 0.0), row["optimizer"], row["learning_rate"]),
+        key=lambda row: (
+            row["score"] is None,
+            -(row["score"] or 0.0),
+            row["optimizer"],
+            row["learning_rate"],
+        ),
     )
     return {
         "model": axes.model,
@@ -110,7 +126,8 @@ def summarise_grid(
 
 
 def best_of(grid: dict[str, Any]) -> dict[str, Any]:
-    """The best cell of grid.json in the few columns of `dvc exp show`; in an experiment of one cell, that cell."""
+    """The best cell of grid.json in the few columns of `dvc exp show`; in an experiment of one cell, that
+    cell."""
     if not grid["cells"]:
         return {}
     best = grid["cells"][0]
@@ -122,10 +139,16 @@ def best_of(grid: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def judge_claims(rows: Sequence[dict[str, Any]], measure: str, published: dict[str, Any]) -> list[dict[str, Any]]:
-    """The study's table and its log each name a best cell: is it the best of `rows`, as far as images can tell?"""
+def judge_claims(
+    rows: Sequence[dict[str, Any]], measure: str, published: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The study's table and its log each name a best cell: is it the best of `rows`, as far as images can
+    tell?"""
     claims = []
-    for claim, source in ((published["best"], published["source"]), (published["log"], published["log"]["source"])):
+    for claim, source in (
+        (published["best"], published["source"]),
+        (published["log"], published["log"]["source"]),
+    ):
         key = (claim["optimizer"], claim["learning_rate"])
         ours = next((row for row in rows if (row["optimizer"], row["learning_rate"]) == key), None)
         verdict, reason = _judge(ours, len(rows), published["runs"], measure)
@@ -158,7 +181,10 @@ def _judge(ours: dict[str, Any] | None, cells: int, theirs: int, measure: str) -
     if as_good > 0:
         return CANNOT_BE_TOLD, f"{as_good} of {cells - 1} other cells cannot be told apart from it"
     if cells < theirs:
-        return CANNOT_BE_TOLD, f"it is better than every other cell of this grid of {cells}, but the study's had {theirs}"
+        return (
+            CANNOT_BE_TOLD,
+            f"it is better than every other cell of this grid of {cells}, but the study's had {theirs}",
+        )
     return SUPPORTED, "it is better than every other cell"
 
 
@@ -167,9 +193,12 @@ def _ranks(cells: Sequence[Cell], settings: Evaluate) -> dict[tuple[str, float],
     if not scored:
         return {}
     ranges = rank_ranges(
-        [images["score"] for _, images in scored], groups=scored[0][1]["group"], resamples=settings.bootstrap_resamples,
-        seed=settings.bootstrap_seed, level=LEVEL,
-    )  # fmt: skip
+        [images["score"] for _, images in scored],
+        groups=scored[0][1]["group"],
+        resamples=settings.bootstrap_resamples,
+        seed=settings.bootstrap_seed,
+        level=LEVEL,
+    )
     return {key: ranks for (key, _), ranks in zip(scored, ranges, strict=True)}
 
 
@@ -181,4 +210,6 @@ def _row(cell: Cell, ranks: Ranks | None, settings: Evaluate) -> dict[str, Any]:
         low, high = interval(images["score"], images["group"], settings)
     scores = [rounded(value) for value in (score, low, high)]
     epochs = [summary[key] for key in ("best_epoch", "epochs", "diverged_at")]
-    return dict(zip(CELL, (*cell.key, *scores, *epochs, cell.records.seconds, *(ranks or (None, None))), strict=True))
+    return dict(
+        zip(CELL, (*cell.key, *scores, *epochs, cell.records.seconds, *(ranks or (None, None))), strict=True)
+    )

@@ -1,9 +1,9 @@
-"""An estimate of the peak memory that training takes on a GPU, without a GPU: one step on meta tensors, which have sizes and no
-content, while every allocation and release is counted.
+"""An estimate of the peak memory that training takes on a GPU, without a GPU: one step on meta tensors, which
+have sizes and no content, while every allocation and release is counted.
 
-Counted: weights, running statistics, the optimiser's state, gradients, what the forward pass keeps for the backward pass, and the
-temporaries between operations. Not counted: workspaces inside kernels, the allocator's rounding and gaps (HEADROOM stands for
-both), and the CUDA context. It is an estimate and no measurement.
+Counted: weights, running statistics, the optimiser's state, gradients, what the forward pass keeps for the
+backward pass, and the temporaries between operations. Not counted: workspaces inside kernels, the allocator's
+rounding and gaps (HEADROOM stands for both), and the CUDA context. It is an estimate and no measurement.
 """
 
 import weakref
@@ -21,7 +21,8 @@ from brisc.evaluation.cost import count_macs
 from brisc.models import build
 from brisc.training.losses import TotalLoss
 
-# The study's card, and what a process takes of it before the first tensor: 0.5 to 0.7 GiB with CUDA 12 and 13.
+# The study's card, and what a process takes of it before the first tensor: 0.5 to 0.7 GiB with CUDA 12 and
+# 13.
 GPU_MIB, CONTEXT_MIB = 8192.0, 614.4
 
 # An assumption. Beyond it an estimate is called tight: it may fit.
@@ -33,7 +34,8 @@ _FLOAT, _HALF, _MIB = 4, 2, 2**20
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of tensors that are made while it is on: `now`, and `peak`, the most there were at once.
+    """Counts the bytes of tensors that are made while it is on: `now`, and `peak`, the most there were at
+    once.
 
     held: tensors that exist already and are not counted. Views and results in place are no new bytes.
     """
@@ -64,14 +66,16 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def estimate(runs: Mapping[str, Run], train: Train, *, size: int) -> dict[str, Any]:
-    """Of each model, at images of `size` squared: parameters, MACs, memory as the profile has it, and the batch that fits.
+    """Of each model, at images of `size` squared: parameters, MACs, memory as the profile has it, and the
+    batch that fits.
 
-    estimate.json: estimate (always true), image_size, images_per_step (batch_size x accumulate), gpu_mib, context_mib, headroom,
-    budget_mib (gpu less context) and models.<model>: parameters, macs (of one image), as_set, and options, one a precision: the
-    largest batch, by halving images_per_step, that fits, with as many batches a step as keep it; the smallest where none fits.
-    A smaller batch is not quite the same training: batch normalisation and the Dice loss pool over it.
-    as_set and each option: precision, batch_size, accumulate, weights_mib, optimizer_mib, activations_mib, peak_mib, verdict:
-    "fits", "tight" (within the budget, but not with headroom) or "does not fit".
+    estimate.json: estimate (always true), image_size, images_per_step (batch_size x accumulate), gpu_mib,
+    context_mib, headroom, budget_mib (gpu less context) and models.<model>: parameters, macs (of one image),
+    as_set, and options, one a precision: the largest batch, by halving images_per_step, that fits, with as
+    many batches a step as keep it; the smallest where none fits. A smaller batch is not quite the same
+    training: batch normalisation and the Dice loss pool over it. as_set and each option: precision,
+    batch_size, accumulate, weights_mib, optimizer_mib, activations_mib, peak_mib, verdict: "fits", "tight"
+    (within the budget, but not with headroom) or "does not fit".
     """
     found = {}
     for model, run in runs.items():
@@ -80,7 +84,10 @@ def estimate(runs: Mapping[str, Run], train: Train, *, size: int) -> dict[str, A
             "parameters": sum(parameter.numel() for parameter in net.parameters()),
             "macs": count_macs(net.eval(), size=size),
             "as_set": training_memory(net, run, train, size=size),
-            "options": [_largest_that_fits(net, run, replace(train, precision=precision), size=size) for precision in PRECISIONS],
+            "options": [
+                _largest_that_fits(net, run, replace(train, precision=precision), size=size)
+                for precision in PRECISIONS
+            ],
         }
     return {
         "estimate": True,
@@ -107,8 +114,9 @@ def _largest_that_fits(net: nn.Module, run: Run, train: Train, *, size: int) -> 
 def training_memory(net: nn.Module, run: Run, train: Train, *, size: int) -> dict[str, Any]:
     """Peak of one optimiser step of a net on the meta device, and its parts.
 
-    bf16-mixed is counted as a net of bfloat16 whose weights exist in float32 as well, since autocast has no meaning on meta
-    tensors. Counted with autocast, on fake tensors of the CPU, the four U-Nets of the paper profile come out 1 to 2 % lower.
+    bf16-mixed is counted as a net of bfloat16 whose weights exist in float32 as well, since autocast has no
+    meaning on meta tensors. Counted with autocast, on fake tensors of the CPU, the four U-Nets of the paper
+    profile come out 1 to 2 % lower.
     """
     half = train.precision != "32-true"  # the 8 GB GPU has units for bfloat16
     net = net.to(torch.bfloat16 if half else torch.float32).train()
@@ -130,12 +138,17 @@ def training_memory(net: nn.Module, run: Run, train: Train, *, size: int) -> dic
         "optimizer_mib": round(state / _MIB, 1),
         "activations_mib": round(activations / _MIB, 1),
         "peak_mib": round(peak_mib, 1),
-        "verdict": "does not fit" if peak_mib > budget else "fits" if peak_mib * (1 + HEADROOM) <= budget else "tight",
+        "verdict": "does not fit"
+        if peak_mib > budget
+        else "fits"
+        if peak_mib * (1 + HEADROOM) <= budget
+        else "tight",
     }
 
 
 def _moments(optimizer: Optimizer) -> int:
-    """Numbers kept for each weight, as brisc.training.optim builds them: without amsgrad, centring or RMSprop's momentum."""
+    """Numbers kept for each weight, as brisc.training.optim builds them: without amsgrad, centring or
+    RMSprop's momentum."""
     match optimizer.name:
         case "adam" | "adamw":
             return 2
@@ -146,7 +159,8 @@ def _moments(optimizer: Optimizer) -> int:
 
 
 def _count_step(net: nn.Module, run: Run, train: Train, *, size: int) -> tuple[int, int]:
-    """Bytes kept for the backward pass, and the most bytes at once beside weights, statistics and the batch itself."""
+    """Bytes kept for the backward pass, and the most bytes at once beside weights, statistics and the batch
+    itself."""
     precision = next(net.parameters()).dtype
     square = (train.batch_size, 1, size, size)
     batch = {

@@ -16,7 +16,8 @@ VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
 
 
 class Inference:
-    """A net as it is used: on the device, in the precision and in the memory layout of training; its weights take no gradients.
+    """A net as it is used: on the device, in the precision and in the memory layout of training; its weights
+    take no gradients.
 
     Called with images (B, 1, H, W) float32 of any device, it gives the net's logits.
     """
@@ -36,7 +37,8 @@ class Inference:
 
 @dataclass(frozen=True)
 class Head:
-    """How the logits of a head become a prediction; probabilities are float64, so that their mean over views is exact enough."""
+    """How the logits of a head become a prediction; probabilities are float64, so that their mean over views
+    is exact enough."""
 
     probability: Callable[[torch.Tensor], torch.Tensor]
     restore: Callable[[torch.Tensor, tuple[int, ...]], torch.Tensor]  # undoes the mirroring of a view
@@ -58,10 +60,14 @@ HEADS = {
 
 
 @torch.no_grad()
-def predict(net: Inference, samples: Samples, rows: np.ndarray, *, settings: Evaluate) -> dict[str, np.ndarray]:
-    """By head of the net: "mask" (N, H, W) bool, probability above the threshold; "label" (N, K) float64, probabilities.
+def predict(
+    net: Inference, samples: Samples, rows: np.ndarray, *, settings: Evaluate
+) -> dict[str, np.ndarray]:
+    """By head of the net: "mask" (N, H, W) bool, probability above the threshold; "label" (N, K) float64,
+    probabilities.
 
-    With `settings.flips` a probability is the mean over the image and its three mirror images, masks mirrored back.
+    With `settings.flips` a probability is the mean over the image and its three mirror images, masks mirrored
+    back.
     """
     views = VIEWS if settings.flips else VIEWS[:1]
     found: dict[str, list[torch.Tensor]] = {}
@@ -71,8 +77,11 @@ def predict(net: Inference, samples: Samples, rows: np.ndarray, *, settings: Eva
     return {head: torch.cat(parts).numpy() for head, parts in found.items()}
 
 
-def mean_probabilities(net: Inference, image: torch.Tensor, views: Sequence[tuple[int, ...]]) -> dict[str, torch.Tensor]:
-    """By head of the net, the mean over the views of the images (B, 1, H, W): (B, 1, H, W) or (B, K) float64, on the CPU."""
+def mean_probabilities(
+    net: Inference, image: torch.Tensor, views: Sequence[tuple[int, ...]]
+) -> dict[str, torch.Tensor]:
+    """By head of the net, the mean over the views of the images (B, 1, H, W): (B, 1, H, W) or (B, K) float64,
+    on the CPU."""
     total: dict[str, torch.Tensor] = {}
     for view in views:
         for head, logits in net(image.flip(view)).items():

@@ -1,8 +1,9 @@
 """Ranks of many measurements of the same images, as far as the images can tell them apart.
 
-The best of twenty trainings is partly the luckiest one. A rank is therefore a range, and the ranges of all hold together with
-one error rate: confidence sets for ranks after Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 91, 2024, with
-the studentised maximum over all pairs of differences (Romano and Wolf, Econometrica 73, 2005) from a bootstrap of groups.
+The best of twenty trainings is partly the luckiest one. A rank is therefore a range, and the ranges of all
+hold together with one error rate: confidence sets for ranks after Mogstad, Romano, Shaikh and Wilhelm, Review
+of Economic Studies 91, 2024, with the studentised maximum over all pairs of differences (Romano and Wolf,
+Econometrica 73, 2005) from a bootstrap of groups.
 """
 
 import itertools
@@ -22,28 +23,36 @@ _NO_SPREAD = 1e-12
 
 
 class Ranks(NamedTuple):
-    """1 is best: `first` when all that cannot be told apart from it are worse, `last` when they are better."""
+    """1 is best: `first` when all that cannot be told apart from it are worse, `last` when they are
+    better."""
 
     first: int
     last: int
 
 
-def rank_ranges(scores: ArrayLike, *, groups: ArrayLike, resamples: int, seed: int, level: float) -> list[Ranks]:
-    """The ranks that each of C measurements may have; with probability `level` all C true ranks are inside theirs.
+def rank_ranges(
+    scores: ArrayLike, *, groups: ArrayLike, resamples: int, seed: int, level: float
+) -> list[Ranks]:
+    """The ranks that each of C measurements may have; with probability `level` all C true ranks are inside
+    theirs.
 
-    scores: (C, N), higher is better, the same N images in each row; groups: (N,) a name for each image's group, drawn as a
-    whole. C tells b better than a when the mean difference exceeds c times its standard error, where c is that quantile of the
-    largest studentised deviation over all pairs of C that `level` of the resamples stay below. With fewer than MIN_GROUPS
-    groups nothing is told apart. What is told is about other images; another training may rank otherwise.
+    scores: (C, N), higher is better, the same N images in each row; groups: (N,) a name for each image's
+    group, drawn as a whole. C tells b better than a when the mean difference exceeds c times its standard
+    error, where c is that quantile of the largest studentised deviation over all pairs of C that `level` of
+    the resamples stay below. With fewer than MIN_GROUPS groups nothing is told apart. What is told is about
+    other images; another training may rank otherwise.
 
     Raises InputError for shapes that do not fit or scores that are not finite.
     """
     values, codes = np.asarray(scores, dtype=np.float64), pd.factorize(np.asarray(groups), sort=True)[0]
     if values.ndim != 2 or values.shape[1:] != codes.shape or not np.isfinite(values).all():
         raise InputError(
-            "scores that cannot be ranked", where="ranks", got=f"shape {values.shape} and {codes.shape} groups",
-            expected="finite (C, N) scores and N groups", mend="Measure every training on the same images.",
-        )  # fmt: skip
+            "scores that cannot be ranked",
+            where="ranks",
+            got=f"shape {values.shape} and {codes.shape} groups",
+            expected="finite (C, N) scores and N groups",
+            mend="Measure every training on the same images.",
+        )
     count = len(values)
     better = np.zeros((count, count), dtype=np.bool_)
     if count > 1 and codes.max() + 1 >= MIN_GROUPS:
@@ -52,7 +61,9 @@ def rank_ranges(scores: ArrayLike, *, groups: ArrayLike, resamples: int, seed: i
         observed, differences = means[first] - means[second], resampled[:, first] - resampled[:, second]
         spread = differences.std(axis=0, ddof=1)
         spread[spread < _NO_SPREAD] = 0.0
-        deviations = np.divide(np.abs(differences - observed), spread, out=np.zeros_like(differences), where=spread > 0)
+        deviations = np.divide(
+            np.abs(differences - observed), spread, out=np.zeros_like(differences), where=spread > 0
+        )
         needed = np.quantile(deviations.max(axis=1), level) * spread + _NO_SPREAD
         better[first, second], better[second, first] = observed > needed, -observed > needed
     return [Ranks(1 + int(better[:, cell].sum()), count - int(better[cell].sum())) for cell in range(count)]
@@ -65,5 +76,7 @@ def _resampled_means(
     sums = np.stack([np.bincount(codes, weights=row) for row in values])
     sizes = np.bincount(codes)
     groups = len(sizes)
-    drawn = np.random.default_rng([seed, _RANK_STREAM]).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+    drawn = np.random.default_rng([seed, _RANK_STREAM]).multinomial(
+        groups, np.full(groups, 1 / groups), size=resamples
+    )
     return sums.sum(axis=1) / sizes.sum(), (drawn @ sums.T) / (drawn @ sizes)[:, None]

@@ -18,7 +18,14 @@ from brisc.training.resume import load_weights
 
 
 def write_recipe(
-    net: nn.Module, samples: Samples, out: Path, *, training: Path, healthy: bool, train: Train, settings: Evaluate
+    net: nn.Module,
+    samples: Samples,
+    out: Path,
+    *,
+    training: Path,
+    healthy: bool,
+    train: Train,
+    settings: Evaluate,
 ) -> None:
     """The records of the training in `training` and, unless it has no best epoch, out/validation.csv.
 
@@ -33,7 +40,8 @@ def write_recipe(
 
 
 def score_images(net: Inference, samples: Samples, *, healthy: bool, settings: Evaluate) -> pd.DataFrame:
-    """A row for each validation image: id, label, group, and by head the Dice of its mask or 1 for the right class, else 0.
+    """A row for each validation image: id, label, group, and by head the Dice of its mask or 1 for the right
+    class, else 0.
 
     `score` is the mean over the net's heads; columns that end in _flips are of the prediction with flips.
     """

@@ -1,4 +1,5 @@
-"""What a training left of itself, read back to be set beside others: summary, seconds, the score of each validation image."""
+"""What a training left of itself, read back to be set beside others: summary, seconds, the score of each
+validation image."""
 
 import json
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Records:
-    """summary: summary.json. seconds: of the training, None where not measured. images: a row for each validation image with id,
-    group and its scores at the best epoch; None without a best epoch."""
+    """summary: summary.json. seconds: of the training, None where not measured. images: a row for each
+    validation image with id, group and its scores at the best epoch; None without a best epoch."""
 
     summary: dict[str, Any]
     seconds: float | None
@@ -27,25 +28,36 @@ class Records:
 
 
 def read_records(place: Path, *, what: str, mend: str) -> Records:
-    """The records in the folder `place`. Raises InputError, which says `what` is missing and how to `mend` it."""
+    """The records in the folder `place`. Raises InputError, which says `what` is missing and how to `mend`
+    it."""
     if not (place / "summary.json").is_file():
         raise InputError(
-            f"no result of {what}", where=place, got="no summary.json", expected="a finished training", mend=mend
-        )  # fmt: skip
+            f"no result of {what}",
+            where=place,
+            got="no summary.json",
+            expected="a finished training",
+            mend=mend,
+        )
     summary = json.loads((place / "summary.json").read_text(encoding="utf-8"))
     seconds = json.loads((place / "cost.json").read_text(encoding="utf-8"))["seconds"]
-    return Records(summary, seconds, pd.read_csv(place / "validation.csv") if summary["best_epoch"] is not None else None)
+    return Records(
+        summary, seconds, pd.read_csv(place / "validation.csv") if summary["best_epoch"] is not None else None
+    )
 
 
 def check_same_images(folder: Path, records: Sequence[tuple[str, Records]], *, what: str) -> None:
-    """Raises InputError for the first of `records`, each from folder/<name>/, that measured other images than the first."""
+    """Raises InputError for the first of `records`, each from folder/<name>/, that measured other images than
+    the first."""
     tables = [(name, record.images[["id", "group"]]) for name, record in records if record.images is not None]
     for name, table in tables[1:]:
         if not table.equals(tables[0][1]):
             raise InputError(
-                f"{what} measured on different images", where=folder / name / "validation.csv", got=f"{len(table)} images",
-                expected=f"those of {tables[0][0]}", mend="Run dvc repro.",
-            )  # fmt: skip
+                f"{what} measured on different images",
+                where=folder / name / "validation.csv",
+                got=f"{len(table)} images",
+                expected=f"those of {tables[0][0]}",
+                mend="Run dvc repro.",
+            )
 
 
 def measure_name(records: Sequence[Records]) -> str:
@@ -56,10 +68,13 @@ def measure_name(records: Sequence[Records]) -> str:
 
 
 def interval(values: pd.Series, groups: pd.Series, settings: Evaluate) -> tuple[float | None, float | None]:
-    """The 95 % interval of the mean of `values` from a bootstrap over `groups`; of too few groups there is none."""
+    """The 95 % interval of the mean of `values` from a bootstrap over `groups`; of too few groups there is
+    none."""
     if groups.nunique() < MIN_GROUPS:
         return None, None
-    return bootstrap_mean(values, groups=groups, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed)
+    return bootstrap_mean(
+        values, groups=groups, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed
+    )
 
 
 def rounded(value: float | None) -> float | None:

@@ -1,4 +1,5 @@
-"""What the tables of measured images have in common, whichever head was measured: a row per image, as in per_image.csv."""
+"""What the tables of measured images have in common, whichever head was measured: a row per image, as in
+per_image.csv."""
 
 from collections.abc import Collection, Mapping
 
@@ -12,35 +13,59 @@ from brisc.errors import InputError
 FLOAT_FORMAT = "%.6g"
 
 
-def check_rows(table: pd.DataFrame, *, where: str, columns: Collection[str], known: Mapping[str, Collection[str]]) -> None:
-    """Raise InputError for a table without one of `columns`, with a value of a column in `known` that is none of those given
-    there, or with an id that comes twice."""
+def check_rows(
+    table: pd.DataFrame, *, where: str, columns: Collection[str], known: Mapping[str, Collection[str]]
+) -> None:
+    """Raise InputError for a table without one of `columns`, with a value of a column in `known` that is none
+    of those given there, or with an id that comes twice."""
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise InputError(
-            "missing columns", where=where, got=f"no {', '.join(missing)}", expected=f"{', '.join(columns)}",
+            "missing columns",
+            where=where,
+            got=f"no {', '.join(missing)}",
+            expected=f"{', '.join(columns)}",
             mend="Join what was measured with id, group, label and plane.",
-        )  # fmt: skip
+        )
     for name, values in known.items():
         unknown = sorted(set(table[name]) - set(values), key=str)
         if unknown:
-            raise InputError(f"unknown {name}", where=where, got=unknown, expected=f"one of {sorted(values)}", mend="Correct it.")
+            raise InputError(
+                f"unknown {name}",
+                where=where,
+                got=unknown,
+                expected=f"one of {sorted(values)}",
+                mend="Correct it.",
+            )
     repeated = table["id"][table["id"].duplicated()]
     if len(repeated) > 0:
         raise InputError(
-            "an image measured twice", where=where, got=sorted(set(repeated)), expected="one row for each id",
+            "an image measured twice",
+            where=where,
+            got=sorted(set(repeated)),
+            expected="one row for each id",
             mend="Give each image once.",
-        )  # fmt: skip
+        )
 
 
-def class_weighted(means: Mapping[str, float | None], weights: Mapping[str, int], *, where: str) -> float | None:
-    """The mean of class means in another mix of classes: that of the official test set, so that subsets compare with it.
+def class_weighted(
+    means: Mapping[str, float | None], weights: Mapping[str, int], *, where: str
+) -> float | None:
+    """The mean of class means in another mix of classes: that of the official test set, so that subsets
+    compare with it.
 
-    None when a class that has a weight has no mean, or none has a weight. Raises InputError for a weight of an unknown class.
+    None when a class that has a weight has no mean, or none has a weight. Raises InputError for a weight of
+    an unknown class.
     """
     unknown = sorted(weights.keys() - means.keys())
     if unknown:
-        raise InputError("unknown class weight", where=where, got=unknown, expected=f"one of {sorted(means)}", mend="Correct it.")
+        raise InputError(
+            "unknown class weight",
+            where=where,
+            got=unknown,
+            expected=f"one of {sorted(means)}",
+            mend="Correct it.",
+        )
     total = 0.0
     for label, weight in sorted(weights.items()):
         mean = means[label]
@@ -53,8 +78,10 @@ def class_weighted(means: Mapping[str, float | None], weights: Mapping[str, int]
 def as_written(values: ArrayLike) -> NDArray[np.float64]:
     """The numbers that a reader of per_image.csv finds: six significant digits of each.
 
-    What is derived from these, and not from the full ones, can be derived from the file as well, and does not depend on the last
-    bits of a processor's exponential function.
+    What is derived from these, and not from the full ones, can be derived from the file as well, and does not
+    depend on the last bits of a processor's exponential function.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    return np.array([float(FLOAT_FORMAT % value) for value in numbers.flat], dtype=np.float64).reshape(numbers.shape)
+    return np.array([float(FLOAT_FORMAT % value) for value in numbers.flat], dtype=np.float64).reshape(
+        numbers.shape
+    )

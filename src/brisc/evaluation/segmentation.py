@@ -1,11 +1,13 @@
 """Segmentation metrics. Everything derives from one table with a row per image.
 
 Undefined cases, by name:
-- empty against empty (no tumour, none predicted): Dice, IoU and boundary Dice are 1, HD95 is undefined (NaN), since
+- empty against empty (no tumour, none predicted): Dice, IoU and boundary Dice are 1, HD95 is undefined (NaN),
+  since
   there is no boundary to be distant from. monai also gives NaN there; medpy raises.
-- empty against not empty, either way round: Dice, IoU and boundary Dice are 0, HD95 is undefined (monai gives infinity,
-  which would spoil a mean). A mean HD95 leaves these images out, which flatters a model that misses tumours, so their
-  number stands beside it.
+- empty against not empty, either way round: Dice, IoU and boundary Dice are 0, HD95 is undefined (monai gives
+  infinity,
+  which would spoil a mean). A mean HD95 leaves these images out, which flatters a model that misses tumours,
+  so their number stands beside it.
 """
 
 from collections.abc import Mapping
@@ -27,8 +29,9 @@ TUMOURS = ("glioma", "meningioma", "pituitary")
 HEALTHY = "no_tumor"
 PLANES = ("axial", "coronal", "sagittal")
 
-# Tumour area as a fraction of the image: small < SMALL_BELOW <= medium < LARGE_FROM <= large. Round numbers beside the
-# tertiles of the 3,933 training masks (0.9 % and 1.8 %): each stratum holds 27 to 40 % of the train and test pairs.
+# Tumour area as a fraction of the image: small < SMALL_BELOW <= medium < LARGE_FROM <= large. Round numbers
+# beside the tertiles of the 3,933 training masks (0.9 % and 1.8 %): each stratum holds 27 to 40 % of the
+# train and test pairs.
 SMALL_BELOW, LARGE_FROM = 0.01, 0.02
 
 # One pixel is the least tolerance that a mask drawn on the pixel grid can be held to.
@@ -37,29 +40,42 @@ BOUNDARY_TOLERANCE_PX = 1.0
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=np.uint8)
 
 _COLUMNS = (
-    "id", "group", "label", "plane", "true_pixels", "predicted_pixels", "intersection", "pixels",
-    "dice", "iou", "hd95_px", "boundary_dice",
-)  # fmt: skip
+    "id",
+    "group",
+    "label",
+    "plane",
+    "true_pixels",
+    "predicted_pixels",
+    "intersection",
+    "pixels",
+    "dice",
+    "iou",
+    "hd95_px",
+    "boundary_dice",
+)
 
 
 def measure(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> pd.DataFrame:
     """A row for each image of prediction and truth, both (B, H, W) bool.
 
-    Columns: `true_pixels`, `predicted_pixels`, `intersection`, `pixels` (counts); `dice`, `iou` (0..1); `hd95_px`, the
-    larger of the two directed 95th percentiles of the distances in pixels from one boundary to the other (the
-    definition of monai and of DeepMind's surface-distance; medpy pools both directions before it takes the percentile);
-    `boundary_dice`, the share of both boundaries that lies within BOUNDARY_TOLERANCE_PX of the other (surface Dice,
-    arXiv:1809.04430, counted in boundary pixels). A boundary is the pixels of a mask with a 4-neighbour outside it, and
-    what is outside the image is outside the mask.
+    Columns: `true_pixels`, `predicted_pixels`, `intersection`, `pixels` (counts); `dice`, `iou` (0..1);
+    `hd95_px`, the larger of the two directed 95th percentiles of the distances in pixels from one boundary to
+    the other (the definition of monai and of DeepMind's surface-distance; medpy pools both directions before
+    it takes the percentile); `boundary_dice`, the share of both boundaries that lies within
+    BOUNDARY_TOLERANCE_PX of the other (surface Dice, arXiv:1809.04430, counted in boundary pixels). A
+    boundary is the pixels of a mask with a 4-neighbour outside it, and what is outside the image is outside
+    the mask.
 
     Raises InputError for other shapes or types.
     """
     if prediction.shape != truth.shape or truth.ndim != 3 or prediction.dtype != bool or truth.dtype != bool:
         raise InputError(
-            "masks that cannot be compared", where=WHERE,
+            "masks that cannot be compared",
+            where=WHERE,
             got=f"{prediction.dtype} {prediction.shape} and {truth.dtype} {truth.shape}",
-            expected="two bool arrays of one shape (B, H, W)", mend="Threshold both and bring them to one size.",
-        )  # fmt: skip
+            expected="two bool arrays of one shape (B, H, W)",
+            mend="Threshold both and bring them to one size.",
+        )
     true_pixels = truth.sum(axis=(1, 2))
     predicted_pixels = prediction.sum(axis=(1, 2))
     intersection = (prediction & truth).sum(axis=(1, 2))
@@ -82,8 +98,8 @@ def measure(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> pd.DataF
 def dice_study(pairs: pd.DataFrame, batch_size: int) -> float | None:
     """The study's average: pixels pooled over each batch in order of id, then the mean over the batches.
 
-    The last batch may be short and counts as much as the others. The only average to compare with the published 88.22.
-    None without pairs; a batch of empty against empty counts as 1.
+    The last batch may be short and counts as much as the others. The only average to compare with the
+    published 88.22. None without pairs; a batch of empty against empty counts as 1.
     """
     return _mean(_dice(*_sums(_counts(pairs), batch_size)))
 
@@ -127,7 +143,9 @@ def iou_pooled(pairs: pd.DataFrame) -> float | None:
 
 def pixel_accuracy(pairs: pd.DataFrame) -> float | None:
     """Share of all pixels, background included, that carry the right answer. None without pixels."""
-    count = {name: int(pairs[name].sum()) for name in ("pixels", "predicted_pixels", "true_pixels", "intersection")}
+    count = {
+        name: int(pairs[name].sum()) for name in ("pixels", "predicted_pixels", "true_pixels", "intersection")
+    }
     if count["pixels"] == 0:
         return None
     wrong = count["predicted_pixels"] + count["true_pixels"] - 2 * count["intersection"]
@@ -139,14 +157,15 @@ def summarise(
 ) -> dict[str, Any]:
     """All numbers of one subset, as plain Python numbers and None where undefined. Row order does not matter.
 
-    table: the columns of `measure` and `id`, `group`, `label`, `plane`. Healthy slices (label no_tumor) are included.
-    Pairs are the tumour slices, even where resizing left no pixel of the mask; every number but `n_images` and
-    `false_alarms` is over pairs alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %;
-    the false alarm rate has Wilson's. All strata are always there, with n = 0 when empty.
-    class_weights: images of each tumour class in the official test set. `class_weighted` is the mean of the class means
-    in that mix, so that subsets of another mix compare with it.
+    table: the columns of `measure` and `id`, `group`, `label`, `plane`. Healthy slices (label no_tumor) are
+    included. Pairs are the tumour slices, even where resizing left no pixel of the mask; every number but
+    `n_images` and `false_alarms` is over pairs alone, as in the study. Intervals are those of the bootstrap
+    over groups, at 95 %; the false alarm rate has Wilson's. All strata are always there, with n = 0 when
+    empty. class_weights: images of each tumour class in the official test set. `class_weighted` is the mean
+    of the class means in that mix, so that subsets of another mix compare with it.
 
-    Raises InputError for a table with other columns, labels or planes, repeated ids, or healthy slices with a tumour.
+    Raises InputError for a table with other columns, labels or planes, repeated ids, or healthy slices with a
+    tumour.
     """
     _check(table)
     table = table.sort_values("id", ignore_index=True)
@@ -159,14 +178,20 @@ def summarise(
     }
     by_class = {label: pairs[pairs["label"] == label] for label in TUMOURS}
     by_plane = {plane: pairs[pairs["plane"] == plane] for plane in PLANES}
-    by_class_plane = {f"{label} {plane}": rows[rows["plane"] == plane] for label, rows in by_class.items() for plane in PLANES}
+    by_class_plane = {
+        f"{label} {plane}": rows[rows["plane"] == plane]
+        for label, rows in by_class.items()
+        for plane in PLANES
+    }
     class_means = {label: dice_per_image(rows) for label, rows in by_class.items()}
     low, high = _dice_interval(pairs, resamples, seed)
     drawn = {"groups": pairs["group"], "resamples": resamples, "seed": seed}
     dice_low, dice_high = bootstrap_statistic(dice_study_statistic(pairs, study_batch_size), **drawn)
     iou_low, iou_high = bootstrap_statistic(iou_study_statistic(pairs, study_batch_size), **drawn)
     wrong = pairs["predicted_pixels"] + pairs["true_pixels"] - 2 * pairs["intersection"]
-    right_low, right_high = bootstrap_mean(1 - wrong / pairs["pixels"], **drawn)  # all images of a cache are of one size
+    right_low, right_high = bootstrap_mean(
+        1 - wrong / pairs["pixels"], **drawn
+    )  # all images of a cache are of one size
     return {
         "n_images": len(table),
         "n_pairs": len(pairs),
@@ -239,9 +264,12 @@ def _check(table: pd.DataFrame) -> None:
     contradictory = table["id"][(table["label"] == HEALTHY) & (table["true_pixels"] > 0)]
     if len(contradictory) > 0:
         raise InputError(
-            "healthy slices with a tumour", where=WHERE, got=sorted(contradictory), expected="no true pixels",
+            "healthy slices with a tumour",
+            where=WHERE,
+            got=sorted(contradictory),
+            expected="no true pixels",
             mend="Correct the label or the mask.",
-        )  # fmt: skip
+        )
 
 
 def _compare_boundaries(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, float]:
@@ -262,15 +290,17 @@ def _compare_boundaries(prediction: NDArray[np.bool_], truth: NDArray[np.bool_])
 
 def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     # OpenCV's own border would keep the mask from eroding at the edge of the image.
-    inside = cv2.erode(mask.astype(np.uint8), _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(np.bool_)
+    inside = cv2.erode(mask.astype(np.uint8), _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(
+        np.bool_
+    )
     return mask & ~inside
 
 
 def _distance_to(boundary: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Euclidean distance (H, W) of each pixel to the nearest one of the boundary.
 
-    scipy takes the root of whole numbers in float64, so every machine computes the same bits. OpenCV's transform is faster
-    and float32, and its last bit depends on the instruction set.
+    scipy takes the root of whole numbers in float64, so every machine computes the same bits. OpenCV's
+    transform is faster and float32, and its last bit depends on the instruction set.
     """
     distance: NDArray[np.float64] = ndimage.distance_transform_edt(~boundary)
     return distance
@@ -278,9 +308,9 @@ def _distance_to(boundary: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def _counts(pairs: pd.DataFrame) -> NDArray[np.int64]:
     """Intersection, predicted and true pixels (N, 3) in order of id."""
-    counts: NDArray[np.int64] = (
-        pairs.sort_values("id")[["intersection", "predicted_pixels", "true_pixels"]].to_numpy(dtype=np.int64)
-    )  # fmt: skip
+    counts: NDArray[np.int64] = pairs.sort_values("id")[
+        ["intersection", "predicted_pixels", "true_pixels"]
+    ].to_numpy(dtype=np.int64)
     return counts
 
 
@@ -290,12 +320,16 @@ def _sums(counts: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
     return sums
 
 
-def _dice(intersection: NDArray[np.int64], predicted: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.float64]:
+def _dice(
+    intersection: NDArray[np.int64], predicted: NDArray[np.int64], true: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """2 |X.Y| / (|X| + |Y|), the study's form without a smoothing term."""
     return _ratio(2 * intersection, predicted + true)
 
 
-def _iou(intersection: NDArray[np.int64], predicted: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.float64]:
+def _iou(
+    intersection: NDArray[np.int64], predicted: NDArray[np.int64], true: NDArray[np.int64]
+) -> NDArray[np.float64]:
     return _ratio(intersection, predicted + true - intersection)
 
 

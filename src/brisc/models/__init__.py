@@ -1,4 +1,5 @@
-"""Models by file name: `arch: unet` in a profile is brisc/models/unet.py, whose `build` takes the block's other keys."""
+"""Models by file name: `arch: unet` in a profile is brisc/models/unet.py, whose `build` takes the block's
+other keys."""
 
 import inspect
 from importlib import import_module
@@ -13,25 +14,40 @@ from brisc.errors import InputError
 def build(arch: str, **knobs: Any) -> nn.Module:
     """The net of brisc/models/<arch>.py: forward(image (B, 1, H, W)) -> {head: logits}.
 
-    Raises InputError for an unknown arch or knob, and where pretrained weights are asked for and cannot be fetched.
+    Raises InputError for an unknown arch or knob, and where pretrained weights are asked for and cannot be
+    fetched.
     """
-    known = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "blocks"))
+    known = sorted(
+        path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "blocks")
+    )
     if arch not in known:
-        raise InputError("unknown arch", where="model.arch", got=repr(arch), expected=f"one of {', '.join(known)}",
-                         mend="Correct the profile, or add the file to src/brisc/models.")  # fmt: skip
+        raise InputError(
+            "unknown arch",
+            where="model.arch",
+            got=repr(arch),
+            expected=f"one of {', '.join(known)}",
+            mend="Correct the profile, or add the file to src/brisc/models.",
+        )
     make = import_module(f"brisc.models.{arch}").build
     try:
         inspect.signature(make).bind(**knobs)
     except TypeError as error:
         known_knobs = ", ".join(inspect.signature(make).parameters)
         raise InputError(
-            "wrong knobs", where=f"model block of arch {arch}", got=str(error), expected=known_knobs, mend="Correct the profile."
+            "wrong knobs",
+            where=f"model block of arch {arch}",
+            got=str(error),
+            expected=known_knobs,
+            mend="Correct the profile.",
         ) from None
     try:
         net: nn.Module = make(**knobs)
     except OSError as error:  # the only thing that a net reads is pretrained weights
         raise InputError(
-            "no pretrained weights", where=f"model block of arch {arch}", got=" ".join(str(error).split())[:200],
-            expected="a download from huggingface.co, or its cache", mend="Connect, or set pretrained to false.",
-        ) from None  # fmt: skip
+            "no pretrained weights",
+            where=f"model block of arch {arch}",
+            got=" ".join(str(error).split())[:200],
+            expected="a download from huggingface.co, or its cache",
+            mend="Connect, or set pretrained to false.",
+        ) from None
     return net

@@ -1,8 +1,9 @@
-"""U-Net encoder with a BiFPN for a decoder: the weighted bidirectional feature pyramid of EfficientDet, Tan et al. 2020
-(arXiv:1911.09070), Fig. 2(d).
+"""U-Net encoder with a BiFPN for a decoder: the weighted bidirectional feature pyramid of EfficientDet, Tan
+et al. 2020 (arXiv:1911.09070), Fig. 2(d).
 
-The paper fuses P3 to P7; here the pyramid is the encoder's, P0 to P4, P_i having 1 / 2**i of the image's resolution, so that
-its finest map is the mask's. As in the paper's segmentation experiment, only the finest map is classified.
+The paper fuses P3 to P7; here the pyramid is the encoder's, P0 to P4, P_i having 1 / 2**i of the image's
+resolution, so that its finest map is the mask's. As in the paper's segmentation experiment, only the finest
+map is classified.
 """
 
 import torch
@@ -15,7 +16,8 @@ EPSILON = 1e-4  # Section 3.3
 
 
 class FastNormalizedFusion(nn.Module):
-    """Section 3.3: O = sum_i w_i I_i / (epsilon + sum_j w_j), w_i >= 0 by ReLU; maps of one shape -> a map of that shape."""
+    """Section 3.3: O = sum_i w_i I_i / (epsilon + sum_j w_j), w_i >= 0 by ReLU; maps of one shape -> a map of
+    that shape."""
 
     def __init__(self, *, inputs: int) -> None:
         super().__init__()
@@ -31,7 +33,8 @@ class FastNormalizedFusion(nn.Module):
 
 
 class Node(nn.Module):
-    """A circle of Fig. 2(d): fusion, depthwise separable 3x3 convolution, normalisation, SiLU; maps (B, C, h, w) -> one map."""
+    """A circle of Fig. 2(d): fusion, depthwise separable 3x3 convolution, normalisation, SiLU; maps (B, C, h,
+    w) -> one map."""
 
     def __init__(self, *, inputs: int, channels: int) -> None:
         super().__init__()
@@ -49,10 +52,12 @@ class Node(nn.Module):
 
 
 class BiFPNLayer(nn.Module):
-    """One top-down and one bottom-up pass: maps (B, C, H / 2**i, W / 2**i), finest first -> as many of the same shapes.
+    """One top-down and one bottom-up pass: maps (B, C, H / 2**i, W / 2**i), finest first -> as many of the
+    same shapes.
 
-    With `finest_only` it returns [P0_out] and has no bottom-up nodes, which nothing would read. As in the paper, the coarsest
-    level has no node on the way down and the finest none on the way up, where there would be nothing to fuse.
+    With `finest_only` it returns [P0_out] and has no bottom-up nodes, which nothing would read. As in the
+    paper, the coarsest level has no node on the way down and the finest none on the way up, where there would
+    be nothing to fuse.
     """
 
     def __init__(self, *, levels: int, channels: int, finest_only: bool) -> None:
@@ -63,7 +68,9 @@ class BiFPNLayer(nn.Module):
         inputs = {f"P{level}_td": 2 for level in reversed(self.between)} | {"P0_out": 2}
         if not finest_only:
             inputs |= {f"P{level}_out": 3 for level in self.between} | {f"P{self.coarsest}_out": 2}
-        self.nodes = nn.ModuleDict({name: Node(inputs=count, channels=channels) for name, count in inputs.items()})
+        self.nodes = nn.ModuleDict(
+            {name: Node(inputs=count, channels=channels) for name, count in inputs.items()}
+        )
 
     def forward(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
         top_down = {self.coarsest: maps[self.coarsest]}
@@ -83,14 +90,18 @@ def finer(deep: torch.Tensor) -> torch.Tensor:
 
 
 def coarser(fine: torch.Tensor) -> torch.Tensor:
-    """(B, C, 2h, 2w) -> (B, C, h, w), the maximum of 3x3 windows, a size taken from the authors' code (google/automl)."""
+    """(B, C, 2h, 2w) -> (B, C, h, w), the maximum of 3x3 windows, a size taken from the authors' code
+    (google/automl)."""
     return functional.max_pool2d(fine, 3, stride=2, padding=1)
 
 
 class BiFPNUNet(nn.Module):
-    """forward(image (B, in_channels, H, W)) -> {"mask": logits (B, 1, H, W)}; H and W are multiples of 2 ** (levels - 1)."""
+    """forward(image (B, in_channels, H, W)) -> {"mask": logits (B, 1, H, W)}; H and W are multiples of 2 **
+    (levels - 1)."""
 
-    def __init__(self, *, in_channels: int, base_channels: int, levels: int, bifpn_channels: int, bifpn_layers: int) -> None:
+    def __init__(
+        self, *, in_channels: int, base_channels: int, levels: int, bifpn_channels: int, bifpn_layers: int
+    ) -> None:
         super().__init__()
         self.encoder = UNetEncoder(in_channels=in_channels, base_channels=base_channels, levels=levels)
         self.lateral = nn.ModuleList(
@@ -106,7 +117,9 @@ class BiFPNUNet(nn.Module):
         self.head = nn.Conv2d(bifpn_channels, 1, 1)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        maps = [lateral(features) for lateral, features in zip(self.lateral, self.encoder(image), strict=True)]
+        maps = [
+            lateral(features) for lateral, features in zip(self.lateral, self.encoder(image), strict=True)
+        ]
         (finest,) = self.bifpn(maps)
         return {"mask": self.head(finest)}
 

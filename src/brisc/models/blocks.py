@@ -10,13 +10,15 @@ from torch import nn
 class DoubleConv(nn.Sequential):
     """Two 3x3 convolutions, each with batch normalisation and ReLU: (B, in, H, W) -> (B, out, H, W).
 
-    The U-Net paper (arXiv:1505.04597, Fig. 1) uses unpadded convolutions without normalisation; padding keeps input and output
-    the same size, and normalisation is what published re-implementations train with.
+    The U-Net paper (arXiv:1505.04597, Fig. 1) uses unpadded convolutions without normalisation; padding keeps
+    input and output the same size, and normalisation is what published re-implementations train with.
     """
 
     def __init__(self, *, in_channels: int, out_channels: int) -> None:
         super().__init__(
-            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),  # the normalisation brings its own bias
+            nn.Conv2d(
+                in_channels, out_channels, 3, padding=1, bias=False
+            ),  # the normalisation brings its own bias
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
@@ -26,13 +28,16 @@ class DoubleConv(nn.Sequential):
 
 
 class UNetEncoder(nn.Module):
-    """Contracting path: (B, in, H, W) -> one feature map per level, the k-th (B, base * 2**k, H / 2**k, W / 2**k)."""
+    """Contracting path: (B, in, H, W) -> one feature map per level, the k-th (B, base * 2**k, H / 2**k, W /
+    2**k)."""
 
     def __init__(self, *, in_channels: int, base_channels: int, levels: int) -> None:
         super().__init__()
         self.channels = [base_channels * 2**level for level in range(levels)]
         inputs = [in_channels, *self.channels[:-1]]
-        self.levels = nn.ModuleList(DoubleConv(in_channels=i, out_channels=o) for i, o in zip(inputs, self.channels, strict=True))
+        self.levels = nn.ModuleList(
+            DoubleConv(in_channels=i, out_channels=o) for i, o in zip(inputs, self.channels, strict=True)
+        )
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
@@ -43,9 +48,11 @@ class UNetEncoder(nn.Module):
 
 
 class UpStep(nn.Module):
-    """One step of the expanding path: the deep map (B, 2C, H, W) and the skip (B, C, 2H, 2W) -> (B, C, 2H, 2W).
+    """One step of the expanding path: the deep map (B, 2C, H, W) and the skip (B, C, 2H, 2W) -> (B, C, 2H,
+    2W).
 
-    Up-sampling is a 2x2 transposed convolution, the paper's "up-convolution"; bilinear up-sampling would need fewer weights.
+    Up-sampling is a 2x2 transposed convolution, the paper's "up-convolution"; bilinear up-sampling would need
+    fewer weights.
     """
 
     def __init__(self, *, channels: int) -> None:
@@ -59,7 +66,8 @@ class UpStep(nn.Module):
 
 
 class UNetDecoder(nn.Module):
-    """Expanding path and 1x1 convolution: the encoder's feature maps, finest first -> mask logits (B, 1, H, W)."""
+    """Expanding path and 1x1 convolution: the encoder's feature maps, finest first -> mask logits (B, 1, H,
+    W)."""
 
     def __init__(self, *, channels: list[int]) -> None:
         super().__init__()
@@ -75,7 +83,8 @@ class UNetDecoder(nn.Module):
 
 
 class SingleHead(nn.Module):
-    """A library's net as one of ours: forward(image (B, in, H, W)) -> {head: what the library's net returns}."""
+    """A library's net as one of ours: forward(image (B, in, H, W)) -> {head: what the library's net
+    returns}."""
 
     def __init__(self, net: nn.Module, *, head: str) -> None:
         super().__init__()

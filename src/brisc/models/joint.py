@@ -1,7 +1,7 @@
 """One U-Net encoder for two tasks: the decoder of unet.py draws the mask, a linear layer names the label.
 
-The study describes "one U-Net encoder, segmentation decoder + classification head" and not what the head is; this one is the
-plainest: global average pooling of the deepest map, then a linear layer.
+The study describes "one U-Net encoder, segmentation decoder + classification head" and not what the head is;
+this one is the plainest: global average pooling of the deepest map, then a linear layer.
 """
 
 import torch
@@ -19,21 +19,30 @@ class LabelHead(nn.Sequential):
 
 
 class Joint(nn.Module):
-    """forward(image (B, in_channels, H, W)) -> logits {"mask": (B, 1, H, W), "label": (B, classes)}, those that `heads` lists.
+    """forward(image (B, in_channels, H, W)) -> logits {"mask": (B, 1, H, W), "label": (B, classes)}, those
+    that `heads` lists.
 
-    A head that is not listed is not built: [label] is the encoder with a label head. H and W are multiples of 2 ** (levels - 1).
+    A head that is not listed is not built: [label] is the encoder with a label head. H and W are multiples of
+    2 ** (levels - 1).
     """
 
-    def __init__(self, *, in_channels: int, base_channels: int, levels: int, classes: int, heads: list[str]) -> None:
+    def __init__(
+        self, *, in_channels: int, base_channels: int, levels: int, classes: int, heads: list[str]
+    ) -> None:
         super().__init__()
         if not heads or len(set(heads)) < len(heads) or not set(heads) <= {"mask", "label"}:
             raise InputError(
-                "wrong heads", where="model block of arch joint", got=heads, expected="mask, label or both, each once",
+                "wrong heads",
+                where="model block of arch joint",
+                got=heads,
+                expected="mask, label or both, each once",
                 mend="Correct the profile.",
-            )  # fmt: skip
+            )
         self.encoder = UNetEncoder(in_channels=in_channels, base_channels=base_channels, levels=levels)
         self.decoder = UNetDecoder(channels=self.encoder.channels) if "mask" in heads else None
-        self.label = LabelHead(channels=self.encoder.channels[-1], classes=classes) if "label" in heads else None
+        self.label = (
+            LabelHead(channels=self.encoder.channels[-1], classes=classes) if "label" in heads else None
+        )
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         features = self.encoder(image)

@@ -1,4 +1,5 @@
-"""U-Net, Ronneberger et al. 2015 (arXiv:1505.04597), Fig. 1: five levels, base channels doubling, skip connections.
+"""U-Net, Ronneberger et al. 2015 (arXiv:1505.04597), Fig. 1: five levels, base channels doubling, skip
+connections.
 
 With base_channels 64 it has 31.0 million parameters, up-sampling by transposed convolutions.
 """
@@ -10,7 +11,8 @@ from brisc.models.blocks import UNetDecoder, UNetEncoder
 
 
 class UNet(nn.Module):
-    """forward(image (B, in_channels, H, W)) -> {"mask": logits (B, 1, H, W)}; H and W are multiples of 2 ** (levels - 1)."""
+    """forward(image (B, in_channels, H, W)) -> {"mask": logits (B, 1, H, W)}; H and W are multiples of 2 **
+    (levels - 1)."""
 
     def __init__(self, *, in_channels: int, base_channels: int, levels: int) -> None:
         super().__init__()

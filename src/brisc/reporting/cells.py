@@ -1,4 +1,5 @@
-"""A table in Markdown and how numbers are written in it. A number that is missing is a dash with its reason."""
+"""A table in Markdown and how numbers are written in it. A number that is missing is a dash with its
+reason."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,14 +34,22 @@ class Table:
     words: tuple[int, ...] = ()
 
     def markdown(self) -> str:
-        """The table and, below it, the reason for each dash. With several reasons each dash carries the letter of its own."""
-        reasons = list(dict.fromkeys(cell.reason for row in self.rows for cell in row if isinstance(cell, Cell)))
+        """The table and, below it, the reason for each dash. With several reasons each dash carries the
+        letter of its own."""
+        reasons = list(
+            dict.fromkeys(cell.reason for row in self.rows for cell in row if isinstance(cell, Cell))
+        )
         letters = dict(zip(reasons, "abcdefghij", strict=False)) if len(reasons) > 1 else {}
-        rule = [":--" if column < self.left or column in self.words else "--:" for column in range(len(self.header))]
+        rule = [
+            ":--" if column < self.left or column in self.words else "--:"
+            for column in range(len(self.header))
+        ]
         lines = [_line(self.header), _line(rule)]
         lines += [_line([_text(cell, letters) for cell in row]) for row in self.rows]
         if reasons:
-            explained = [f"<sup>{letters[reason]}</sup> {reason}" if letters else reason for reason in reasons]
+            explained = [
+                f"<sup>{letters[reason]}</sup> {reason}" if letters else reason for reason in reasons
+            ]
             lines += ["", f"{DASH}: {'; '.join(explained)}."]
         return "\n".join(lines)
 

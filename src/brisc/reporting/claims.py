@@ -1,4 +1,5 @@
-"""The ledger of claims: every figure that the study published beside ours, with a verdict by one rule for each kind of figure.
+"""The ledger of claims: every figure that the study published beside ours, with a verdict by one rule for
+each kind of figure.
 
 The rules stand on top of claims.md (`RULES`). Each is decided here by a function of numbers alone.
 """
@@ -6,7 +7,17 @@ The rules stand on top of claims.md (`RULES`). Each is decided here by a functio
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from brisc.reporting.cells import DASH, Cell, Table, percent, setting, signed_points, tenth, thousands, whole_percent
+from brisc.reporting.cells import (
+    DASH,
+    Cell,
+    Table,
+    percent,
+    setting,
+    signed_points,
+    tenth,
+    thousands,
+    whole_percent,
+)
 from brisc.reporting.comparisons import Pair, like_for_like, tiers
 from brisc.reporting.grid_cells import cells, find, rates_of, scored
 from brisc.reporting.heads import HEADS, Head
@@ -39,7 +50,8 @@ RULES = (
 
 @dataclass(frozen=True)
 class Claim:
-    """A published figure and ours, as they are shown; `figure` says of what, `why` why the verdict is what it is."""
+    """A published figure and ours, as they are shown; `figure` says of what, `why` why the verdict is what it
+    is."""
 
     topic: str
     figure: str
@@ -51,11 +63,20 @@ class Claim:
 
 
 def claims(results: Results) -> list[Claim]:
-    """Every published figure in the order of published.json. On phantoms none is comparable, whatever its value."""
+    """Every published figure in the order of published.json. On phantoms none is comparable, whatever its
+    value."""
     found = [
-        *_counts(results), *_scores(results), *_by_class(results), *_validation(results), *_orders(results), *_joint(results),
-        *_grid(results), *_sizes(results), *_speed(results), *_others(results),
-    ]  # fmt: skip
+        *_counts(results),
+        *_scores(results),
+        *_by_class(results),
+        *_validation(results),
+        *_orders(results),
+        *_joint(results),
+        *_grid(results),
+        *_sizes(results),
+        *_speed(results),
+        *_others(results),
+    ]
     if results.phantom:
         return [replace(claim, verdict=NOT_COMPARABLE, why="phantom data") for claim in found]
     return found
@@ -77,15 +98,19 @@ def table(found: Sequence[Claim], topic: str) -> Table:
         [claim.figure, claim.published, claim.ours, claim.interval, f"**{claim.verdict}**", claim.why]
         for claim in found
         if claim.topic == topic
-    ]  # fmt: skip
-    return Table(topic, ["figure", "published", "ours", "95 % interval", "verdict", "why"], rows, words=(4, 5))
+    ]
+    return Table(
+        topic, ["figure", "published", "ours", "95 % interval", "verdict", "why"], rows, words=(4, 5)
+    )
 
 
-# ----------------------------------------------------------------------------------------------------------- the rules
+# -----------------------------------------------------------------------------------------------------------
+# the rules
 
 
 def within(published: float, low: float, high: float, *, digits: int) -> bool:
-    """Whether a published percentage, known to `digits` decimals, can lie in the interval; all three are fractions."""
+    """Whether a published percentage, known to `digits` decimals, can lie in the interval; all three are
+    fractions."""
     half = 0.5 / 10**digits
     return bool(100 * low <= 100 * published + half and 100 * published - half <= 100 * high)
 
@@ -114,7 +139,8 @@ def by_size(published_mb: float, ours_mb: float | None, *, same_net: bool) -> st
 
 
 def by_rates(own: Collection[float], others: Sequence[Collection[float]]) -> str:
-    """own, others: the rates that may be the best of the optimiser that is said to need a higher one, and of each other one."""
+    """own, others: the rates that may be the best of the optimiser that is said to need a higher one, and of
+    each other one."""
     if not own or not others:
         return NOT_COMPARABLE
     if min(own) > max(rate for rates in others for rate in rates):
@@ -122,7 +148,8 @@ def by_rates(own: Collection[float], others: Sequence[Collection[float]]) -> str
     return NOT_REPRODUCED if any(max(own) <= min(rates) for rates in others) else NOT_COMPARABLE
 
 
-# ------------------------------------------------------------------------------------------------------------- the data
+# -------------------------------------------------------------------------------------------------------------
+# the data
 
 
 def _counts(results: Results) -> Iterator[Claim]:
@@ -140,7 +167,8 @@ A_COUNT = "counted, so there is no interval"
 NO_DATA = "nothing to measure it on"
 
 
-# --------------------------------------------------------------------------------------------------------------- scores
+# ---------------------------------------------------------------------------------------------------------------
+# scores
 
 
 def _scores(results: Results) -> Iterator[Claim]:
@@ -163,12 +191,22 @@ def _scores(results: Results) -> Iterator[Claim]:
 TOPICS = {"mask": "Segmentation", "label": "Classification"}
 
 
-def _score(results: Results, topic: str, figure: str, model: str, head: Head, key: str, theirs: float) -> Claim:
+def _score(
+    results: Results, topic: str, figure: str, model: str, head: Head, key: str, theirs: float
+) -> Claim:
     official = results.subsets(model)["official"]
     ours, bounds = official.number(key), interval(official, key)
     if ours is None or bounds is None:
         shown_ours = Cell(DASH, NO_DATA) if ours is None else percent(ours)
-        return Claim(topic, figure, percent(theirs), shown_ours, Cell(DASH, NO_INTERVAL), NOT_COMPARABLE, "no interval of ours")
+        return Claim(
+            topic,
+            figure,
+            percent(theirs),
+            shown_ours,
+            Cell(DASH, NO_INTERVAL),
+            NOT_COMPARABLE,
+            "no interval of ours",
+        )
     verdict = by_interval(theirs, *bounds, digits=2)
     side = "within" if verdict == REPRODUCED else "outside"
     why = f"ours is {apart(ours - theirs, 'it')}; it lies {side} the interval.{_settings(results, model)}"
@@ -194,8 +232,14 @@ def _by_class(results: Results) -> Iterator[Claim]:
             if ours is None or bounds is None:
                 shown_ours = Cell(DASH, NO_DATA) if ours is None else percent(ours)
                 yield Claim(
-                    "Classification", figure, text, shown_ours, Cell(DASH, NO_INTERVAL), NOT_COMPARABLE, "no interval of ours"
-                )  # fmt: skip
+                    "Classification",
+                    figure,
+                    text,
+                    shown_ours,
+                    Cell(DASH, NO_INTERVAL),
+                    NOT_COMPARABLE,
+                    "no interval of ours",
+                )
                 continue
             verdict = by_interval(theirs, *bounds, digits=1)
             side = "within" if verdict == REPRODUCED else "outside"
@@ -218,10 +262,14 @@ def _validation(results: Results) -> Iterator[Claim]:
             scores = results.metrics.record(model).record("validation")
             ours, bounds = scores.number(key), interval(scores, key)
             yield Claim(
-                TOPICS[head.name], figure, percent(theirs), Cell(DASH, NO_DATA) if ours is None else percent(ours),
-                Cell(DASH, NO_INTERVAL) if bounds is None else _bracket(*bounds), NOT_COMPARABLE,
+                TOPICS[head.name],
+                figure,
+                percent(theirs),
+                Cell(DASH, NO_DATA) if ours is None else percent(ours),
+                Cell(DASH, NO_INTERVAL) if bounds is None else _bracket(*bounds),
+                NOT_COMPARABLE,
                 f"{AUGMENTED}, and are drawn {_drawn(results)}",
-            )  # fmt: skip
+            )
 
 
 def _drawn(results: Results) -> str:
@@ -245,11 +293,16 @@ def _settings(results: Results, model: str) -> str:
     """How many settings differ from the study's; claims.md lists them."""
     count = len(differing(results, model))
     return (
-        " The settings are the study's." if count == 0 else f" {count} settings differ." if count > 1 else " One setting differs."
+        " The settings are the study's."
+        if count == 0
+        else f" {count} settings differ."
+        if count > 1
+        else " One setting differs."
     )
 
 
-# --------------------------------------------------------------------------------------------------------------- orders
+# ---------------------------------------------------------------------------------------------------------------
+# orders
 
 
 def _orders(results: Results) -> Iterator[Claim]:
@@ -260,7 +313,9 @@ def _orders(results: Results) -> Iterator[Claim]:
             for model in results.published.record("models").keys
             if head.compared in (published := results.published_scores(model, "test"))
         }
-        scored = sorted(((value, model) for model, value in known.items() if value is not None), key=lambda pair: -pair[0])
+        scored = sorted(
+            ((value, model) for model, value in known.items() if value is not None), key=lambda pair: -pair[0]
+        )
         for i, (better_value, better) in enumerate(scored):
             for worse_value, worse in scored[i + 1 :]:
                 yield _order(results, head, better, worse, better_value - worse_value)
@@ -287,7 +342,9 @@ def _order(results: Results, head: Head, better: str, worse: str, difference: fl
         told = "told apart" if pair.told_apart else "not told apart"
         order = "" if not pair.told_apart else f", in {'this' if pair.difference > 0 else 'the other'} order"
         why = f"{told}{order} ({p}){by}"
-    bracket = _no_bracket() if pair.low is None or pair.high is None else _bracket(pair.low, pair.high, signed=True)
+    bracket = (
+        _no_bracket() if pair.low is None or pair.high is None else _bracket(pair.low, pair.high, signed=True)
+    )
     return Claim(topic, figure, published, signed_points(pair.difference), bracket, verdict, why)
 
 
@@ -300,7 +357,8 @@ def _bracket(low: float, high: float, *, signed: bool = False) -> str:
     return f"{show(low)} to {show(high)}"
 
 
-# ---------------------------------------------------------------------------------------------------------------- joint
+# ----------------------------------------------------------------------------------------------------------------
+# joint
 
 
 def _joint(results: Results) -> Iterator[Claim]:
@@ -337,15 +395,23 @@ def _gap(results: Results, figure: str, published: str, model: str, key: str) ->
         f"{'within' if verdict == REPRODUCED else 'outside'} the interval.{part}{_settings(results, model)}"
     )
     return Claim(
-        "Joint or separate", figure, published, signed_points(difference), _bracket(low, high, signed=True), verdict, why
-    )  # fmt: skip
+        "Joint or separate",
+        figure,
+        published,
+        signed_points(difference),
+        _bracket(low, high, signed=True),
+        verdict,
+        why,
+    )
 
 
-# ----------------------------------------------------------------------------------------------------------------- grid
+# -----------------------------------------------------------------------------------------------------------------
+# grid
 
 
 def _grid(results: Results) -> Iterator[Claim]:
-    """The best cell by the study's table and by its log, the score of each, and the rates that an optimiser needs."""
+    """The best cell by the study's table and by its log, the score of each, and the rates that an optimiser
+    needs."""
     published = results.published.record("grid")
     longer = _other_epochs(results)
     for name in ("best", "log"):
@@ -369,17 +435,29 @@ def _best_cell(grid: Grid | None, source: str, published: Record, cell: str, lon
         return _untrained("Grid", figure, cell)
     key = (published["optimizer"], published["learning_rate"])
     judged = next(
-        (claim for claim in grid.summary.listed("claims") if (claim["optimizer"], claim["learning_rate"]) == key), None
-    )  # fmt: skip
+        (
+            claim
+            for claim in grid.summary.listed("claims")
+            if (claim["optimizer"], claim["learning_rate"]) == key
+        ),
+        None,
+    )
     if judged is None:
         return _untrained("Grid", figure, cell)
     first = scored(grid)[0]
     tied = sum(other.may_be_best for other in scored(grid)) - 1
-    ours = f"{first.optimizer} at {setting(first.learning_rate)}{f', or one of {tied} more' if tied > 0 else ''}"
+    ours = (
+        f"{first.optimizer} at {setting(first.learning_rate)}{f', or one of {tied} more' if tied > 0 else ''}"
+    )
     return Claim(
-        "Grid", figure, cell, ours, Cell(DASH, "an order of cells, no number"), OF_GRID[judged["verdict"]],
+        "Grid",
+        figure,
+        cell,
+        ours,
+        Cell(DASH, "an order of cells, no number"),
+        OF_GRID[judged["verdict"]],
         judged["reason"] + longer,
-    )  # fmt: skip
+    )
 
 
 OF_GRID = {"supported": REPRODUCED, "not supported": NOT_REPRODUCED, "cannot be told": NOT_COMPARABLE}
@@ -407,14 +485,20 @@ def _higher_rates(grid: Grid | None, optimizer: str) -> Claim:
     names = dict.fromkeys(cell.optimizer for cell in cells(grid) if cell.optimizer != optimizer)
     others = {name: rates for name in names if (rates := rates_of(grid, name))}
     verdict = by_rates(own, list(others.values()))
-    best = {name: " or ".join(setting(rate) for rate in rates) for name, rates in {optimizer: own, **others}.items()}
+    best = {
+        name: " or ".join(setting(rate) for rate in rates)
+        for name, rates in {optimizer: own, **others}.items()
+    }
     listed = ", ".join(f"{name} {best[name]}" for name in others) or "none"
-    why = f"best rate of {optimizer}, as far as the images can tell: {best[optimizer]}; of the others: {listed}"
+    why = (
+        f"best rate of {optimizer}, as far as the images can tell: {best[optimizer]}; of the others: {listed}"
+    )
     ours = {REPRODUCED: "yes", NOT_REPRODUCED: "no"}.get(verdict, "cannot be told")
     return Claim("Grid", figure, "yes", ours, Cell(DASH, "an order of rates, no number"), verdict, why)
 
 
-# ----------------------------------------------------------------------------------------------------------------- cost
+# -----------------------------------------------------------------------------------------------------------------
+# cost
 
 
 def _sizes(results: Results) -> Iterator[Claim]:
@@ -439,9 +523,14 @@ def _sizes(results: Results) -> Iterator[Claim]:
         else:
             why = f"the published file is {theirs / ours:.1f} times ours; what it holds besides the weights is not stated"
         yield Claim(
-            "Cost", figure, f"{theirs:.0f}", Cell(DASH, "not measured") if ours is None else tenth(ours), Cell(DASH, A_COUNT),
-            verdict, why,
-        )  # fmt: skip
+            "Cost",
+            figure,
+            f"{theirs:.0f}",
+            Cell(DASH, "not measured") if ours is None else tenth(ours),
+            Cell(DASH, A_COUNT),
+            verdict,
+            why,
+        )
 
 
 def _speed(results: Results) -> Iterator[Claim]:
@@ -457,12 +546,21 @@ def _speed(results: Results) -> Iterator[Claim]:
     longer = _other_epochs(results)
     lines = (
         (f"`{model}`: training, images/s", study.number("images_per_second"), rate, tenth, ""),
-        (f"one run of the grid, {grid.count('epochs')} epochs, min", grid.number("minutes"), _minutes(runs), tenth, longer),
         (
-            f"all {study.count('trainings')} trainings, hours", study.number("gpu_hours"), _hours([*trainings, *runs]), tenth,
+            f"one run of the grid, {grid.count('epochs')} epochs, min",
+            grid.number("minutes"),
+            _minutes(runs),
+            tenth,
+            longer,
+        ),
+        (
+            f"all {study.count('trainings')} trainings, hours",
+            study.number("gpu_hours"),
+            _hours([*trainings, *runs]),
+            tenth,
             f"; ours are {len(trainings) + len(runs)} trainings",
         ),
-    )  # fmt: skip
+    )
     for figure, theirs, ours, show, more in lines:
         if theirs is None:
             continue
@@ -489,7 +587,8 @@ def _hours(seconds: Sequence[float | None]) -> float | None:
     return sum(known) / 3600 if known and len(known) == len(seconds) else None
 
 
-# --------------------------------------------------------------------------------------------------------------- others
+# ---------------------------------------------------------------------------------------------------------------
+# others
 
 
 def _others(results: Results) -> Iterator[Claim]:
@@ -507,7 +606,15 @@ def _others(results: Results) -> Iterator[Claim]:
         official = results.subsets(model)["official"]
         ours, bounds = official.number(key), interval(official, key)
         if ours is None or bounds is None:
-            yield Claim("Other groups", figure, text, Cell(DASH, NO_DATA), _no_bracket(), NOT_COMPARABLE, "no interval of ours")
+            yield Claim(
+                "Other groups",
+                figure,
+                text,
+                Cell(DASH, NO_DATA),
+                _no_bracket(),
+                NOT_COMPARABLE,
+                "no interval of ours",
+            )
             continue
         verdict = by_interval(theirs / 100, *bounds, digits=0)
         side = "within" if verdict == REPRODUCED else "outside"

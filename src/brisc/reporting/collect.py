@@ -1,4 +1,5 @@
-"""The results of all models of a profile, gathered into the few small files that git keeps and the report reads."""
+"""The results of all models of a profile, gathered into the few small files that git keeps and the report
+reads."""
 
 import json
 import shutil
@@ -28,9 +29,9 @@ def collect(
 ) -> None:
     """Write reports/{metrics,scores,runs,seeds,provenance}.json, history.csv and per_image/<model>.csv.
 
-    runs: the folder of eval/<model> and seeds/eval/<model>-<seed>.
-    metrics.json is {model: {subset: metrics, "cost": ...}}, seeds.json {model: {seed: {subset: scores}}} for the models of
-    `seeds`, which were trained again with those seeds.
+    runs: the folder of eval/<model> and seeds/eval/<model>-<seed>. metrics.json is {model: {subset: metrics,
+    "cost": ...}}, seeds.json {model: {seed: {subset: scores}}} for the models of `seeds`, which were trained
+    again with those seeds.
     """
     metrics: dict[str, Any] = {}
     described: dict[str, Any] = {}
@@ -53,13 +54,19 @@ def collect(
         "train": first["train"],
         "versions": first["versions"],
         # Trainings that took days may have been done on more than one machine.
-        "device": "; ".join(dict.fromkeys(one["cost"]["device"] for one in metrics.values() if one["cost"]["device"])) or None,
+        "device": "; ".join(
+            dict.fromkeys(one["cost"]["device"] for one in metrics.values() if one["cost"]["device"])
+        )
+        or None,
     }
     again = runs / "seeds" / "eval"
     spread = {
         model: {
             str(first_seed): seed_scores(metrics[model]),
-            **{str(seed): seed_scores(read_result(again / f"{model}-{seed}" / "metrics.json")) for seed in values},
+            **{
+                str(seed): seed_scores(read_result(again / f"{model}-{seed}" / "metrics.json"))
+                for seed in values
+            },
         }
         for model, values in seeds.items()
         if model in metrics
@@ -80,15 +87,19 @@ def collect(
 
 
 def _same_data(runs: Path, models: list[str]) -> dict[str, Any]:
-    """What is known of the data that all models were trained and measured on; raises InputError if they differ in it."""
+    """What is known of the data that all models were trained and measured on; raises InputError if they
+    differ in it."""
     paths = [runs / "eval" / model / "data.json" for model in models]
     first, *others = [read_result(path) for path in paths]
     for path, other in zip(paths[1:], others, strict=True):
         if other != first:
             raise InputError(
-                "results of different data", where=path, got=str(other["fingerprint"]),
-                expected=f"{first['fingerprint']}, as in {paths[0]}", mend="Run dvc repro.",
-            )  # fmt: skip
+                "results of different data",
+                where=path,
+                got=str(other["fingerprint"]),
+                expected=f"{first['fingerprint']}, as in {paths[0]}",
+                mend="Run dvc repro.",
+            )
     return first
 
 
@@ -117,13 +128,20 @@ def scores(subsets: dict[str, Any]) -> dict[str, Any]:
 
 
 def seed_scores(subsets: dict[str, Any]) -> dict[str, Any]:
-    return {name: {key: subsets[name][key] for key in SEED_SCORES if key in subsets[name]} for name in SUBSETS}
+    return {
+        name: {key: subsets[name][key] for key in SEED_SCORES if key in subsets[name]} for name in SUBSETS
+    }
 
 
 def read_result(path: Path) -> dict[str, Any]:
     """The content of one JSON file of a finished run. Raises InputError where there is none."""
     if not path.is_file():
-        raise InputError("a result is missing", where=path, got="no file", expected="the file of a finished run",
-                         mend="Run dvc repro.")  # fmt: skip
+        raise InputError(
+            "a result is missing",
+            where=path,
+            got="no file",
+            expected="the file of a finished run",
+            mend="Run dvc repro.",
+        )
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content

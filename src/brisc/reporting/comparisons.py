@@ -1,4 +1,5 @@
-"""Which models the paired tests tell apart, as comparisons.json has it. No module ranks models in another way."""
+"""Which models the paired tests tell apart, as comparisons.json has it. No module ranks models in another
+way."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,7 +29,8 @@ class Pair(NamedTuple):
 
 
 class OverSeeds(NamedTuple):
-    """first minus second on one subset, both trained with the same seeds: by seed, and the mean with its interval over seeds."""
+    """first minus second on one subset, both trained with the same seeds: by seed, and the mean with its
+    interval over seeds."""
 
     differences: dict[str, float]
     mean: float | None
@@ -40,7 +42,8 @@ class OverSeeds(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiers:
-    """All models of one head on one subset, the highest mean first; the order alone is no claim, told apart or not is."""
+    """All models of one head on one subset, the highest mean first; the order alone is no claim, told apart
+    or not is."""
 
     subset: str
     n: int
@@ -93,7 +96,8 @@ def tiers(results: Results, head: Head, subset: str) -> Tiers | None:
         family=record.count("family"),
         smallest_p=record.number("smallest_p"),
         order=tuple(
-            Standing(entry["model"], entry.number("value"), " ".join(entry["letters"])) for entry in record.listed("order")
+            Standing(entry["model"], entry.number("value"), " ".join(entry["letters"]))
+            for entry in record.listed("order")
         ),
         pairs=tuple(_pair(entry) for entry in record.listed("pairs")),
     )
@@ -111,8 +115,13 @@ def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Re
     subsets = results.comparisons.record("joint_against_separate").record("subsets")
     entries = subsets.listed(subset) if subset in subsets else []
     return next(
-        (entry for entry in entries if (entry["joint"], entry["measure"], entry["like_for_like"]) == (joint, measure, True)), None
-    )  # fmt: skip
+        (
+            entry
+            for entry in entries
+            if (entry["joint"], entry["measure"], entry["like_for_like"]) == (joint, measure, True)
+        ),
+        None,
+    )
 
 
 def over_seeds(results: Results, head: Head, first: str, second: str) -> dict[str, OverSeeds]:
@@ -123,9 +132,13 @@ def over_seeds(results: Results, head: Head, first: str, second: str) -> dict[st
     for entry in results.comparisons.record("seeds").listed("pairs"):
         if {entry["a"], entry["b"]} == {first, second} and entry["measure"] == head.followed:
             ends, sign = (("low", "high"), 1) if entry["a"] == first else (("high", "low"), -1)
-            mean, low, high = (None if (value := entry.number(key)) is None else sign * value for key in ("mean", *ends))
+            mean, low, high = (
+                None if (value := entry.number(key)) is None else sign * value for key in ("mean", *ends)
+            )
             differences = {seed: sign * value for seed, value in entry.record("differences").content.items()}
-            found[entry["subset"]] = OverSeeds(differences, mean, entry.number("sd"), low, high, entry.number("smallest_p"))
+            found[entry["subset"]] = OverSeeds(
+                differences, mean, entry.number("sd"), low, high, entry.number("smallest_p")
+            )
     return found
 
 

@@ -1,7 +1,8 @@
 """What every training of a profile cost, in one table.
 
-costs.csv, a row for each training: part (model | seed | grid | recipe), training (its name in runs/), device, threads, precision,
-epochs, images_seen, seconds (of wall time, validation included, over interruptions). Empty where the profile does not measure.
+costs.csv, a row for each training: part (model | seed | grid | recipe), training (its name in runs/), device,
+threads, precision, epochs, images_seen, seconds (of wall time, validation included, over interruptions).
+Empty where the profile does not measure.
 """
 
 from collections.abc import Iterator
@@ -23,12 +24,20 @@ def gather_costs(runs: Path, params: Params) -> pd.DataFrame:
     rows = []
     for part, name, folder in _trainings(runs, params):
         summary, cost = (read_result(folder / f"{record}.json") for record in ("summary", "cost"))
-        rows.append({"part": part, "training": name, **cost, **{key: summary[key] for key in ("epochs", "images_seen")}})
+        rows.append(
+            {
+                "part": part,
+                "training": name,
+                **cost,
+                **{key: summary[key] for key in ("epochs", "images_seen")},
+            }
+        )
     return pd.DataFrame(rows, columns=COSTS)
 
 
 def core_seconds(costs: pd.DataFrame) -> float:
-    """Wall time by the threads that each training computed with: more than the cores spent where something else ran beside it."""
+    """Wall time by the threads that each training computed with: more than the cores spent where something
+    else ran beside it."""
     return float((costs["seconds"] * costs["threads"]).sum())
 
 

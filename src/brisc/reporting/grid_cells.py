@@ -7,9 +7,11 @@ from brisc.reporting.words import MEASURES
 
 
 class GridCell(NamedTuple):
-    """One training of the grid. score: that of its best epoch on validation, None where it diverged before the first one.
+    """One training of the grid. score: that of its best epoch on validation, None where it diverged before
+    the first one.
 
-    first, last: the ranks that it may have, for all cells together at 95 %; cells whose ranges overlap are not told apart.
+    first, last: the ranks that it may have, for all cells together at 95 %; cells whose ranges overlap are
+    not told apart.
     """
 
     optimizer: str
@@ -48,7 +50,10 @@ def scored(grid: Grid) -> list[GridCell]:
 
 
 def find(grid: Grid, optimizer: str, learning_rate: float) -> GridCell | None:
-    return next((cell for cell in cells(grid) if (cell.optimizer, cell.learning_rate) == (optimizer, learning_rate)), None)
+    return next(
+        (cell for cell in cells(grid) if (cell.optimizer, cell.learning_rate) == (optimizer, learning_rate)),
+        None,
+    )
 
 
 def best_of(grid: Grid, optimizer: str) -> GridCell | None:
@@ -57,7 +62,8 @@ def best_of(grid: Grid, optimizer: str) -> GridCell | None:
 
 
 def rates_of(grid: Grid, optimizer: str) -> list[float]:
-    """The rates that may be the best of the optimiser, lowest first: those whose ranks overlap with those of its best cell."""
+    """The rates that may be the best of the optimiser, lowest first: those whose ranks overlap with those of
+    its best cell."""
     best = best_of(grid, optimizer)
     own = [cell for cell in scored(grid) if cell.optimizer == optimizer]
     return [] if best is None else sorted(cell.learning_rate for cell in own if cell.may_be_as_good_as(best))

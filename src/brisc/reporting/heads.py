@@ -13,8 +13,9 @@ class Metric(NamedTuple):
 
 
 class Head(NamedTuple):
-    """`compared` is the key averaged as the study does, which only such a head has; `followed` the key that is followed over
-    the subsets with its interval, and tested between models; `counted` the key of the number of images behind them.
+    """`compared` is the key averaged as the study does, which only such a head has; `followed` the key that
+    is followed over the subsets with its interval, and tested between models; `counted` the key of the number
+    of images behind them.
     """
 
     name: str

@@ -1,4 +1,5 @@
-"""The report and the ledger of claims as one HTML file for paper: charts embedded, nothing loaded, laid out for A4."""
+"""The report and the ledger of claims as one HTML file for paper: charts embedded, nothing loaded, laid out
+for A4."""
 
 import base64
 import html
@@ -33,8 +34,12 @@ def _chapter(path: Path) -> str:
     """The HTML of a Markdown file; its pictures are data, its links to the other chapter anchors."""
     if not path.is_file():
         raise InputError(
-            "no such report", where=path, got="no file", expected="what the render stage writes", mend="Run dvc repro."
-        )  # fmt: skip
+            "no such report",
+            where=path,
+            got="no file",
+            expected="what the render stage writes",
+            mend="Run dvc repro.",
+        )
     markdown = MarkdownIt("commonmark").enable("table")
     tokens = markdown.parse(path.read_text(encoding="utf-8"))
     for token in (child for block in tokens for child in block.children or ()):
@@ -47,8 +52,12 @@ def _resolve(token: Token, folder: Path) -> None:
         picture = folder / str(token.attrs["src"])
         if not picture.is_file():
             raise InputError(
-                "a chart is missing", where=picture, got="no file", expected="a chart of the report", mend="Run dvc repro."
-            )  # fmt: skip
+                "a chart is missing",
+                where=picture,
+                got="no file",
+                expected="a chart of the report",
+                mend="Run dvc repro.",
+            )
         token.attrs["src"] = f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
     elif token.type == "link_open" and token.attrs["href"] in CHAPTERS:
         token.attrs["href"] = f"#{CHAPTERS[str(token.attrs['href'])]}"
@@ -57,6 +66,10 @@ def _resolve(token: Token, folder: Path) -> None:
 def _environment() -> jinja2.Environment:
     # The chapters are HTML that was made here; the title is escaped.
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("brisc.reporting"), undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+        loader=jinja2.PackageLoader("brisc.reporting"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

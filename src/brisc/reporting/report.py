@@ -22,11 +22,12 @@ CHARTS = "figures"
 
 
 def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> None:
-    """Write reports/report.md, reports/claims.md and reports/figures/*.png from the result files in `reports`.
+    """Write reports/report.md, reports/claims.md and reports/figures/*.png from the result files in
+    `reports`.
 
-    What is read is said in `read_results`; published: the figures and settings of the reproduced study; estimate: memory at the
-    size of the full study, where it was counted. The same input gives the same bytes. Raises InputError for a file, column or
-    key that is missing or unusable; then nothing is written.
+    What is read is said in `read_results`; published: the figures and settings of the reproduced study;
+    estimate: memory at the size of the full study, where it was counted. The same input gives the same bytes.
+    Raises InputError for a file, column or key that is missing or unusable; then nothing is written.
     """
     results = read_results(reports, profile=profile, published=published, estimate=estimate)
     drawn, ledger = charts(results), ledgers.claims(results)
@@ -40,7 +41,8 @@ def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> N
 
 
 def report_text(results: Results, drawn: Sequence[Chart], ledger: Sequence[ledgers.Claim]) -> str:
-    """The report in Markdown. Tables and figures are numbered as they come; those of phantoms say so in each caption."""
+    """The report in Markdown. Tables and figures are numbered as they come; those of phantoms say so in each
+    caption."""
     table_number, figure_number = count(1), count(1)
     label = f" ({PHANTOM})" if results.phantom else ""
     by_name = {chart.name: chart for chart in drawn}
@@ -52,30 +54,53 @@ def report_text(results: Results, drawn: Sequence[Chart], ledger: Sequence[ledge
         number, chart = next(figure_number), by_name[name]
         return f"![Figure {number}]({CHARTS}/{chart.name}.png)\n\n**Figure {number}{label}.** {chart.caption}"
 
-    text = _environment().get_template("report.md.jinja").render(
-        results=results, ledger=ledger, prose=prose, tables=tables, table=table, figure=figure,
-        figures=set(by_name), heads=tuple(HEADS.values()), phantom=PHANTOM,
-        comparisons=[head for head in HEADS.values() if tiers(results, head, "official") is not None],
-    )  # fmt: skip
+    text = (
+        _environment()
+        .get_template("report.md.jinja")
+        .render(
+            results=results,
+            ledger=ledger,
+            prose=prose,
+            tables=tables,
+            table=table,
+            figure=figure,
+            figures=set(by_name),
+            heads=tuple(HEADS.values()),
+            phantom=PHANTOM,
+            comparisons=[head for head in HEADS.values() if tiers(results, head, "official") is not None],
+        )
+    )
     return _tidy(text)
 
 
 def claims_text(results: Results, ledger: Sequence[ledgers.Claim]) -> str:
     """The ledger of claims in Markdown."""
-    text = _environment().get_template("claims.md.jinja").render(
-        profile=results.profile, phantom=results.phantom, counts=ledgers.counted(ledger), rules=ledgers.RULES,
-        deviations=deviations(results), topics=list(dict.fromkeys(claim.topic for claim in ledger)),
-        table=lambda topic: ledgers.table(ledger, topic).markdown(),
-    )  # fmt: skip
+    text = (
+        _environment()
+        .get_template("claims.md.jinja")
+        .render(
+            profile=results.profile,
+            phantom=results.phantom,
+            counts=ledgers.counted(ledger),
+            rules=ledgers.RULES,
+            deviations=deviations(results),
+            topics=list(dict.fromkeys(claim.topic for claim in ledger)),
+            table=lambda topic: ledgers.table(ledger, topic).markdown(),
+        )
+    )
     return _tidy(text)
 
 
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("brisc.reporting"), undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+        loader=jinja2.PackageLoader("brisc.reporting"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def _tidy(text: str) -> str:

@@ -35,9 +35,12 @@ class Record:
     def __getitem__(self, key: str) -> Any:
         if key not in self.content:
             raise InputError(
-                f"no key {key!r}", where=self.where, got=", ".join(self.content) or "no keys", expected=repr(key),
+                f"no key {key!r}",
+                where=self.where,
+                got=", ".join(self.content) or "no keys",
+                expected=repr(key),
                 mend="Run the stage that writes this file again.",
-            )  # fmt: skip
+            )
         return self.content[key]
 
     @property
@@ -61,7 +64,8 @@ class Record:
         return [Record(entry, f"{self.where}, {key} {i}") for i, entry in enumerate(value)]
 
     def number(self, key: str) -> float | None:
-        """The value, or None where it is null or NaN: both mean that it is not defined or was not measured."""
+        """The value, or None where it is null or NaN: both mean that it is not defined or was not
+        measured."""
         value = self[key]
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
@@ -77,9 +81,12 @@ class Record:
 
     def _not(self, key: str, value: Any, expected: str) -> InputError:
         return InputError(
-            f"bad value of {key!r}", where=self.where, got=repr(value), expected=expected,
+            f"bad value of {key!r}",
+            where=self.where,
+            got=repr(value),
+            expected=expected,
             mend="Run the stage that writes this file again.",
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid, an ablation,
-    an estimate.
+    """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid,
+    an ablation, an estimate.
 
-    per_image: one table for each model, a row for each validation and test image. costs: a row for each training.
-    estimate: memory and work at the size of the full study, counted and not measured.
+    per_image: one table for each model, a row for each validation and test image. costs: a row for each
+    training. estimate: memory and work at the size of the full study, counted and not measured.
     """
 
     profile: str
@@ -126,7 +133,9 @@ class Results:
     def subsets(self, model: str) -> dict[str, Record]:
         """The subsets of the test images on which the model was evaluated, the official set first."""
         scores = self.metrics.record(model)
-        return {subset: scores.record(subset) for subset in SUBSETS if subset == "official" or subset in scores}
+        return {
+            subset: scores.record(subset) for subset in SUBSETS if subset == "official" or subset in scores
+        }
 
     def heads(self, model: str) -> tuple[Head, ...]:
         """The outputs of the model that were measured, in the order of HEADS."""
@@ -134,9 +143,12 @@ class Results:
         found = tuple(head for head in HEADS.values() if head.compared in official)
         if not found:
             raise InputError(
-                "no known metric", where=official.where, got=", ".join(official.keys) or "no keys",
-                expected=" or ".join(head.compared for head in HEADS.values()), mend="Run the evaluate stage again.",
-            )  # fmt: skip
+                "no known metric",
+                where=official.where,
+                got=", ".join(official.keys) or "no keys",
+                expected=" or ".join(head.compared for head in HEADS.values()),
+                mend="Run the evaluate stage again.",
+            )
         return found
 
     def with_head(self, head: Head) -> tuple[str, ...]:
@@ -170,11 +182,12 @@ class Results:
 
 
 def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
-    """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history and costs.csv and
-    per_image/<model>.csv; where they are there also audit, comparisons, ablation and grid.json, the last with its two tables.
+    """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history
+    and costs.csv and per_image/<model>.csv; where they are there also audit, comparisons, ablation and
+    grid.json, the last with its two tables.
 
-    estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing or unreadable,
-    a missing column, or files of another profile.
+    estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing
+    or unreadable, a missing column, or files of another profile.
     """
     metrics = _read_json(reports / "metrics.json")
     results = Results(
@@ -195,14 +208,20 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
     )
     if results.provenance["profile"] != profile:
         raise InputError(
-            "results of another profile", where=reports / "provenance.json", got=results.provenance["profile"],
-            expected=profile, mend="Give the folder of the profile that is to be reported.",
-        )  # fmt: skip
+            "results of another profile",
+            where=reports / "provenance.json",
+            got=results.provenance["profile"],
+            expected=profile,
+            mend="Give the folder of the profile that is to be reported.",
+        )
     if not results.models:
         raise InputError(
-            "no models", where=reports / "metrics.json", got="an empty object", expected="one entry for each model",
+            "no models",
+            where=reports / "metrics.json",
+            got="an empty object",
+            expected="one entry for each model",
             mend="Name at least one model in params.yaml.",
-        )  # fmt: skip
+        )
     for model in results.models:
         columns = [column for head in results.heads(model) for column in OF_HEAD[head.name]]
         _check_columns(results.per_image[model], columns, reports / "per_image" / f"{model}.csv")
@@ -257,17 +276,23 @@ def _check_columns(frame: pd.DataFrame, columns: Sequence[str], path: Path) -> N
     missing = [column for column in columns if column not in frame]
     if missing:
         raise InputError(
-            f"missing column {', '.join(missing)}", where=path, got=", ".join(frame.columns), expected=", ".join(columns),
+            f"missing column {', '.join(missing)}",
+            where=path,
+            got=", ".join(frame.columns),
+            expected=", ".join(columns),
             mend="Run the stage that writes this file again.",
-        )  # fmt: skip
+        )
 
 
 def _read_text(path: Path) -> str:
     if not path.is_file():
         raise InputError(
-            "no such result file", where=path, got="no file", expected="what an earlier stage writes",
+            "no such result file",
+            where=path,
+            got="no file",
+            expected="what an earlier stage writes",
             mend="Run the earlier stages (dvc repro).",
-        )  # fmt: skip
+        )
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -276,6 +301,9 @@ def _read_text(path: Path) -> str:
 
 def _unreadable(path: Path, kind: str, problem: object) -> InputError:
     return InputError(
-        f"not readable as {kind}", where=path, got=" ".join(str(problem).split()), expected=kind,
+        f"not readable as {kind}",
+        where=path,
+        got=" ".join(str(problem).split()),
+        expected=kind,
         mend="Run the stage that writes this file again.",
-    )  # fmt: skip
+    )

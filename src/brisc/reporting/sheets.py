@@ -19,14 +19,25 @@ STREAM = 41
 
 
 def contact_sheets(
-    copies: pd.DataFrame, out: Path, *, read_image: Callable[[str], np.ndarray], per_relation: int, seed: int, source: str
+    copies: pd.DataFrame,
+    out: Path,
+    *,
+    read_image: Callable[[str], np.ndarray],
+    per_relation: int,
+    seed: int,
+    source: str,
 ) -> None:
-    """Write out/<relation>.png with a seeded sample of pairs of each relation, and out/index.html that shows them all.
+    """Write out/<relation>.png with a seeded sample of pairs of each relation, and out/index.html that shows
+    them all.
 
-    copies: test_id, train_id, relation, mirrored, aligned. read_image: id -> (H, W) uint8. Each pair is drawn as test image,
-    train image (turned back if it is the mirror image), absolute difference.
+    copies: test_id, train_id, relation, mirrored, aligned. read_image: id -> (H, W) uint8. Each pair is drawn
+    as test image, train image (turned back if it is the mirror image), absolute difference.
     """
-    label = "phantom data: says nothing about patients" if source == "phantom" else "BRISC 2025, Fateh et al., CC BY 4.0"
+    label = (
+        "phantom data: says nothing about patients"
+        if source == "phantom"
+        else "BRISC 2025, Fateh et al., CC BY 4.0"
+    )
     sections = []
     with atomic(out) as folder:
         folder.mkdir()
@@ -59,9 +70,14 @@ def _sheet(pairs: pd.DataFrame, read_image: Callable[[str], np.ndarray]) -> np.n
     return np.vstack(rows)
 
 
-def _pair(test_id: str, train_id: str, mirrored: int, aligned: float, *, read_image: Callable[[str], np.ndarray]) -> np.ndarray:
+def _pair(
+    test_id: str, train_id: str, mirrored: int, aligned: float, *, read_image: Callable[[str], np.ndarray]
+) -> np.ndarray:
     """(CAPTION + CELL + GAP, 3 * CELL + GAP) uint8 of one pair."""
-    test, train = (cv2.resize(read_image(name), (CELL, CELL), interpolation=cv2.INTER_AREA) for name in (test_id, train_id))
+    test, train = (
+        cv2.resize(read_image(name), (CELL, CELL), interpolation=cv2.INTER_AREA)
+        for name in (test_id, train_id)
+    )
     if mirrored == 1:
         train = np.ascontiguousarray(train[:, ::-1])
     tile = np.zeros((CAPTION + CELL + GAP, 3 * CELL + GAP), np.uint8)

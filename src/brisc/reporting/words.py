@@ -83,7 +83,9 @@ def knobs(run: Record) -> str:
     optimizer = run.record("optimizer")
     arch = run.record("model").content
     width = ", ".join(
-        f"{in_words(key)} {value}" for key, value in arch.items() if key in ("base_channels", "width_multiplier", "growth_rate")
+        f"{in_words(key)} {value}"
+        for key, value in arch.items()
+        if key in ("base_channels", "width_multiplier", "growth_rate")
     )
     rate = optimizer.number("learning_rate")
     text = f"{optimizer['name']} at a rate of {0 if rate is None else rate:g}, at most {run.count('epochs')} epochs"

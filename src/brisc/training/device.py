@@ -8,20 +8,24 @@ from lightning_fabric import Fabric
 
 from brisc.config import Train
 
-# What /proc/cpuinfo calls the processors' matrix units for bfloat16 (Intel AMX), with which a U-Net's step took half the time of
-# float32 (two cores, 128 px, base 16). A processor without any units for bfloat16 emulates it and took nine times as long.
+# What /proc/cpuinfo calls the processors' matrix units for bfloat16 (Intel AMX), with which a U-Net's step
+# took half the time of float32 (two cores, 128 px, base 16). A processor without any units for bfloat16
+# emulates it and took nine times as long.
 MATRIX_UNITS = "amx_bf16"
 
 
 def build_fabric(train: Train, *, devices: int) -> Fabric:
-    """lightning-fabric for `devices` of the profile's accelerators, in the precision that `precision_on` makes of its knob."""
+    """lightning-fabric for `devices` of the profile's accelerators, in the precision that `precision_on`
+    makes of its knob."""
     plain = Fabric(accelerator=train.accelerator, devices=devices)
     if (precision := precision_on(plain.device, train.precision)) == "32-true":
         return plain
     return Fabric(accelerator=train.accelerator, devices=devices, precision=precision)
 
 
-def precision_on(device: torch.device, precision: Literal["32-true", "bf16-mixed", "auto"]) -> Literal["32-true", "bf16-mixed"]:
+def precision_on(
+    device: torch.device, precision: Literal["32-true", "bf16-mixed", "auto"]
+) -> Literal["32-true", "bf16-mixed"]:
     """ "auto" is bf16-mixed on a device with units for it, else 32-true; anything else stays as it is."""
     if precision != "auto":
         return precision
@@ -29,7 +33,8 @@ def precision_on(device: torch.device, precision: Literal["32-true", "bf16-mixed
 
 
 def has_bf16_units(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """On a GPU what CUDA says of it without emulation; of a CPU whether Linux lists its bfloat16 matrix units."""
+    """On a GPU what CUDA says of it without emulation; of a CPU whether Linux lists its bfloat16 matrix
+    units."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and cpuinfo.is_file() and MATRIX_UNITS in cpuinfo.read_text().split()

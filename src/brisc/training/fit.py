@@ -30,8 +30,8 @@ DROPOUT_STREAM = 31
 class Progress:
     """How far a run is; what a checkpoint holds beside the state of net, loss, optimiser and schedule.
 
-    best: {"score", "epoch", "weights"} of the best epoch, epoch 0 before there is one; diverged_at: the epoch whose loss was not
-    finite, 0 while there is none.
+    best: {"score", "epoch", "weights"} of the best epoch, epoch 0 before there is one; diverged_at: the epoch
+    whose loss was not finite, 0 while there is none.
     """
 
     history: list[dict[str, Any]]
@@ -52,11 +52,12 @@ def fit(
     track: Track,
     log: Callable[[str], None],
 ) -> None:
-    """Train `net` and write out/weights.pt (the epoch of the best validation score), history.csv, summary.json, cost.json.
+    """Train `net` and write out/weights.pt (the epoch of the best validation score), history.csv,
+    summary.json, cost.json.
 
-    The score is the mean over the net's heads of per-image Dice and accuracy. Everything but cost.json depends on knobs, data
-    and code alone. A loss that is not finite raises InputError, unless the run `may_diverge`: then it ends there, and that it
-    diverged is its result.
+    The score is the mean over the net's heads of per-image Dice and accuracy. Everything but cost.json
+    depends on knobs, data and code alone. A loss that is not finite raises InputError, unless the run
+    `may_diverge`: then it ends there, and that it diverged is its result.
     """
     fabric = build_fabric(train, devices=train.devices)
     fabric.launch()
@@ -64,11 +65,27 @@ def fit(
     scratch = scratch / fingerprint[:16]
     with resume.hold(scratch) if fabric.is_global_zero else nullcontext():
         progress = train_epochs(
-            net, samples, fabric, run=run, train=train, checkpoint=scratch / "checkpoint.pt", may_diverge=may_diverge,
-            track=track, log=log,
-        )  # fmt: skip
+            net,
+            samples,
+            fabric,
+            run=run,
+            train=train,
+            checkpoint=scratch / "checkpoint.pt",
+            may_diverge=may_diverge,
+            track=track,
+            log=log,
+        )
         if fabric.is_global_zero:
-            write_result(net, samples, out, vars(progress), fabric.device, run=run, train=train, fingerprint=fingerprint)
+            write_result(
+                net,
+                samples,
+                out,
+                vars(progress),
+                fabric.device,
+                run=run,
+                train=train,
+                fingerprint=fingerprint,
+            )
             resume.drop_others(scratch)
 
 
@@ -111,11 +128,19 @@ def train_epochs(
         if len(history) - progress.best["epoch"] >= train.early_stopping_patience:
             break
         epoch, started, rate = len(history) + 1, time.perf_counter(), optimizer.param_groups[0]["lr"]
-        torch.manual_seed(int(np.random.SeedSequence([train.seed, DROPOUT_STREAM, epoch]).generate_state(1)[0]))
+        torch.manual_seed(
+            int(np.random.SeedSequence([train.seed, DROPOUT_STREAM, epoch]).generate_state(1)[0])
+        )
         batches = TrainingBatches(
-            samples, train_rows, batch_size=train.batch_size, augment=train.augment, seed=train.seed, epoch=epoch,
-            rank=fabric.global_rank, world=fabric.world_size,
-        )  # fmt: skip
+            samples,
+            train_rows,
+            batch_size=train.batch_size,
+            augment=train.augment,
+            seed=train.seed,
+            epoch=epoch,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+        )
         wrapped.train()
         total, seen = torch.zeros((), device=fabric.device), 0
         for index, batch in enumerate(track(batches, f"epoch {epoch}/{run.epochs}")):
@@ -127,7 +152,9 @@ def train_epochs(
                 loss = criterion(wrapped(batch["image"]), batch)
                 fabric.backward(loss / group)
             if last:
-                for balance in criterion.parameters():  # fabric keeps the net equal over devices, not the loss
+                for (
+                    balance
+                ) in criterion.parameters():  # fabric keeps the net equal over devices, not the loss
                     assert balance.grad is not None
                     balance.grad = torch.as_tensor(fabric.all_reduce(balance.grad, reduce_op="mean"))
                 optimizer.step()
@@ -144,10 +171,12 @@ def train_epochs(
         if not np.isfinite(list(losses.values())).all():
             if not may_diverge:
                 raise InputError(
-                    "the loss is not finite", where=f"epoch {epoch}",
-                    got=f"training {losses['train_loss']}, validation {losses['validation_loss']}", expected="finite numbers",
+                    "the loss is not finite",
+                    where=f"epoch {epoch}",
+                    got=f"training {losses['train_loss']}, validation {losses['validation_loss']}",
+                    expected="finite numbers",
                     mend="Lower optimizer.learning_rate or train with precision 32-true.",
-                )  # fmt: skip
+                )
             progress.diverged_at = epoch
         elif score > progress.best["score"]:
             weights = {name: tensor.detach().cpu().clone() for name, tensor in judged.state_dict().items()}
@@ -165,7 +194,9 @@ def train_epochs(
     return progress
 
 
-def to_device(batch: dict[str, torch.Tensor], device: torch.device, channels_last: bool) -> dict[str, torch.Tensor]:
+def to_device(
+    batch: dict[str, torch.Tensor], device: torch.device, channels_last: bool
+) -> dict[str, torch.Tensor]:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     moved = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
     return {**moved, "image": moved["image"].contiguous(memory_format=layout)}
@@ -175,7 +206,8 @@ def to_device(batch: dict[str, torch.Tensor], device: torch.device, channels_las
 def validate(
     net: nn.Module, criterion: TotalLoss, samples: Samples, fabric: Fabric, *, run: Run, train: Train
 ) -> tuple[float, dict[str, float]]:
-    """Mean loss and, by head, the mean per-image Dice at 0.5 or the accuracy over the validation images, not augmented.
+    """Mean loss and, by head, the mean per-image Dice at 0.5 or the accuracy over the validation images, not
+    augmented.
 
     Every device does them all.
     """
@@ -213,6 +245,8 @@ SCORES = {"mask": dice, "label": accuracy}
 
 def describe(row: dict[str, Any], epochs: int, seconds: float, left: float) -> str:
     """An epoch in one line of a log, the time left at the mean pace so far."""
-    shown = {name.replace("_", " "): value for name, value in row.items() if name not in ("epoch", "learning_rate")}
+    shown = {
+        name.replace("_", " "): value for name, value in row.items() if name not in ("epoch", "learning_rate")
+    }
     values = "  ".join(f"{name} {value:.4f}" for name, value in shown.items() if name != "validation score")
     return f"epoch {row['epoch']}/{epochs}  {values}  {seconds:.1f} s, {left:.0f} s left"

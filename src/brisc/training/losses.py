@@ -11,10 +11,11 @@ Logits = dict[str, torch.Tensor]
 
 
 def dice_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """1 - 2|X.Y| / (|X| + |Y|) with X the sigmoid of the logits, summed over all pixels of the batch; both (B, 1, H, W).
+    """1 - 2|X.Y| / (|X| + |Y|) with X the sigmoid of the logits, summed over all pixels of the batch; both
+    (B, 1, H, W).
 
-    The study's Dice pools a batch of 16, and so does this loss. The smallest positive number in the denominator only matters
-    for a batch that is empty in truth and in prediction.
+    The study's Dice pools a batch of 16, and so does this loss. The smallest positive number in the
+    denominator only matters for a batch that is empty in truth and in prediction.
     """
     probability = torch.sigmoid(logits.float())
     truth = truth.float()
@@ -24,7 +25,8 @@ def dice_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 
 
 def mask_loss(logits: torch.Tensor, truth: torch.Tensor, *, loss: Loss) -> torch.Tensor:
-    """Weighted Dice + binary cross-entropy (mean over pixels), in float32 whatever the precision of the net."""
+    """Weighted Dice + binary cross-entropy (mean over pixels), in float32 whatever the precision of the
+    net."""
     terms = []
     if loss.dice > 0:
         terms.append(loss.dice * dice_loss(logits, truth))
@@ -34,7 +36,8 @@ def mask_loss(logits: torch.Tensor, truth: torch.Tensor, *, loss: Loss) -> torch
 
 
 def label_loss(logits: torch.Tensor, truth: torch.Tensor, *, loss: Loss) -> torch.Tensor:
-    """Weighted cross-entropy of logits (B, K) against class indices (B,), in float32 whatever the precision of the net."""
+    """Weighted cross-entropy of logits (B, K) against class indices (B,), in float32 whatever the precision
+    of the net."""
     return loss.cross_entropy * functional.cross_entropy(logits.float(), truth)
 
 
@@ -44,9 +47,9 @@ HEADS = {"label": label_loss, "mask": mask_loss}
 class TotalLoss(nn.Module):
     """forward(logits, batch) -> the sum of the losses of the heads that have a weight.
 
-    balance "fixed" adds them as weighted. "uncertainty" learns the balance: exp(-s) L + s / 2 with s = log sigma^2 of each head a
-    parameter that starts at 0 (Kendall et al. 2018, arXiv:1705.07115, section 3.2, for classification likelihoods, which both
-    heads have).
+    balance "fixed" adds them as weighted. "uncertainty" learns the balance: exp(-s) L + s / 2 with s = log
+    sigma^2 of each head a parameter that starts at 0 (Kendall et al. 2018, arXiv:1705.07115, section 3.2, for
+    classification likelihoods, which both heads have).
     """
 
     def __init__(self, loss: Loss) -> None:
@@ -60,12 +63,17 @@ class TotalLoss(nn.Module):
     def forward(self, logits: Logits, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         if sorted(logits) != self.heads:
             raise InputError(
-                "loss and net have different heads", where="loss block of the model",
-                got=f"weights above 0 for {', '.join(self.heads) or 'no head'}", expected=f"for {', '.join(sorted(logits))}",
+                "loss and net have different heads",
+                where="loss block of the model",
+                got=f"weights above 0 for {', '.join(self.heads) or 'no head'}",
+                expected=f"for {', '.join(sorted(logits))}",
                 mend="dice and bce belong to a mask, cross_entropy to a label; a term that is not used has weight 0.",
-            )  # fmt: skip
+            )
         return torch.stack(
-            [self._balanced(head, HEADS[head](logits[head], batch[head], loss=self.loss)) for head in self.heads]
+            [
+                self._balanced(head, HEADS[head](logits[head], batch[head], loss=self.loss))
+                for head in self.heads
+            ]
         ).sum()
 
     def _balanced(self, head: str, value: torch.Tensor) -> torch.Tensor:

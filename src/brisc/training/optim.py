@@ -17,7 +17,9 @@ def build_optimizer(parameters: Iterable[torch.nn.Parameter], optimizer: Optimiz
         case "adamw":
             return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
         case "sgd":
-            return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=optimizer.momentum, fused=True)
+            return torch.optim.SGD(
+                parameters, lr=rate, weight_decay=decay, momentum=optimizer.momentum, fused=True
+            )
         case "rmsprop":  # no fused kernel; the study gives momentum to SGD alone
             return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
 
@@ -25,15 +27,20 @@ def build_optimizer(parameters: Iterable[torch.nn.Parameter], optimizer: Optimiz
 def build_schedule(optimizer: torch.optim.Optimizer, train: Train, *, epochs: int) -> LRScheduler:
     """What `advance` moves once an epoch.
 
-    "plateau", the study's: lower the rate when the validation score has not risen for `plateau_patience` epochs. "cosine": from
-    the full rate down to 0 over `epochs`, whatever the score (Loshchilov and Hutter, arXiv:1608.03983, without restarts).
+    "plateau", the study's: lower the rate when the validation score has not risen for `plateau_patience`
+    epochs. "cosine": from the full rate down to 0 over `epochs`, whatever the score (Loshchilov and Hutter,
+    arXiv:1608.03983, without restarts).
     """
     if train.schedule == "cosine":
         return CosineAnnealingLR(optimizer, T_max=epochs)
     return ReduceLROnPlateau(
-        optimizer, mode="max", factor=train.plateau_factor, patience=train.plateau_patience, min_lr=train.plateau_floor,
+        optimizer,
+        mode="max",
+        factor=train.plateau_factor,
+        patience=train.plateau_patience,
+        min_lr=train.plateau_floor,
         threshold=0.0,
-    )  # fmt: skip
+    )
 
 
 def advance(schedule: LRScheduler, score: float) -> None:

@@ -1,7 +1,7 @@
 """A run killed at any moment goes on at its last whole epoch and ends with the bytes of a run never killed.
 
-Checkpoints lie in a scratch folder named by the run's fingerprint, so that a run with other settings, other code or other
-data never picks up a stranger's weights.
+Checkpoints lie in a scratch folder named by the run's fingerprint, so that a run with other settings, other
+code or other data never picks up a stranger's weights.
 """
 
 import fcntl
@@ -57,7 +57,8 @@ def hold(folder: Path) -> IO[str]:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """torch.save under a fixed inner name: the archive torch writes otherwise carries the temporary file's name."""
+    """torch.save under a fixed inner name: the archive torch writes otherwise carries the temporary file's
+    name."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     with atomic(path) as temporary:
@@ -75,15 +76,19 @@ def load_weights(net: nn.Module, path: Path) -> None:
         net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, UnpicklingError) as error:
         raise InputError(
-            "weights that do not fit the model", where=path, got=" ".join(str(error).split())[:200],
-            expected="the state of the net that the profile names", mend="Train the model again.",
-        ) from None  # fmt: skip
+            "weights that do not fit the model",
+            where=path,
+            got=" ".join(str(error).split())[:200],
+            expected="the state of the net that the profile names",
+            mend="Train the model again.",
+        ) from None
 
 
 def drop_others(scratch: Path) -> None:
     """Remove the scratch folders of this stage's earlier runs.
 
-    A run's own folder stays until another run succeeds: if the disk is full when the result is stored, the training is not lost.
+    A run's own folder stays until another run succeeds: if the disk is full when the result is stored, the
+    training is not lost.
     """
     for other in sorted(scratch.parent.iterdir()):
         if other != scratch and other.is_dir():

@@ -18,8 +18,11 @@ from brisc.training.result import copy_records
 from brisc.training.resume import load_weights
 
 
-def write_cell(net: nn.Module, samples: Samples, out: Path, *, training: Path, run: Run, train: Train) -> None:
-    """What a grid is judged by: the records of the training in `training` and, unless it has no best epoch, out/validation.csv.
+def write_cell(
+    net: nn.Module, samples: Samples, out: Path, *, training: Path, run: Run, train: Train
+) -> None:
+    """What a grid is judged by: the records of the training in `training` and, unless it has no best epoch,
+    out/validation.csv.
 
     `net` is left with the weights of that epoch.
     """
@@ -33,10 +36,12 @@ def write_cell(net: nn.Module, samples: Samples, out: Path, *, training: Path, r
 
 @torch.no_grad()
 def score_images(net: nn.Module, samples: Samples, *, run: Run, train: Train) -> pd.DataFrame:
-    """A row for each validation image, in the order of the cache: id, label, group, `dice` and `accuracy` by head, `score`.
+    """A row for each validation image, in the order of the cache: id, label, group, `dice` and `accuracy` by
+    head, `score`.
 
-    `dice` is that of the mask at probability 0.5, `accuracy` 1 where the likeliest class is the true one; `score` is their mean
-    over the net's heads. Its mean over the images is the validation score by which training keeps its best epoch.
+    `dice` is that of the mask at probability 0.5, `accuracy` 1 where the likeliest class is the true one;
+    `score` is their mean over the net's heads. Its mean over the images is the validation score by which
+    training keeps its best epoch.
     """
     fabric = build_fabric(train, devices=1)
     layout = torch.channels_last if train.channels_last else torch.contiguous_format
@@ -49,7 +54,9 @@ def score_images(net: nn.Module, samples: Samples, *, run: Run, train: Train) ->
             logits = net(batch["image"])
         for head, score in SCORES.items():
             if head in logits:
-                scores.setdefault(score.__name__, []).append(score(logits[head], batch[head]).double().cpu().numpy())
+                scores.setdefault(score.__name__, []).append(
+                    score(logits[head], batch[head]).double().cpu().numpy()
+                )
     columns = {name: np.concatenate(parts) for name, parts in scores.items()}
     table = samples.table.iloc[rows][["id", "label", "group"]].reset_index(drop=True)
     return table.assign(**columns, score=sum(columns.values()) / len(columns))

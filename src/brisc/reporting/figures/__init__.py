@@ -16,9 +16,12 @@ def charts(results: Results) -> list[Chart]:
         drawn += [scores.comparison(results, head) for head in HEADS.values() if results.with_head(head)]
         if results.masks():
             drawn += [
-                data.class_mix(results), segmentation.size_strata(results), segmentation.dice_distribution(results),
-                segmentation.dice_heatmap(results), segmentation.dice_by_size(results),
-            ]  # fmt: skip
+                data.class_mix(results),
+                segmentation.size_strata(results),
+                segmentation.dice_distribution(results),
+                segmentation.dice_heatmap(results),
+                segmentation.dice_by_size(results),
+            ]
         if results.labels():
             drawn += [classification.confusion(results), classification.reliability(results)]
         drawn.append(scores.efficiency(results))

@@ -24,12 +24,15 @@ def class_mix(results: Results) -> Chart:
     ax = figure.subplots()
     stacked_bars(ax, mix)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(mix["official"]))
-    caption = "Share of each class in the subsets of the test images in %, with the number of images in the bars."
+    caption = (
+        "Share of each class in the subsets of the test images in %, with the number of images in the bars."
+    )
     return Chart("class_mix", caption, figure)
 
 
 def stacked_bars(ax: Axes, parts: Mapping[str, Mapping[str, int]]) -> None:
-    """Bars from 0 to 100 %, one for each key of `parts`, cut by the inner keys; counts are written where they fit."""
+    """Bars from 0 to 100 %, one for each key of `parts`, cut by the inner keys; counts are written where they
+    fit."""
     names = list(next(iter(parts.values())))
     fills = zip([SKY, ORANGE, GREEN, "#dddddd", BLUE, RED], ["", "//", "..", "", "xx", "\\\\"], strict=True)
     left = np.zeros(len(parts))
@@ -38,9 +41,14 @@ def stacked_bars(ax: Axes, parts: Mapping[str, Mapping[str, int]]) -> None:
         counts = np.array([part[name] for part in parts.values()])
         shares = 100 * counts / whole
         bars = ax.barh(
-            [f"{subset} (n = {sum(part.values()):,})" for subset, part in parts.items()], shares, left=left, color=colour,
-            hatch=hatch, edgecolor="white", label=name,
-        )  # fmt: skip
+            [f"{subset} (n = {sum(part.values()):,})" for subset, part in parts.items()],
+            shares,
+            left=left,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=name,
+        )
         texts = [f"{count:,}" if share >= 5 else "" for count, share in zip(counts, shares, strict=True)]
         for text in ax.bar_label(bars, texts, label_type="center"):
             text.set_bbox({"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.2})
@@ -69,7 +77,9 @@ def copies(results: Results, audit: Record) -> Chart:
         _bars(ax, {name.replace("_", " "): n for name, n in parts.items()}, BLUE, "")
         ax.set(title=title, xlabel="test images")
     n = results.validation.record("images").count("test")
-    caption = f"Number of test images whose slice is also in train ({total:,} of {n:,}), by relation and by class."
+    caption = (
+        f"Number of test images whose slice is also in train ({total:,} of {n:,}), by relation and by class."
+    )
     return Chart("copies", caption, figure)
 
 
@@ -97,21 +107,34 @@ def validation_leak(results: Results, leak: Record) -> Chart:
     ):
         counts = [split.count(kind) for kind in kinds]
         bars = ax.barh(
-            np.arange(len(kinds)) + place, counts, 0.36, color=colour, hatch=hatch, edgecolor="white", label=f"{name} split"
-        )  # fmt: skip
+            np.arange(len(kinds)) + place,
+            counts,
+            0.36,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=f"{name} split",
+        )
         ax.bar_label(bars, [f"{count:,}" for count in counts], padding=2)
-    ax.set(yticks=range(len(kinds)), yticklabels=[kind.replace("_", " ") for kind in kinds], xlabel="validation images")
+    ax.set(
+        yticks=range(len(kinds)),
+        yticklabels=[kind.replace("_", " ") for kind in kinds],
+        xlabel="validation images",
+    )
     ax.margins(x=0.12)
     ax.invert_yaxis()
     ax.grid(False, axis="y")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    caption = "Numbers of validation images for two ways to split validation from train: all, and those that leak."
+    caption = (
+        "Numbers of validation images for two ways to split validation from train: all, and those that leak."
+    )
     return Chart("validation_leak", caption, figure)
 
 
 def similarity(results: Results, histogram: Record) -> Chart:
-    """How similar each test image's nearest train image is, and where the line for "the same slice" was drawn."""
+    """How similar each test image's nearest train image is, and where the line for "the same slice" was
+    drawn."""
     figure = sheet(results, "Similarity of each test image to its nearest train image", 2.8)
     ax = figure.subplots()
     edges = histogram["edges"]
@@ -119,7 +142,15 @@ def similarity(results: Results, histogram: Record) -> Chart:
     for name, (colour, filled, dash) in zip(
         series, [(SKY, True, "-"), ("black", False, "-"), (GREEN, False, "--")], strict=False
     ):
-        ax.stairs(histogram[name], edges, fill=filled, color=colour, linestyle=dash, linewidth=1.4, label=name.replace("_", " "))
+        ax.stairs(
+            histogram[name],
+            edges,
+            fill=filled,
+            color=colour,
+            linestyle=dash,
+            linewidth=1.4,
+            label=name.replace("_", " "),
+        )
     threshold = histogram.number("threshold")
     if threshold is not None:
         ax.axvline(threshold, color=RED, linestyle=":", label=f"threshold, {threshold:g}")

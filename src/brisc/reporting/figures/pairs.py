@@ -23,7 +23,8 @@ MASK = HEADS["mask"]
 
 
 def attention(results: Results, pair: tuple[str, str]) -> Chart:
-    """Left the difference on each subset and with each seed, right the Dice of both on every official tumour slice."""
+    """Left the difference on each subset and with each seed, right the Dice of both on every official tumour
+    slice."""
     with_it, without = pair
     figure = sheet(results, f"{with_it} less {without}", 3.7)
     difference, both = figure.subplots(1, 2, width_ratios=[1.15, 1])
@@ -49,11 +50,22 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     clean = slices["clean"] == 1
     for chosen, name, colour, marker in ((~clean, "also in train", ORANGE, "s"), (clean, "clean", BLUE, "o")):
         both.plot(
-            x[chosen], y[chosen], marker, color=colour, markersize=3, alpha=0.5, markeredgewidth=0,
+            x[chosen],
+            y[chosen],
+            marker,
+            color=colour,
+            markersize=3,
+            alpha=0.5,
+            markeredgewidth=0,
             label=f"{name}, n = {int(chosen.sum()):,}",
-        )  # fmt: skip
+        )
     both.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)
-    both.set(title="Dice of each official tumour slice", xlabel=f"{without}, %", ylabel=f"{with_it}, %", aspect="equal")
+    both.set(
+        title="Dice of each official tumour slice",
+        xlabel=f"{without}, %",
+        ylabel=f"{with_it}, %",
+        aspect="equal",
+    )
     legend_below(figure, [difference, both], 3)
     crosses = "; crosses: with each seed" if seeds else ""
     caption = (
@@ -65,7 +77,8 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
 
 
 def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str, int]) -> bool:
-    """The differences with each seed, as crosses below the row of their subset; False where there is one seed."""
+    """The differences with each seed, as crosses below the row of their subset; False where there is one
+    seed."""
     places = [
         (100 * difference, rows[subset] + 0.28)
         for subset, spread in over_seeds(results, MASK, *pair).items()
@@ -104,7 +117,9 @@ def joint(results: Results, block: Record) -> Chart:
             label = "published gap" if not results.phantom else "published gap (BRISC 2025)"
             ax.axvline(100 * gap, color="black", linestyle="--", linewidth=1, label=label)
         _zero(ax)
-        partner = ", ".join(dict.fromkeys(entry["separate"] for _, entry in entries if entry["measure"] == measure))
+        partner = ", ".join(
+            dict.fromkeys(entry["separate"] for _, entry in entries if entry["measure"] == measure)
+        )
         ax.set(title=f"less {partner}" if partner else "not compared", xlabel=f"points of {measure}")
     name_rows(axes, nets)
     legend_below(figure, list(axes), 4)
@@ -118,7 +133,9 @@ def joint(results: Results, block: Record) -> Chart:
 
 
 def _numbers(entries: Sequence[tuple[str, Record]], measure: str) -> str:
-    counts = dict.fromkeys(f"{subset} {entry.count('n'):,}" for subset, entry in entries if entry["measure"] == measure)
+    counts = dict.fromkeys(
+        f"{subset} {entry.count('n'):,}" for subset, entry in entries if entry["measure"] == measure
+    )
     return ", ".join(counts) or "none"
 
 

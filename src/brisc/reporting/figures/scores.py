@@ -20,7 +20,8 @@ from brisc.reporting.figures.style import (
 from brisc.reporting.heads import HEADS, Head
 from brisc.reporting.results import Record, Results
 
-# For each head two panels: the key, whether the official set alone is shown, beside the published figure, and the title.
+# For each head two panels: the key, whether the official set alone is shown, beside the published figure, and
+# the title.
 PANELS = {
     "mask": (("dice_study", True, "averaged as in the study"), ("dice_per_image", False, "mean per image")),
     "label": (("accuracy", False, "accuracy"), ("f1_macro", False, "F1, mean over the classes")),
@@ -31,14 +32,17 @@ NAMES = {"mask": "segmentation", "label": "classification"}
 
 
 def comparison(results: Results, head: Head) -> Chart:
-    """A row for each model with that head; published figures as diamonds, ours on each subset with intervals."""
+    """A row for each model with that head; published figures as diamonds, ours on each subset with
+    intervals."""
     models = results.with_head(head)
     title = f"{head.measure[0].upper()}{head.measure[1:]} on the test images, published and measured here"
     figure = sheet(results, title, 1.5 + (0.75 if len(models) < 3 else 0.58) * len(models))
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, (key, only_official, name) in zip(axes, PANELS[head.name], strict=True):
         for row, model in enumerate(models):
-            subsets = {k: v for k, v in results.subsets(model).items() if k == "official" or not only_official}
+            subsets = {
+                k: v for k, v in results.subsets(model).items() if k == "official" or not only_official
+            }
             published = results.published_scores(model, "test")
             theirs = published.number(key) if key in published else None
             for step, (subset, scores) in enumerate(subsets.items()):
@@ -46,7 +50,16 @@ def comparison(results: Results, head: Head) -> Chart:
                 _point(ax, scores, key, y, subset)
                 if subset == "official" and theirs is not None:
                     label = "published" if not results.phantom else "published (BRISC 2025)"
-                    ax.plot(100 * theirs, y, "D", color="black", fillstyle="none", markersize=7, label=label, zorder=1)
+                    ax.plot(
+                        100 * theirs,
+                        y,
+                        "D",
+                        color="black",
+                        fillstyle="none",
+                        markersize=7,
+                        label=label,
+                        zorder=1,
+                    )
         ax.set(title=name, xlabel=f"{key}, %")
         ax.margins(x=0.08)
     name_rows(axes, models)
@@ -67,12 +80,15 @@ def _point(ax: Axes, scores: Record, key: str, y: float, subset: str) -> None:
     value = scores.number(key)
     if value is None:
         return
-    low, high = (scores.number(f"{key}_{end}") if f"{key}_{end}" in scores else None for end in ("low", "high"))
+    low, high = (
+        scores.number(f"{key}_{end}") if f"{key}_{end}" in scores else None for end in ("low", "high")
+    )
     span(ax, value, low, high, y=y, subset=subset, label=f"ours, {subset}")
 
 
 def efficiency(results: Results) -> Chart:
-    """Score against multiply-adds, a panel for each head; the area of a point grows with the number of parameters."""
+    """Score against multiply-adds, a panel for each head; the area of a point grows with the number of
+    parameters."""
     heads = [head for head in HEADS.values() if results.with_head(head)]
     figure = sheet(results, "Score against cost", 3.9, width=WIDTH if len(heads) > 1 else 4.6)
     axes = figure.subplots(1, len(heads), squeeze=False)[0]
@@ -90,7 +106,15 @@ def efficiency(results: Results) -> Chart:
             low, high = official.number(f"{head.followed}_low"), official.number(f"{head.followed}_high")
             if low is not None and high is not None:
                 ax.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1.4)
-            ax.plot(x, 100 * value, marker, color=colour, markersize=_size(parameters), markeredgewidth=0, label=model)
+            ax.plot(
+                x,
+                100 * value,
+                marker,
+                color=colour,
+                markersize=_size(parameters),
+                markeredgewidth=0,
+                label=model,
+            )
         n = results.subsets(results.with_head(head)[0])["official"].count(head.counted)
         ax.set(
             title=f"{head.images}, official, n = {n:,}",
@@ -120,8 +144,16 @@ def _log_ticks(ax: Axes) -> None:
     """Round numbers along the logarithmic axis, at least two of them."""
     low, high = ax.get_xlim()
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)):
-        ticks = [step * 10**decade for decade in decades for step in steps if low <= step * 10**decade <= high]
+    for steps in (
+        (1,),
+        (1, 3),
+        (1, 2, 5),
+        (1, 1.5, 2, 3, 5, 7),
+        (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9),
+    ):
+        ticks = [
+            step * 10**decade for decade in decades for step in steps if low <= step * 10**decade <= high
+        ]
         if len(ticks) >= 3:
             break
     ax.xaxis.set_major_locator(FixedLocator(ticks))
@@ -130,12 +162,14 @@ def _log_ticks(ax: Axes) -> None:
 
 
 def _size(parameters: float) -> float:
-    """Diameter in points, so that the area grows with the parameters, from 5 for the smallest nets to 12 for large ones."""
+    """Diameter in points, so that the area grows with the parameters, from 5 for the smallest nets to 12 for
+    large ones."""
     return min(12.0, 5 + math.sqrt(parameters / 1e6))
 
 
 def _apart(costs: Sequence[float]) -> list[float]:
-    """The costs in their order, as near to themselves as they can be with 3 % of the axis from one to the next."""
+    """The costs in their order, as near to themselves as they can be with 3 % of the axis from one to the
+    next."""
     logs = np.log(costs)
     if len(logs) == 0:
         return []

@@ -35,7 +35,11 @@ def size_strata(results: Results) -> Chart:
     axes = figure.subplots(1, len(sizes), sharex=True, sharey=True)
     for ax, size in zip(axes, sizes, strict=True):
         for row, model in enumerate(models):
-            subsets = [(name, scores) for name, scores in results.subsets(model).items() if name in ("official", "clean")]
+            subsets = [
+                (name, scores)
+                for name, scores in results.subsets(model).items()
+                if name in ("official", "clean")
+            ]
             for step, (subset, scores) in enumerate(subsets):
                 record = scores.record("by_size").record(size)
                 value, low, high = (record.number(key) for key in ("dice_per_image", "low", "high"))
@@ -59,7 +63,8 @@ def size_strata(results: Results) -> Chart:
 
 
 def dice_distribution(results: Results) -> Chart:
-    """A row for each model, a panel for each class: histograms of per-image Dice, official filled, clean as a line."""
+    """A row for each model, a panel for each class: histograms of per-image Dice, official filled, clean as a
+    line."""
     models = results.masks()
     labels = results.subsets(models[0])["official"].record("by_class").keys
     figure = sheet(results, "Per-image Dice by class", 1.0 + (1.9 if len(models) < 3 else 1.2) * len(models))
@@ -75,7 +80,13 @@ def dice_distribution(results: Results) -> Chart:
                 (clean, "clean", {"histtype": "step", "edgecolor": "black", "linewidth": 1.2}),
             ):
                 if len(rows) > 0:
-                    ax.hist(100 * rows["dice"], bins=bins, weights=np.full(len(rows), 100 / len(rows)), label=name, **looks)
+                    ax.hist(
+                        100 * rows["dice"],
+                        bins=bins,
+                        weights=np.full(len(rows), 100 / len(rows)),
+                        label=name,
+                        **looks,
+                    )
             if ax in axes[0]:
                 ax.set_title(f"{label}\nn = {len(official):,}, clean {len(clean):,}")
         row[0].set_ylabel(f"{model}\nimages, %", fontsize=8)
@@ -95,14 +106,27 @@ def dice_heatmap(results: Results) -> Chart:
     models = results.masks()
     figure, axes = panels(results, "Dice by class and plane", len(models), columns=3, height=1.9, share=False)
     tables = {model: _class_by_plane(official_tumours(results, model)) for model in models}
-    lowest = min((means.min(axis=None) for means, _ in tables.values() if means.notna().any(axis=None)), default=0)
+    lowest = min(
+        (means.min(axis=None) for means, _ in tables.values() if means.notna().any(axis=None)), default=0
+    )
     columns = min(3, len(models))
     for i, (ax, (model, (means, n))) in enumerate(zip(axes, tables.items(), strict=True)):
-        text = means.map(lambda mean: "" if np.isnan(mean) else f"{mean:.1f}") + n.map(lambda count: f"\nn = {count:,}")
+        text = means.map(lambda mean: "" if np.isnan(mean) else f"{mean:.1f}") + n.map(
+            lambda count: f"\nn = {count:,}"
+        )
         sns.heatmap(
-            means, ax=ax, annot=text, fmt="", cmap=SHADES, vmin=np.floor(lowest / 10) * 10, vmax=100, linewidths=1,
-            cbar=False, yticklabels=i % columns == 0, annot_kws={"fontsize": 7, "color": INK},
-        )  # fmt: skip
+            means,
+            ax=ax,
+            annot=text,
+            fmt="",
+            cmap=SHADES,
+            vmin=np.floor(lowest / 10) * 10,
+            vmax=100,
+            linewidths=1,
+            cbar=False,
+            yticklabels=i % columns == 0,
+            annot_kws={"fontsize": 7, "color": INK},
+        )
         ax.set(title=model, xlabel="", ylabel="")
         ax.tick_params(left=False, bottom=False, labelrotation=0)
     bar_beside(figure, axes[0], "Dice, %")
@@ -121,7 +145,9 @@ def dice_by_size(results: Results) -> Chart:
     """A panel for each model: Dice of each tumour against its area, and the median over bins of equal n."""
     models = results.masks()
     columns = 2 if len(models) < 5 else 3
-    figure, axes = panels(results, "Dice against tumour size", len(models), columns=columns, height=2.2, share=True)
+    figure, axes = panels(
+        results, "Dice against tumour size", len(models), columns=columns, height=2.2, share=True
+    )
     looks = list(zip([BLUE, ORANGE, GREEN, RED], "os^D", strict=True))
     for ax, model in zip(axes, models, strict=True):
         tumours = official_tumours(results, model)
@@ -130,22 +156,40 @@ def dice_by_size(results: Results) -> Chart:
         for label, (colour, marker) in zip(sorted(set(tumours["label"])), looks, strict=False):
             chosen = tumours["label"] == label
             ax.plot(
-                area[chosen], 100 * tumours["dice"][chosen], marker, color=colour, markersize=3, alpha=0.5,
-                markeredgewidth=0, label=label,
-            )  # fmt: skip
+                area[chosen],
+                100 * tumours["dice"][chosen],
+                marker,
+                color=colour,
+                markersize=3,
+                alpha=0.5,
+                markeredgewidth=0,
+                label=label,
+            )
         bins = pd.qcut(area, min(8, max(1, len(area) // 5)), duplicates="drop")
         middle = area.groupby(bins, observed=True).median()
         ax.plot(
-            middle, 100 * tumours["dice"].groupby(bins, observed=True).median(), "-", color="black", linewidth=1.5,
+            middle,
+            100 * tumours["dice"].groupby(bins, observed=True).median(),
+            "-",
+            color="black",
+            linewidth=1.5,
             label=f"median of {len(middle)} bins of equal n",
-        )  # fmt: skip
-        ax.set(title=f"{model}, n = {len(tumours):,}", xscale="log", xlabel="tumour area, % of the image", ylabel="Dice, %")
+        )
+        ax.set(
+            title=f"{model}, n = {len(tumours):,}",
+            xscale="log",
+            xlabel="tumour area, % of the image",
+            ylabel="Dice, %",
+        )
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if columns < 3 else (1, 3)))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter(NullFormatter())
     label_outer(axes)
     figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4 if len(models) > 1 else 2, markerscale=2
+        *axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4 if len(models) > 1 else 2,
+        markerscale=2,
     )
     caption = (
         "Per-image Dice in % against the true tumour area in % of the image (logarithmic axis), one point for each official test "

@@ -16,8 +16,8 @@ from brisc.reporting.results import Results
 PHANTOM = "phantom data: says nothing about patients"
 WIDTH = 7.2  # inches: the text width of an A4 page
 
-# Okabe and Ito's colours (seaborn's "colorblind") differ in lightness as well, and no two things differ by colour alone:
-# lines also differ in dash, points in shape, bars in hatching.
+# Okabe and Ito's colours (seaborn's "colorblind") differ in lightness as well, and no two things differ by
+# colour alone: lines also differ in dash, points in shape, bars in hatching.
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = sns.color_palette("colorblind").as_hex()
 COLOURS = {"official": BLUE, "clean": ORANGE, "strict": GREEN, "validation": GREY}
 MARKERS = {"official": "o", "clean": "s", "strict": "^", "validation": "v"}
@@ -81,8 +81,11 @@ def sheet(results: Results, title: str, height: float, width: float = WIDTH) -> 
     return figure
 
 
-def panels(results: Results, title: str, count: int, *, columns: int, height: float, share: bool) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels in rows of at most `columns`, each `height` inches; share: one pair of axes for all."""
+def panels(
+    results: Results, title: str, count: int, *, columns: int, height: float, share: bool
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels in rows of at most `columns`, each `height` inches; share: one pair of axes
+    for all."""
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = sheet(results, title, 0.9 + height * rows, width=min(WIDTH, 4.6 if columns == 1 else WIDTH))
@@ -93,7 +96,8 @@ def panels(results: Results, title: str, count: int, *, columns: int, height: fl
 
 
 def label_outer(axes: Sequence[Axes]) -> None:
-    """Numbers and names of the axes of `panels` on the left and below each column, also where the last row does not reach."""
+    """Numbers and names of the axes of `panels` on the left and below each column, also where the last row
+    does not reach."""
     spec = axes[0].get_subplotspec()
     assert spec is not None
     columns = spec.get_gridspec().ncols
@@ -123,7 +127,7 @@ def name_rows(axes: Sequence[Axes], names: Sequence[str]) -> None:
 
 def span(
     ax: Axes, value: float, low: float | None, high: float | None, *, y: float, subset: str, label: str
-) -> None:  # fmt: skip
+) -> None:
     """A point at a fraction, in %, with its interval as a line through it, in the look of a subset."""
     if low is not None and high is not None:
         ax.plot([100 * low, 100 * high], [y, y], color=COLOURS[subset], linewidth=1.6)
@@ -131,7 +135,8 @@ def span(
 
 
 def bar_beside(figure: Figure, panel: Axes, label: str) -> None:
-    """One bar beside all panels, which share their shades with the heat map in `panel`; the panels stay equally wide."""
+    """One bar beside all panels, which share their shades with the heat map in `panel`; the panels stay
+    equally wide."""
     bar = figure.colorbar(panel.collections[0], ax=figure.axes, label=label, fraction=0.04, aspect=25)
     bar.outline.set_visible(False)
 
@@ -140,4 +145,6 @@ def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
     """One legend for all axes, each entry once."""
     entries = {name: line for ax in axes for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
     if entries:
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(columns, len(entries)))
+        figure.legend(
+            entries.values(), entries.keys(), loc="outside lower center", ncols=min(columns, len(entries))
+        )

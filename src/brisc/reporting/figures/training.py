@@ -8,7 +8,10 @@ from brisc.reporting.figures.style import BLUE, GREEN, GREY, ORANGE, RED, Chart,
 from brisc.reporting.results import Results
 
 # The columns of history.csv by what they are called, with their look.
-LOSSES = {"train_loss": ("training loss", GREY, "-", "o"), "validation_loss": ("validation loss", BLUE, "--", "s")}
+LOSSES = {
+    "train_loss": ("training loss", GREY, "-", "o"),
+    "validation_loss": ("validation loss", BLUE, "--", "s"),
+}
 SCORES = {
     "validation_dice": ("Dice", GREEN, "-", "^"),
     "validation_accuracy": ("accuracy", ORANGE, "--", "D"),
@@ -16,7 +19,8 @@ SCORES = {
 
 
 def learning_curves(results: Results) -> Chart:
-    """Two panels for each model, losses and validation scores; two models in a row where there are more than three."""
+    """Two panels for each model, losses and validation scores; two models in a row where there are more than
+    three."""
     models = list(results.models)
     across = 1 if len(models) <= 3 else 2
     rows = -(-len(models) // across)
@@ -28,11 +32,27 @@ def learning_curves(results: Results) -> Chart:
         history = results.history[results.history["model"] == model]
         best = history[history["best"] == 1]
         for column, (name, colour, dash, marker) in LOSSES.items():
-            loss.plot(history["epoch"], history[column], dash, color=colour, label=name, **_points(history, marker))
+            loss.plot(
+                history["epoch"], history[column], dash, color=colour, label=name, **_points(history, marker)
+            )
         for column, (name, colour, dash, marker) in SCORES.items():
             if column in history and history[column].notna().any():
-                score.plot(history["epoch"], 100 * history[column], dash, color=colour, label=name, **_points(history, marker))
-                score.plot(best["epoch"], 100 * best[column], "*", color=RED, markersize=9, label="best epoch, weights kept")
+                score.plot(
+                    history["epoch"],
+                    100 * history[column],
+                    dash,
+                    color=colour,
+                    label=name,
+                    **_points(history, marker),
+                )
+                score.plot(
+                    best["epoch"],
+                    100 * best[column],
+                    "*",
+                    color=RED,
+                    markersize=9,
+                    label="best epoch, weights kept",
+                )
         loss.set_title(model, loc="left", fontsize=9)
         loss.set_ylabel("loss")
         score.set_ylabel("validation, %")
@@ -63,7 +83,8 @@ def _points(history: pd.DataFrame, marker: str) -> dict[str, str | float]:
 
 
 def _mark_rate_drops(ax: Axes, history: pd.DataFrame) -> bool:
-    """A line where the rate fell after having been held; a rate that changes in every epoch is a schedule and not marked."""
+    """A line where the rate fell after having been held; a rate that changes in every epoch is a schedule and
+    not marked."""
     change = history["learning_rate"].diff()
     drops = history["epoch"][change < 0]
     if len(drops) > len(history) / 2:

@@ -1,4 +1,5 @@
-"""What the page shows of single images: slices, masks, Grad-CAM, probabilities, and the train twins of copied test images."""
+"""What the page shows of single images: slices, masks, Grad-CAM, probabilities, and the train twins of copied
+test images."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ CAM_SIDE = 32  # px; a Grad-CAM is a blurred map, and a finer one would only wei
 
 
 class Slices:
-    """The prepared cache: `table` is samples.csv, a row per image; images and masks are (N, H, W) uint8 in its order."""
+    """The prepared cache: `table` is samples.csv, a row per image; images and masks are (N, H, W) uint8 in
+    its order."""
 
     def __init__(self, cache: Path) -> None:
         self.table = pd.read_csv(cache / "samples.csv")
@@ -53,10 +55,11 @@ def case_table(slices: Slices) -> dict[str, Any]:
 
 
 def model_cases(evaluated: Path, slices: Slices) -> dict[str, Any]:
-    """Column by column what one model made of each test image; which columns there are tells which heads it has.
+    """Column by column what one model made of each test image; which columns there are tells which heads it
+    has.
 
-    Mask head: predicted_pixels, intersection, dice, iou, boundary_dice, hd95_px (null where not defined). Label head: predicted
-    (index of the class), probabilities (one for each class).
+    Mask head: predicted_pixels, intersection, dice, iou, boundary_dice, hd95_px (null where not defined).
+    Label head: predicted (index of the class), probabilities (one for each class).
     """
     table, _ = _evaluated(evaluated, slices)
     columns: dict[str, Any] = {}
@@ -84,7 +87,9 @@ def write_masks(evaluated: Path, slices: Slices, path: Path) -> None:
     _, rows = _evaluated(evaluated, slices)
     width = slices.masks.shape[2]
     packed = np.load(evaluated / "masks.npz")["rows"]
-    write_script(path, [run_lengths(np.unpackbits(packed[row], axis=1, count=width).astype(bool)) for row in rows])
+    write_script(
+        path, [run_lengths(np.unpackbits(packed[row], axis=1, count=width).astype(bool)) for row in rows]
+    )
 
 
 def write_cam(evaluated: Path, slices: Slices, path: Path) -> None:
@@ -101,14 +106,20 @@ def write_truth(slices: Slices, path: Path) -> None:
 
 
 def copied_pairs(copies: pd.DataFrame, slices: Slices) -> pd.DataFrame:
-    """Pairs of a test image and a train image that show the same slice, neighbours left out; columns as in copies.csv."""
-    pairs = copies[copies["relation"] != "neighbour"].sort_values(["test_id", "aligned"], ascending=[True, False])
+    """Pairs of a test image and a train image that show the same slice, neighbours left out; columns as in
+    copies.csv."""
+    pairs = copies[copies["relation"] != "neighbour"].sort_values(
+        ["test_id", "aligned"], ascending=[True, False]
+    )
     unknown = sorted({*pairs["test_id"], *pairs["train_id"]} - slices.row.keys())
     if unknown:
         raise InputError(
-            "copies of images that are not in the cache", where="copies.csv", got=unknown[0], expected="an id of samples.csv",
+            "copies of images that are not in the cache",
+            where="copies.csv",
+            got=unknown[0],
+            expected="an id of samples.csv",
             mend="Run the audit and prepare stages again.",
-        )  # fmt: skip
+        )
     return pairs
 
 
@@ -145,9 +156,12 @@ def _evaluated(evaluated: Path, slices: Slices) -> tuple[pd.DataFrame, np.ndarra
     missing = rows.index[rows.isna()]
     if len(missing):
         raise InputError(
-            "a test image without a prediction", where=path, got=f"{len(missing)} missing, first {missing[0]}",
-            expected=f"all {len(rows)} test images", mend="Run the evaluate stage of this model again.",
-        )  # fmt: skip
+            "a test image without a prediction",
+            where=path,
+            got=f"{len(missing)} missing, first {missing[0]}",
+            expected=f"all {len(rows)} test images",
+            mend="Run the evaluate stage of this model again.",
+        )
     order = rows.to_numpy().astype(int)
     return table.iloc[order].reset_index(drop=True), order
 

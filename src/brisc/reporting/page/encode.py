@@ -1,4 +1,5 @@
-"""How arrays travel to the browser: scripts that hand over JSON, since a page opened from disk may not fetch files."""
+"""How arrays travel to the browser: scripts that hand over JSON, since a page opened from disk may not fetch
+files."""
 
 import base64
 import json
@@ -15,8 +16,9 @@ def write_script(path: Path, content: Any) -> None:
 
 
 def run_lengths(mask: np.ndarray) -> str:
-    """(H, W) bool as lengths of alternating runs in row order, the first one of False; each a little-endian base-128 number,
-    all of them in base64. A tumour takes about a hundred characters, a tenth of its packed bits.
+    """(H, W) bool as lengths of alternating runs in row order, the first one of False; each a little-endian
+    base-128 number, all of them in base64. A tumour takes about a hundred characters, a tenth of its packed
+    bits.
     """
     flat = mask.ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -29,7 +31,11 @@ def run_lengths(mask: np.ndarray) -> str:
 def maps(array: np.ndarray) -> dict[str, Any]:
     """(N, h, w) uint8 as {"height", "width", "data"}, the data in base64, map after map, row after row."""
     _, height, width = array.shape
-    return {"height": height, "width": width, "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")}
+    return {
+        "height": height,
+        "width": width,
+        "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii"),
+    }
 
 
 def _varint(value: int) -> bytes:

@@ -1,4 +1,5 @@
-"""What the page shows of whole models: metrics with intervals, tests, curves, grid, costs, and where it all comes from."""
+"""What the page shows of whole models: metrics with intervals, tests, curves, grid, costs, and where it all
+comes from."""
 
 import json
 from pathlib import Path
@@ -11,21 +12,52 @@ from brisc.reporting.page.cases import LABELS, PLANES
 SUBSETS = ("official", "clean", "strict", "validation")
 # Of metrics.json only what the page draws.
 MASK = (
-    "n_images", "n_pairs", "dice_study", "dice_per_image", "dice_per_image_low", "dice_per_image_high", "iou_per_image",
-    "hd95_px", "hd95_undefined", "boundary_dice", "by_class", "false_alarms",
-)  # fmt: skip
+    "n_images",
+    "n_pairs",
+    "dice_study",
+    "dice_per_image",
+    "dice_per_image_low",
+    "dice_per_image_high",
+    "iou_per_image",
+    "hd95_px",
+    "hd95_undefined",
+    "boundary_dice",
+    "by_class",
+    "false_alarms",
+)
 LABEL = (
-    "n_images", "accuracy", "accuracy_low", "accuracy_high", "f1_macro", "f1_macro_low", "f1_macro_high", "precision_macro",
-    "recall_macro", "auroc_macro", "by_label", "confusion", "ece", "ece_scaled", "reliability", "reliability_scaled",
-)  # fmt: skip
-AUDIT = ("images", "subsets", "test_with_copy_in_train", "test_with_copy_in_train_by_relation", "test_with_neighbour_only")
+    "n_images",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "f1_macro",
+    "f1_macro_low",
+    "f1_macro_high",
+    "precision_macro",
+    "recall_macro",
+    "auroc_macro",
+    "by_label",
+    "confusion",
+    "ece",
+    "ece_scaled",
+    "reliability",
+    "reliability_scaled",
+)
+AUDIT = (
+    "images",
+    "subsets",
+    "test_with_copy_in_train",
+    "test_with_copy_in_train_by_relation",
+    "test_with_neighbour_only",
+)
 PHANTOM = "phantom data: says nothing about patients"
 
 Json = dict[str, Any]
 
 
 def core(reports: Path, *, metrics: Json, models: dict[str, Json], test: Json, size: int) -> Json:
-    """The content of page/data/core.js. `models`: what each made of the test images; `test`: those images; `size`: their side."""
+    """The content of page/data/core.js. `models`: what each made of the test images; `test`: those images;
+    `size`: their side."""
     runs, provenance = _read(reports / "runs.json"), _read(reports / "provenance.json")
     history = pd.read_csv(reports / "history.csv")
     audit = _read_if_there(reports / "audit.json")
@@ -33,7 +65,9 @@ def core(reports: Path, *, metrics: Json, models: dict[str, Json], test: Json, s
     return {
         "profile": provenance["profile"],
         "phantom": phantom,
-        "notice": PHANTOM if phantom else "BRISC 2025, Fateh et al., CC BY 4.0. Research material, not for diagnosis",
+        "notice": PHANTOM
+        if phantom
+        else "BRISC 2025, Fateh et al., CC BY 4.0. Research material, not for diagnosis",
         "size": size,
         "labels": LABELS,
         "planes": PLANES,
@@ -41,9 +75,13 @@ def core(reports: Path, *, metrics: Json, models: dict[str, Json], test: Json, s
         "models": [
             {
                 "name": model,
-                "heads": [head for head, column in (("mask", "dice"), ("label", "predicted")) if column in columns],
+                "heads": [
+                    head for head, column in (("mask", "dice"), ("label", "predicted")) if column in columns
+                ],
                 "cases": columns,
-                "metrics": {subset: _metrics(metrics[model][subset]) for subset in SUBSETS if subset in metrics[model]},
+                "metrics": {
+                    subset: _metrics(metrics[model][subset]) for subset in SUBSETS if subset in metrics[model]
+                },
                 "temperature": metrics[model].get("temperature"),
                 "cost": metrics[model]["cost"],
                 "run": _run(runs[model]),
@@ -54,7 +92,9 @@ def core(reports: Path, *, metrics: Json, models: dict[str, Json], test: Json, s
         "comparisons": _read_if_there(reports / "comparisons.json"),
         "grid": _grid(reports),
         "audit": None if audit is None else {key: audit[key] for key in AUDIT if key in audit},
-        "provenance": {key: provenance[key] for key in ("source_tree", "data", "prepare", "versions", "device")},
+        "provenance": {
+            key: provenance[key] for key in ("source_tree", "data", "prepare", "versions", "device")
+        },
     }
 
 
@@ -64,7 +104,15 @@ def _metrics(subset: Json) -> Json:
 
 def _run(summary: Json) -> Json:
     """How the model was trained, as far as a reader of its curves wants to know."""
-    shown = ("epochs", "best_epoch", "stopped", "train_images", "validation_images", "images_seen", "diverged_at")
+    shown = (
+        "epochs",
+        "best_epoch",
+        "stopped",
+        "train_images",
+        "validation_images",
+        "images_seen",
+        "diverged_at",
+    )
     return {key: summary[key] for key in shown if key in summary}
 
 
@@ -75,12 +123,14 @@ def _grid(reports: Path) -> Json | None:
         return None
     history = pd.read_csv(reports / "grid_history.csv")
     curves = {
-        key: rows.drop(columns=["optimizer", "learning_rate"]) for key, rows in history.groupby(["optimizer", "learning_rate"])
+        key: rows.drop(columns=["optimizer", "learning_rate"])
+        for key, rows in history.groupby(["optimizer", "learning_rate"])
     }
     # A cell that diverged in its first epoch has none.
     keys = [(cell["optimizer"], cell["learning_rate"]) for cell in grid["cells"]]
     cells = [
-        {**cell, "history": _columns(curves[key]) if key in curves else {}} for cell, key in zip(grid["cells"], keys, strict=True)
+        {**cell, "history": _columns(curves[key]) if key in curves else {}}
+        for cell, key in zip(grid["cells"], keys, strict=True)
     ]
     return {**grid, "cells": cells}
 

@@ -1,5 +1,25 @@
 """The sentences of the report, all of them made of results."""
 
-from brisc.reporting.prose import ablation, answer, attention, classification, data, efficiency, grid, joint, segmentation
+from brisc.reporting.prose import (
+    ablation,
+    answer,
+    attention,
+    classification,
+    data,
+    efficiency,
+    grid,
+    joint,
+    segmentation,
+)
 
-__all__ = ["ablation", "answer", "attention", "classification", "data", "efficiency", "grid", "joint", "segmentation"]
+__all__ = [
+    "ablation",
+    "answer",
+    "attention",
+    "classification",
+    "data",
+    "efficiency",
+    "grid",
+    "joint",
+    "segmentation",
+]

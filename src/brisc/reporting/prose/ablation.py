@@ -13,17 +13,26 @@ def answer(results: Results) -> list[str]:
     size = f"`{ablation['model']}`, {number_of(ablation.count('epochs'), 'epoch')} each"
     score = first.number("score")
     if score is None:
-        return [f"The recipe that the others are held against, {recipe_name(first)} ({size}), diverged in its first epoch."]
+        return [
+            f"The recipe that the others are held against, {recipe_name(first)} ({size}), diverged in its first epoch."
+        ]
     answers = [
         f"The recipe {recipe_name(first)} ({size}) reaches a validation {MEASURES[ablation['measure']]} of "
         f"**{percent(score)} %** (n = {ablation.count('images'):,})."
     ]
-    for verdict, said in (("better", "Better than it"), ("worse", "Worse"), ("cannot be told", "Not told apart from it")):
+    for verdict, said in (
+        ("better", "Better than it"),
+        ("worse", "Worse"),
+        ("cannot be told", "Not told apart from it"),
+    ):
         if found := [row for row in others if row["verdict"] == verdict]:
             answers.append(f"{said}: {joined([_apart(row) for row in found])}.")
     if lost := list(dict.fromkeys(row["recipe"] for row in others if row.number("score") is None)):
         answers.append(f"{joined(lost)} diverged in the first epoch.")
-    return [*answers, f"One training each: another seed could change the order.{_other_length(results, ablation)}"]
+    return [
+        *answers,
+        f"One training each: another seed could change the order.{_other_length(results, ablation)}",
+    ]
 
 
 def _other_length(results: Results, ablation: Record) -> str:

@@ -46,11 +46,15 @@ def _sure(results: Results, head: Head) -> list[str]:
         official = results.subsets(model)["official"]
         low, high = official.number(f"{head.followed}_low"), official.number(f"{head.followed}_high")
         halves.append(None if low is None or high is None else (high - low) / 2)
-    said = [f"The 95 % intervals of `{head.followed}` on official reach {span(halves, percent)} points to either side."]
+    said = [
+        f"The 95 % intervals of `{head.followed}` on official reach {span(halves, percent)} points to either side."
+    ]
     standing = tiers(results, head, "official")
     if standing is not None and standing.family > 0:
         apart = sum(pair.told_apart for pair in standing.pairs)
-        said.append(f"Of {number_of(standing.family, 'pair')} of models, {apart} can be told apart on official.")
+        said.append(
+            f"Of {number_of(standing.family, 'pair')} of models, {apart} can be told apart on official."
+        )
     return [*said, *_seeds(results, head)]
 
 

@@ -23,15 +23,23 @@ def answer(results: Results) -> list[str]:
     pair = trained_pair(results)
     if pair is None:
         question = results.published.record("questions").record("attention")
-        return [f"`{question['model']}` and `{question['baseline']}` are not both in this report, so this question is left out."]
-    tests = {subset: test for subset in ("official", "clean") if (test := _test(results, subset, pair)) is not None}
+        return [
+            f"`{question['model']}` and `{question['baseline']}` are not both in this report, so this question is left out."
+        ]
+    tests = {
+        subset: test for subset in ("official", "clean") if (test := _test(results, subset, pair)) is not None
+    }
     if not tests:
-        return [f"`{pair[0]}` and `{pair[1]}` were not compared by a test on the same images, so no answer is given."]
+        return [
+            f"`{pair[0]}` and `{pair[1]}` were not compared by a test on the same images, so no answer is given."
+        ]
     told = "; ".join(paired(test, subset, f"`{MASK.followed}`") for subset, test in tests.items())
     return [
         f"`{pair[0]}` less `{pair[1]}`, on the same images: {told}. {verdict(list(tests.values()))}",
-        *_seeds(results, pair), *_published(results, pair), *_cost(results, pair),
-    ]  # fmt: skip
+        *_seeds(results, pair),
+        *_published(results, pair),
+        *_cost(results, pair),
+    ]
 
 
 def _test(results: Results, subset: str, pair: tuple[str, str]) -> Pair | None:
@@ -58,7 +66,9 @@ def _seeds(results: Results, pair: tuple[str, str]) -> list[str]:
     by_subset = over_seeds(results, MASK, *pair)
     chosen = {subset: by_subset[subset] for subset in ("official", "clean") if subset in by_subset}
     if not chosen:
-        return ["They were not both trained with other seeds, and a test over images says nothing about another training."]
+        return [
+            "They were not both trained with other seeds, and a test over images says nothing about another training."
+        ]
     first = next(iter(chosen.values()))
     told = "; ".join(f"on {subset} {_over_seeds(spread)}" for subset, spread in chosen.items())
     said = [f"Trained with {number_of(len(first.differences), 'seed')}, the difference is {told}."]
@@ -88,7 +98,9 @@ def _published(results: Results, pair: tuple[str, str]) -> list[str]:
     first, second = (known.number(MASK.compared) for known in scores)
     if first is None or second is None:
         return []
-    return [f"The published difference is {signed_points(first - second)} points of `{MASK.compared}`, without an interval."]
+    return [
+        f"The published difference is {signed_points(first - second)} points of `{MASK.compared}`, without an interval."
+    ]
 
 
 def _cost(results: Results, pair: tuple[str, str]) -> list[str]:

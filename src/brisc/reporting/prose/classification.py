@@ -13,7 +13,12 @@ def answer(results: Results) -> list[str]:
     if not results.labels():
         return ["No model of this report names the class, so this question is left out."]
     said = [best(results, LABEL), gap(results, [LABEL]), _confusions(results), _calibration(results)]
-    return [*said, *baseline(results, LABEL, "nearest_class", "accuracy", "Taking the class of the most similar train slice")]
+    return [
+        *said,
+        *baseline(
+            results, LABEL, "nearest_class", "accuracy", "Taking the class of the most similar train slice"
+        ),
+    ]
 
 
 def _confusions(results: Results) -> str:

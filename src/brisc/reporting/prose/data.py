@@ -1,4 +1,5 @@
-"""Sentences on the data: what validate and the audit found, and what it means for a figure on the official test set."""
+"""Sentences on the data: what validate and the audit found, and what it means for a figure on the official
+test set."""
 
 from brisc.reporting.cells import coarse_percent
 from brisc.reporting.results import Results
@@ -8,7 +9,9 @@ def findings(results: Results) -> str:
     """What validate found in the files beside their number."""
     checks = results.validation
     sizes = checks.record("sizes")
-    common = ", ".join(f"{size} px ({count:,})" for size, count in sizes.record("most_common").content.items())
+    common = ", ".join(
+        f"{size} px ({count:,})" for size, count in sizes.record("most_common").content.items()
+    )
     modes = ", ".join(f"{mode} {count:,}" for mode, count in checks.record("modes").content.items())
     turned = {
         label: sum(n for tag, n in tags.content.items() if tag != "1")
@@ -33,7 +36,9 @@ def conflicts(results: Results) -> str:
     """How many copies disagree about what they show; "" without an audit that looked for it."""
     if results.audit is None or "conflicts" not in results.audit:
         return ""
-    pairs = {kind: record.count("pairs") for kind, record in results.audit.record("conflicts").records().items()}
+    pairs = {
+        kind: record.count("pairs") for kind, record in results.audit.record("conflicts").records().items()
+    }
     found = " and ".join(f"{count:,} of a different {kind}" for kind, count in pairs.items())
     return f"Among the copies, in either half, are pairs that disagree: {found}; audit.json lists them."
 
@@ -76,6 +81,7 @@ def meaning(results: Results) -> str:
     )
     if results.provenance.record("prepare")["prune"] == "none":
         return (
-            text + "For the models trained here it is part of the gap between `official` and `clean`, beside what else differs."
+            text
+            + "For the models trained here it is part of the gap between `official` and `clean`, beside what else differs."
         )
     return f"{text}The models here were trained without copies of test images, so their `official` figures owe nothing to it."

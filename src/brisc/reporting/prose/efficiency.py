@@ -25,15 +25,17 @@ def _cheapest(results: Results, head: Head) -> list[str]:
     standing = tiers(results, head, "official")
     if len(results.with_head(head)) < 2 or standing is None:
         return []
-    work = {model: known for model in standing.with_the_first() if (known := results.cost_of(model, "macs")) is not None}
+    work = {
+        model: known
+        for model in standing.with_the_first()
+        if (known := results.cost_of(model, "macs")) is not None
+    }
     if not work:
         return []
     first, least = standing.order[0].model, min(work, key=lambda model: (work[model], model))
     group = f"`{first}` alone has the highest `{head.followed}` on official"
     if len(work) > 1:
-        group = (
-            f"Of the {len(work)} models with the highest `{head.followed}` on official, as far as they are told apart, `{least}` "
-        )
+        group = f"Of the {len(work)} models with the highest `{head.followed}` on official, as far as they are told apart, `{least}` "
         group += "is the cheapest"
     text = f"{group}: {macs(work[least])} million multiply-adds an image"
     parameters = results.cost_of(least, "parameters")
@@ -45,7 +47,9 @@ def _cheapest(results: Results, head: Head) -> list[str]:
 
 
 def _time(results: Results) -> list[str]:
-    seconds = [value for model in results.models if (value := results.cost(model).number("seconds")) is not None]
+    seconds = [
+        value for model in results.models if (value := results.cost(model).number("seconds")) is not None
+    ]
     if not seconds:
         return ["Time and memory are not measured in this profile."]
     rates = span([results.cost_of(model, "images_per_second") for model in results.models], tenth)
@@ -55,7 +59,8 @@ def _time(results: Results) -> list[str]:
 
 
 def _in_all(results: Results) -> list[str]:
-    """The cost of every training of the profile, beside the study's own count where that may stand beside it."""
+    """The cost of every training of the profile, beside the study's own count where that may stand beside
+    it."""
     costs = results.costs
     if len(costs) < 2 or not costs["seconds"].notna().all():
         return []
@@ -87,4 +92,8 @@ def _fits(results: Results) -> list[str]:
 
 
 # What the estimate says of one model, and of several.
-VERDICTS = {"fits": ("fits", "fit"), "tight": ("is tight", "are tight"), "does not fit": ("does not fit", "do not fit")}
+VERDICTS = {
+    "fits": ("fits", "fit"),
+    "tight": ("is tight", "are tight"),
+    "does not fit": ("does not fit", "do not fit"),
+}

@@ -5,7 +5,11 @@ from brisc.reporting.grid_cells import best_of, cells, measure_of, scored
 from brisc.reporting.results import Results
 from brisc.reporting.words import joined, number_of
 
-VERDICTS = {"supported": "is supported", "not supported": "is not supported", "cannot be told": "cannot be told"}
+VERDICTS = {
+    "supported": "is supported",
+    "not supported": "is not supported",
+    "cannot be told": "cannot be told",
+}
 
 
 def answer(results: Results) -> list[str]:
@@ -24,8 +28,11 @@ def answer(results: Results) -> list[str]:
         f"{measure_of(results.grid)}, **{percent(first.score or 0)} %**{_bounds(first.low, first.high)}"
     )
     if len(leaders) > 1:
-        said += f"; {number_of(len(leaders) - 1, 'other')} may be the best as well (95 % ranges of ranks): " + joined(
-            [f"{cell.optimizer} at {setting(cell.learning_rate)}" for cell in leaders if cell != first]
+        said += (
+            f"; {number_of(len(leaders) - 1, 'other')} may be the best as well (95 % ranges of ranks): "
+            + joined(
+                [f"{cell.optimizer} at {setting(cell.learning_rate)}" for cell in leaders if cell != first]
+            )
         )
     by_optimizer = [
         f"{name} {setting(cell.learning_rate)}"

@@ -26,7 +26,11 @@ def _joint_net(results: Results, net: str) -> list[str]:
         if entry is None or difference is None:
             continue
         low, high = entry.number("low"), entry.number("high")
-        bounds = "" if low is None or high is None else f", 95 % interval {signed_points(low)} to {signed_points(high)}"
+        bounds = (
+            ""
+            if low is None or high is None
+            else f", 95 % interval {signed_points(low)} to {signed_points(high)}"
+        )
         told = "told apart" if entry["told_apart"] else "not told apart"
         against = f"`{entry['separate']}` (n = {entry.count('n'):,}{bounds}; {told})"
         text = f"{signed_points(difference)} points of `{measure}` against {against}"

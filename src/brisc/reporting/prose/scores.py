@@ -1,4 +1,5 @@
-"""Sentences on scores that both heads share: which model leads, what is left without copies, what learns nothing."""
+"""Sentences on scores that both heads share: which model leads, what is left without copies, what learns
+nothing."""
 
 from collections.abc import Sequence
 
@@ -16,10 +17,14 @@ def best(results: Results, head: Head) -> str:
     models = results.with_head(head)
     if len(models) == 1:
         scores = [
-            f"{name} **{measured(scores, head)}**" for name, scores in results.subsets(models[0]).items() if name != "strict"
+            f"{name} **{measured(scores, head)}**"
+            for name, scores in results.subsets(models[0]).items()
+            if name != "strict"
         ]
         return f"`{models[0]}` is the only model that {head.does}. Its `{head.followed}`: {joined(scores)}."
-    standings = [found for subset in ("official", "clean") if (found := tiers(results, head, subset)) is not None]
+    standings = [
+        found for subset in ("official", "clean") if (found := tiers(results, head, subset)) is not None
+    ]
     if not standings:
         return f"The {len(models)} models were not compared by a test, so they are not ranked."
     if len(standings) == 2 and _alike(*standings):
@@ -30,14 +35,18 @@ def best(results: Results, head: Head) -> str:
 def _alike(one: Tiers, other: Tiers) -> bool:
     """Whether two subsets give the same answer, so that it need not be told twice."""
     return (one.with_the_first()[0], set(one.with_the_first()), _why_not(one)) == (
-        other.with_the_first()[0], set(other.with_the_first()), _why_not(other),
-    )  # fmt: skip
+        other.with_the_first()[0],
+        set(other.with_the_first()),
+        _why_not(other),
+    )
 
 
 def _lead(results: Results, head: Head, standings: Sequence[Tiers]) -> str:
     """Who leads on subsets that give the same answer."""
     first, *tied = standings[0].with_the_first()
-    values = joined([f"**{measured(results.subsets(first)[standing.subset], head)}**" for standing in standings])
+    values = joined(
+        [f"**{measured(results.subsets(first)[standing.subset], head)}**" for standing in standings]
+    )
     start, behind = f"`{first}` has the highest `{head.followed}`, {values}", standings[0].behind()
     why_not = _why_not(standings[0])
     if why_not is not None:
@@ -71,7 +80,8 @@ def paired(pair: Pair, subset: str, unit: str) -> str:
 
 
 def gap(results: Results, heads: Sequence[Head]) -> str:
-    """What happens to the followed metric of each head when test images that are also in train are left out."""
+    """What happens to the followed metric of each head when test images that are also in train are left
+    out."""
     parts = [text for head in heads if (text := _gap(results, head)) is not None]
     if not parts:
         return "The change from official to clean is not known."
@@ -86,7 +96,10 @@ def _gap(results: Results, head: Head) -> str | None:
         official = scores["official"].number(head.followed)
         if "clean" not in scores or official is None:
             continue
-        clean, mixed = scores["clean"].number(head.followed), scores["clean"].record("class_weighted").number(head.followed)
+        clean, mixed = (
+            scores["clean"].number(head.followed),
+            scores["clean"].record("class_weighted").number(head.followed),
+        )
         plain.append(None if clean is None else clean - official)
         weighted.append(None if mixed is None else mixed - official)
     if not any(change is not None for change in plain):
@@ -106,7 +119,11 @@ def baseline(results: Results, head: Head, name: str, key: str, method: str) -> 
     baseline = results.audit.record("baselines").record(name)
     parts = []
     for subset in ("official", "clean"):
-        scores = [results.subsets(model)[subset] for model in results.with_head(head) if subset in results.subsets(model)]
+        scores = [
+            results.subsets(model)[subset]
+            for model in results.with_head(head)
+            if subset in results.subsets(model)
+        ]
         value = baseline.record(subset).number(key) if subset in baseline else None
         if value is None or not scores:
             continue

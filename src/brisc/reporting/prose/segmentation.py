@@ -14,7 +14,10 @@ def answer(results: Results) -> list[str]:
     if not results.masks():
         return ["No model of this report draws tumours, so this question is left out."]
     said = [best(results, MASK), gap(results, [MASK]), _by_size(results), _errors(results)]
-    return [*said, *baseline(results, MASK, "nearest_mask", "dice", "Copying the mask of the most similar train slice")]
+    return [
+        *said,
+        *baseline(results, MASK, "nearest_mask", "dice", "Copying the mask of the most similar train slice"),
+    ]
 
 
 def _by_size(results: Results) -> str:
@@ -26,7 +29,11 @@ def _by_size(results: Results) -> str:
         for size in blocks[0]
         if blocks[0][size].count("n") > 0
     ]
-    return f"The mean hides the size of the tumour: Dice is {joined(parts)}." if parts else "There are no tumours of any size."
+    return (
+        f"The mean hides the size of the tumour: Dice is {joined(parts)}."
+        if parts
+        else "There are no tumours of any size."
+    )
 
 
 def _errors(results: Results) -> str:

@@ -1,5 +1,25 @@
 """The tables of the report."""
 
-from brisc.reporting.tables import ablation, classification, comparisons, cost, data, grid, provenance, results, segmentation
+from brisc.reporting.tables import (
+    ablation,
+    classification,
+    comparisons,
+    cost,
+    data,
+    grid,
+    provenance,
+    results,
+    segmentation,
+)
 
-__all__ = ["ablation", "classification", "comparisons", "cost", "data", "grid", "provenance", "results", "segmentation"]
+__all__ = [
+    "ablation",
+    "classification",
+    "comparisons",
+    "cost",
+    "data",
+    "grid",
+    "provenance",
+    "results",
+    "segmentation",
+]

@@ -30,8 +30,15 @@ def recipes(ablation: Record) -> Table:
         "image and its three mirror images."
     )
     header = [
-        "recipe", "sets", f"validation {measure}, %", "difference, points", "p", "against the first", "best epoch", "training, s",
-    ]  # fmt: skip
+        "recipe",
+        "sets",
+        f"validation {measure}, %",
+        "difference, points",
+        "p",
+        "against the first",
+        "best epoch",
+        "training, s",
+    ]
     return Table(caption, header, rows, left=2, words=(5,))
 
 
@@ -41,18 +48,22 @@ def _row(row: Record, *, first: bool) -> list[str | Cell]:
     too_few = missing if difference is None else "too few groups of similar slices"
     epoch = row.number("epoch")
     return [
-        recipe_name(row), "the same" if row["flips"] else _changes(row.record("changes")),
+        recipe_name(row),
+        "the same" if row["flips"] else _changes(row.record("changes")),
         with_interval(score, row.number("low"), row.number("high"), percent, DIVERGED),
-        with_interval(difference, row.number("difference_low"), row.number("difference_high"), signed_points, missing),
+        with_interval(
+            difference, row.number("difference_low"), row.number("difference_high"), signed_points, missing
+        ),
         shown(row.number("p_holm"), p_value, too_few),
         row["verdict"] or Cell(DASH, missing),
         shown(epoch, thousands, DIVERGED),
         shown(row.number("seconds"), thousands, "not measured in this profile"),
-    ]  # fmt: skip
+    ]
 
 
 def _changes(changes: Record) -> str:
-    """The knobs and their values; those of one block stand together, named once: "augment: zoom_fraction 0, shift_fraction 0"."""
+    """The knobs and their values; those of one block stand together, named once: "augment: zoom_fraction 0,
+    shift_fraction 0"."""
     blocks: dict[str, list[str]] = {}
     for path, value in changes.content.items():
         block, _, knob = path.rpartition(".")

@@ -27,13 +27,15 @@ def per_class(results: Results) -> Table:
         theirs = published.record("f1_by_class") if "f1_by_class" in published else None
         for label, official in scores["official"].record("by_label").records().items():
             row: list[str | Cell] = [
-                f"`{model}`", label, f"{official.count('n'):,}",
+                f"`{model}`",
+                label,
+                f"{official.count('n'):,}",
                 shown(official.number("precision"), coarse_percent, NOT_PREDICTED),
                 shown(official.number("recall"), coarse_percent, NO_IMAGES),
                 Cell(DASH, NOT_PUBLISHED) if theirs is None else _tenth(theirs.number(label)),
                 _f1(official),
                 shown(official.number("auroc"), decimals3, ONE_CLASS),
-            ]  # fmt: skip
+            ]
             if "clean" in scores:
                 clean = scores["clean"].record("by_label").record(label)
                 row += [f"{clean.count('n'):,}", _f1(clean)]
@@ -50,7 +52,9 @@ def per_class(results: Results) -> Table:
 def _f1(scores: Record) -> str | Cell:
     if "f1_low" not in scores:
         return shown(scores.number("f1"), coarse_percent, NO_IMAGES)
-    return with_interval(scores.number("f1"), scores.number("f1_low"), scores.number("f1_high"), coarse_percent, NO_IMAGES)
+    return with_interval(
+        scores.number("f1"), scores.number("f1_low"), scores.number("f1_high"), coarse_percent, NO_IMAGES
+    )
 
 
 def _tenth(percents: float | None) -> str | Cell:
@@ -78,13 +82,15 @@ def calibration(results: Results) -> Table:
         for subset, scores in {**results.subsets(model), "validation": validation}.items():
             rows.append(
                 [
-                    f"`{model}`", subset, f"{scores.count('n_images'):,}",
+                    f"`{model}`",
+                    subset,
+                    f"{scores.count('n_images'):,}",
                     shown(scores.number("accuracy"), percent, NO_IMAGES),
                     shown(scores.number("ece"), percent, NO_IMAGES),
                     shown(scores.number("ece_scaled"), percent, NO_IMAGES),
                     shown(temperature, decimals3, "no temperature was fitted"),
                 ]
-            )  # fmt: skip
+            )
     header = ["model", "subset", "n", "accuracy, %", "ECE, %", "ECE scaled, %", "temperature"]
     caption = (
         "Expected calibration error (ECE): the mean gap between confidence and accuracy over bins of confidence, before and "
@@ -94,7 +100,8 @@ def calibration(results: Results) -> Table:
 
 
 def confident_mistakes(results: Results, *, rows: int) -> Table:
-    """The official test images that the models are most sure to be of another class, by the mean over the models."""
+    """The official test images that the models are most sure to be of another class, by the mean over the
+    models."""
     models = results.labels()
     first = results.per_image[models[0]]
     official = first[first["official"] == 1].set_index("id")
@@ -104,15 +111,21 @@ def confident_mistakes(results: Results, *, rows: int) -> Table:
         true = [table[f"p_{label}"].iloc[i] for i, label in enumerate(table["label"])]
         wrong[model] = [1 - p for p in true]
         said[model] = table["predicted"]
-    order = official.assign(mean=[sum(values) / len(models) for values in zip(*wrong.values(), strict=True)]).reset_index()
+    order = official.assign(
+        mean=[sum(values) / len(models) for values in zip(*wrong.values(), strict=True)]
+    ).reset_index()
     hard = order.sort_values(["mean", "id"], ascending=[False, True]).head(rows)
     cells = [
         [
-            f"`{row['id']}`", row["label"], row["plane"], "yes" if row["clean"] == 1 else "no",
-            *(said[model][row["id"]] for model in models), coarse_percent(row["mean"]),
+            f"`{row['id']}`",
+            row["label"],
+            row["plane"],
+            "yes" if row["clean"] == 1 else "no",
+            *(said[model][row["id"]] for model in models),
+            coarse_percent(row["mean"]),
         ]
         for row in hard.to_dict("records")
-    ]  # fmt: skip
+    ]
     header = [
         "image",
         "true class",

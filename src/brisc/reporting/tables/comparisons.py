@@ -30,14 +30,24 @@ def pairs(results: Results, head: Head) -> Table:
         f"Paired tests of `{head.followed}` between models ({method(results, head)}): difference of the means in points "
         "with its 95 % interval, and p after Holm's correction over all pairs of a subset."
     )
-    return Table(caption, ["subset", "first", "second", "n", "first less second, points", "p", "told apart"], rows, left=3)
+    return Table(
+        caption,
+        ["subset", "first", "second", "n", "first less second, points", "p", "told apart"],
+        rows,
+        left=3,
+    )
 
 
 def _pair(subset: str, n: int, pair: Pair) -> list[str | Cell]:
     return [
-        subset, f"`{pair.first}`", f"`{pair.second}`", f"{n:,}", points(pair.difference, pair.low, pair.high),
-        shown(pair.p, p_value, NO_P), "yes" if pair.told_apart else "no",
-    ]  # fmt: skip
+        subset,
+        f"`{pair.first}`",
+        f"`{pair.second}`",
+        f"{n:,}",
+        points(pair.difference, pair.low, pair.high),
+        shown(pair.p, p_value, NO_P),
+        "yes" if pair.told_apart else "no",
+    ]
 
 
 def points(difference: float | None, low: float | None, high: float | None) -> str | Cell:
@@ -50,7 +60,8 @@ def points(difference: float | None, low: float | None, high: float | None) -> s
 
 
 def seeds(spread: Record) -> Table:
-    """The same training with other seeds: each score, and how far they spread. spread: the seeds of comparisons.json."""
+    """The same training with other seeds: each score, and how far they spread. spread: the seeds of
+    comparisons.json."""
     models = spread.record("models").records()
     measures = [
         (model, subset, measure, record)
@@ -64,11 +75,17 @@ def seeds(spread: Record) -> Table:
         values = record.record("values")
         rows.append(
             [
-                f"`{model}`", subset, f"`{measure}`",
-                *(shown(values.number(name) if name in values else None, percent, "not trained") for name in names),
-                shown(record.number("mean"), percent, NO_IMAGES), shown(record.number("sd"), percent, "one seed has no spread"),
+                f"`{model}`",
+                subset,
+                f"`{measure}`",
+                *(
+                    shown(values.number(name) if name in values else None, percent, "not trained")
+                    for name in names
+                ),
+                shown(record.number("mean"), percent, NO_IMAGES),
+                shown(record.number("sd"), percent, "one seed has no spread"),
             ]
-        )  # fmt: skip
+        )
     header = ["model", "subset", "measure", *(f"seed {name}" for name in names), "mean", "sd, points"]
     caption = (
         "The same trainings with other seeds (initial weights, order of images, augmentation): scores in % and their standard "
@@ -78,7 +95,8 @@ def seeds(spread: Record) -> Table:
 
 
 def joint(results: Results, block: Record) -> Table:
-    """Joint nets against separate ones, a comparison over the same images in each line. block: joint_against_separate."""
+    """Joint nets against separate ones, a comparison over the same images in each line. block:
+    joint_against_separate."""
     rows: list[list[str | Cell]] = []
     subsets = block.record("subsets")
     for subset in (name for name in SUBSETS if name in subsets):
@@ -86,18 +104,33 @@ def joint(results: Results, block: Record) -> Table:
             difference, low, high = (entry.number(key) for key in ("difference", "low", "high"))
             rows.append(
                 [
-                    subset, f"`{entry['joint']}`", f"`{entry['separate']}`", "yes" if entry["like_for_like"] else "no",
-                    f"`{entry['measure']}`", f"{entry.count('n'):,}",
+                    subset,
+                    f"`{entry['joint']}`",
+                    f"`{entry['separate']}`",
+                    "yes" if entry["like_for_like"] else "no",
+                    f"`{entry['measure']}`",
+                    f"{entry.count('n'):,}",
                     shown(entry.number("joint_value"), percent, NO_IMAGES),
                     shown(entry.number("separate_value"), percent, NO_IMAGES),
-                    points(difference, low, high), shown(entry.number("p_holm"), p_value, NO_P),
+                    points(difference, low, high),
+                    shown(entry.number("p_holm"), p_value, NO_P),
                     *_published(results, entry),
                 ]
-            )  # fmt: skip
+            )
     header = [
-        "subset", "joint", "separate", "like for like", "measure", "n", "joint, %", "separate, %", "joint less separate, points",
-        "p", "published, points", "of it remains, %",
-    ]  # fmt: skip
+        "subset",
+        "joint",
+        "separate",
+        "like for like",
+        "measure",
+        "n",
+        "joint, %",
+        "separate, %",
+        "joint less separate, points",
+        "p",
+        "published, points",
+        "of it remains, %",
+    ]
     caption = (
         "Joint against separate on the same images. Like for like: the two trainings differ in one thing, whether the other head "
         "is trained along. Differences with their 95 % interval, p after Holm's correction over the comparisons of a measure "

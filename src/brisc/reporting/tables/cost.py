@@ -26,10 +26,29 @@ def training(results: Results) -> Table:
     rows = []
     for model in results.models:
         run = results.runs.record(model)
-        counts = [f"{run.count(key):,}" for key in ("train_images", "validation_images", "epochs", "best_epoch")]
+        counts = [
+            f"{run.count(key):,}" for key in ("train_images", "validation_images", "epochs", "best_epoch")
+        ]
         train, computed = run.record("train"), results.cost(model)["precision"]
-        rows.append([f"`{model}`", *counts, str(run["stopped"]), setting(train["seed"]), setting(computed or train["precision"])])
-    header = ["model", "train images", "validation images", "epochs", "best epoch", "stopped", "seed", "precision"]
+        rows.append(
+            [
+                f"`{model}`",
+                *counts,
+                str(run["stopped"]),
+                setting(train["seed"]),
+                setting(computed or train["precision"]),
+            ]
+        )
+    header = [
+        "model",
+        "train images",
+        "validation images",
+        "epochs",
+        "best epoch",
+        "stopped",
+        "seed",
+        "precision",
+    ]
     caption = "How each training ended; the weights are those of the best epoch on the validation images."
     return Table(caption, header, rows, words=(5, 7))
 
@@ -71,13 +90,27 @@ def cost(results: Results) -> Table:
         record = results.cost(model)
         device, threads = record["device"], record.number("threads")
         unknown = device is None or threads is None
-        where = Cell(DASH, NOT_MEASURED) if unknown else f"{device}, {number_of(record.count('threads'), 'thread')}"
+        where = (
+            Cell(DASH, NOT_MEASURED)
+            if unknown
+            else f"{device}, {number_of(record.count('threads'), 'thread')}"
+        )
         rows.append([f"`{model}`", where, *_numbers(record, TRAINING)])
-    return Table("What each training cost.", ["model", "device", *(name for name, _ in TRAINING.values())], rows, left=2)
+    return Table(
+        "What each training cost.",
+        ["model", "device", *(name for name, _ in TRAINING.values())],
+        rows,
+        left=2,
+    )
 
 
 # The parts of costs.csv in a reader's words.
-PARTS = {"model": "models", "seed": "the same with other seeds", "grid": "cells of the grid", "recipe": "recipes of training"}
+PARTS = {
+    "model": "models",
+    "seed": "the same with other seeds",
+    "grid": "cells of the grid",
+    "recipe": "recipes of training",
+}
 
 
 def in_all(results: Results) -> Table:
@@ -110,15 +143,28 @@ def estimate(estimate: Record) -> Table:
         as_set = record.record("as_set")
         rows.append(
             [
-                f"`{model}`", shown(record.number("parameters"), millions, NOT_MEASURED),
-                shown(record.number("macs"), macs, NOT_MEASURED), f"{as_set['precision']}, {_batches(as_set)}", _memory(as_set),
+                f"`{model}`",
+                shown(record.number("parameters"), millions, NOT_MEASURED),
+                shown(record.number("macs"), macs, NOT_MEASURED),
+                f"{as_set['precision']}, {_batches(as_set)}",
+                _memory(as_set),
                 str(as_set["verdict"]),
-                *(f"{_batches(option)}: {_memory(option)}, {option['verdict']}" for option in record.listed("options")),
+                *(
+                    f"{_batches(option)}: {_memory(option)}, {option['verdict']}"
+                    for option in record.listed("options")
+                ),
             ]
-        )  # fmt: skip
+        )
     first = next(iter(estimate.record("models").records().values()))
     names = [option["precision"] for option in first.listed("options")]
-    header = ["model", "parameters, million", "multiply-adds an image, million", "as the profile is set", "peak, MiB", "verdict"]
+    header = [
+        "model",
+        "parameters, million",
+        "multiply-adds an image, million",
+        "as the profile is set",
+        "peak, MiB",
+        "verdict",
+    ]
     header += [f"largest batch that fits, {name}" for name in names]
     side, images = estimate.count("image_size"), estimate.count("images_per_step")
     gpu, context, headroom = (estimate.number(key) for key in ("gpu_mib", "context_mib", "headroom"))

@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from brisc.reporting.cells import DASH, NO_IMAGES, Cell, Table, coarse_percent, flat, in_words, setting, shown, signed_points
+from brisc.reporting.cells import (
+    DASH,
+    NO_IMAGES,
+    Cell,
+    Table,
+    coarse_percent,
+    flat,
+    in_words,
+    setting,
+    shown,
+    signed_points,
+)
 from brisc.reporting.results import Record, Results
 from brisc.reporting.tables.segmentation import official_tumours
 
@@ -19,24 +30,35 @@ def class_by_plane(results: Results) -> Table:
     halves = results.validation.record("by_class_plane").records()
     kinds = next(iter(halves.values())).keys
     rows = [[kind, *(f"{half.count(kind):,}" for half in halves.values())] for kind in kinds]
-    return Table("Images by class and plane in the halves of the archive.", ["class and plane", *halves], rows)
+    return Table(
+        "Images by class and plane in the halves of the archive.", ["class and plane", *halves], rows
+    )
 
 
 def matrix(record: Record, caption: str, name: str) -> Table:
-    """Nested numbers as they come: outer keys down, inner keys across, deeper ones joined. Fractions have three decimals."""
+    """Nested numbers as they come: outer keys down, inner keys across, deeper ones joined. Fractions have
+    three decimals."""
     rows = {
-        key: dict(flat(value, "", " ")) if isinstance(value, dict) else {"value": value} for key, value in record.content.items()
+        key: dict(flat(value, "", " ")) if isinstance(value, dict) else {"value": value}
+        for key, value in record.content.items()
     }
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    cells = [[in_words(key), *(_number(row.get(column), column in row) for column in columns)] for key, row in rows.items()]
+    cells = [
+        [in_words(key), *(_number(row.get(column), column in row) for column in columns)]
+        for key, row in rows.items()
+    ]
     return Table(caption, [name, *map(in_words, columns)], cells)
 
 
 def relations(audit: Record) -> Table:
     counts = audit.record("test_with_copy_in_train_by_relation")
     total = audit.record("test_with_copy_in_train").count("total")
-    rows = [[in_words(key), f"{counts.count(key):,}", _share_of(counts.count(key), total)] for key in counts.keys]
-    caption = f"How the {total:,} test images with a copy in train are related to it; the closest relation counts."
+    rows = [
+        [in_words(key), f"{counts.count(key):,}", _share_of(counts.count(key), total)] for key in counts.keys
+    ]
+    caption = (
+        f"How the {total:,} test images with a copy in train are related to it; the closest relation counts."
+    )
     return Table(caption, ["relation", "test images", "share, %"], rows)
 
 
@@ -45,12 +67,16 @@ def _share_of(part: int, whole: int) -> str | Cell:
 
 
 def copied(results: Results) -> Table:
-    """Per-image Dice on the official test images whose slice is also in train, and on the others, by class."""
+    """Per-image Dice on the official test images whose slice is also in train, and on the others, by
+    class."""
     rows = []
     for model in results.masks():
         tumours = official_tumours(results, model)
         labels = results.subsets(model)["official"].record("by_class").keys
-        for label, chosen in [*((label, tumours[tumours["label"] == label]) for label in labels), ("all", tumours)]:
+        for label, chosen in [
+            *((label, tumours[tumours["label"] == label]) for label in labels),
+            ("all", tumours),
+        ]:
             parts = [chosen[chosen["clean"] != 1]["dice"], chosen[chosen["clean"] == 1]["dice"]]
             means = [float(part.mean()) if len(part) > 0 else None for part in parts]
             row: list[str | Cell] = [f"`{model}`", label]

@@ -12,14 +12,27 @@ def ranking(grid: Grid) -> Table:
     measure = measure_of(grid)
     rows = [
         [
-            cell.optimizer, setting(cell.learning_rate), with_interval(cell.score, cell.low, cell.high, percent, DIVERGED),
-            _ranks(cell.first, cell.last), shown(cell.epoch, thousands, DIVERGED), f"{cell.epochs}",
+            cell.optimizer,
+            setting(cell.learning_rate),
+            with_interval(cell.score, cell.low, cell.high, percent, DIVERGED),
+            _ranks(cell.first, cell.last),
+            shown(cell.epoch, thousands, DIVERGED),
+            f"{cell.epochs}",
             "no" if cell.diverged_at is None else f"in epoch {cell.diverged_at}",
             shown(cell.seconds, thousands, "not measured in this profile"),
         ]
         for cell in cells(grid)
-    ]  # fmt: skip
-    header = ["optimiser", "rate", f"validation {measure}, %", "rank", "best epoch", "epochs", "diverged", "training, s"]
+    ]
+    header = [
+        "optimiser",
+        "rate",
+        f"validation {measure}, %",
+        "rank",
+        "best epoch",
+        "epochs",
+        "diverged",
+        "training, s",
+    ]
     caption = (
         f"The cells of the grid (`{grid.summary['model']}`, {grid.summary.count('epochs')} epochs at most) by the validation "
         f"{measure} of their best epoch, with the 95 % interval and the 95 % range of the rank; cells whose ranges overlap are "

@@ -20,7 +20,9 @@ def provenance(results: Results) -> Table:
         ["image size", f"{data.count('size')} x {data.count('size')} px"],
         ["device", Cell(DASH, NOT_MEASURED) if record["device"] is None else str(record["device"])],
     ]
-    rows += [[f"version of {name}", str(version)] for name, version in record.record("versions").content.items()]
+    rows += [
+        [f"version of {name}", str(version)] for name, version in record.record("versions").content.items()
+    ]
     return Table("Provenance of all numbers in this report.", ["what", "value"], rows, left=2)
 
 
@@ -52,12 +54,20 @@ def own_settings(results: Results) -> Table:
     """The knobs in which the trainings differ, a column for each model."""
     runs = _runs(results)
     rows: list[list[str | Cell]] = [
-        [f"`{knob}`", *(Cell(DASH, "the net has no such knob") if value is MISSING else setting(value) for value in values)]
+        [
+            f"`{knob}`",
+            *(
+                Cell(DASH, "the net has no such knob") if value is MISSING else setting(value)
+                for value in values
+            ),
+        ]
         for knob, values in _by_knob(runs).items()
         if not _same(values)
     ]
     caption = "Settings in which the models differ."
-    return Table(caption, ["knob", *(f"`{model}`" for model in results.models)], rows, left=1 + len(results.models))
+    return Table(
+        caption, ["knob", *(f"`{model}`" for model in results.models)], rows, left=1 + len(results.models)
+    )
 
 
 MISSING = object()
@@ -68,7 +78,10 @@ def _runs(results: Results) -> list[dict[str, Any]]:
 
 
 def _by_knob(runs: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {knob: [run.get(knob, MISSING) for run in runs] for knob in dict.fromkeys(knob for run in runs for knob in run)}
+    return {
+        knob: [run.get(knob, MISSING) for run in runs]
+        for knob in dict.fromkeys(knob for run in runs for knob in run)
+    }
 
 
 def _same(values: list[Any]) -> bool:
@@ -82,7 +95,12 @@ def deviations(results: Results) -> Table:
         for difference in differing(results, model):
             found.setdefault(difference, []).append(model)
     rows = [
-        [name, study, ours, "all" if len(models) == len(results.models) else ", ".join(f"`{model}`" for model in models)]
+        [
+            name,
+            study,
+            ours,
+            "all" if len(models) == len(results.models) else ", ".join(f"`{model}`" for model in models),
+        ]
         for (name, study, ours), models in found.items()
     ]
     caption = "Settings that differ from the study's, compared one by one."
@@ -90,18 +108,28 @@ def deviations(results: Results) -> Table:
 
 
 def differing(results: Results, model: str, *, prefix: str = "") -> list[tuple[str, str, str]]:
-    """(name, the study's value, ours) of each setting in which a training differs; prefix: of the knobs to compare."""
-    shared = [Record(entry, results.published.where) for entry in results.published.record("study")["settings"]]
+    """(name, the study's value, ours) of each setting in which a training differs; prefix: of the knobs to
+    compare."""
+    shared = [
+        Record(entry, results.published.where) for entry in results.published.record("study")["settings"]
+    ]
     known = results.published_model(model)
     own = known.listed("settings") if "settings" in known else []
-    compared = [(entry, _look_up(results, model, entry["knob"])) for entry in [*shared, *own] if entry["knob"].startswith(prefix)]
+    compared = [
+        (entry, _look_up(results, model, entry["knob"]))
+        for entry in [*shared, *own]
+        if entry["knob"].startswith(prefix)
+    ]
     return [
-        (entry["name"], setting(entry["value"]), setting(ours)) for entry, ours in compared if ours != entry["value"]
-    ]  # fmt: skip
+        (entry["name"], setting(entry["value"]), setting(ours))
+        for entry, ours in compared
+        if ours != entry["value"]
+    ]
 
 
 def _look_up(results: Results, model: str, knob: str) -> Any:
-    """A dotted knob in the training's own block or, for what all models share, in the provenance; None where there is none."""
+    """A dotted knob in the training's own block or, for what all models share, in the provenance; None where
+    there is none."""
     first, *rest = knob.split(".")
     block: Any = results.runs.record(model).record("run").content
     if first not in block:
@@ -121,7 +149,8 @@ def choices(results: Results) -> list[tuple[str, str]]:
 
 
 def sources(results: Results) -> list[str]:
-    """Licence and origin of the data behind this report, of the data behind the published figures, and of the methods."""
+    """Licence and origin of the data behind this report, of the data behind the published figures, and of the
+    methods."""
     texts = results.published.record("sources")
     keys = dict.fromkeys([results.provenance["source"], results.published.record("study")["data"], "study"])
     return [text for key in keys for text in texts[key]]

@@ -26,15 +26,20 @@ def measured(scores: Record, metric: Metric) -> str | Cell:
     reason = NO_BOUNDARY if metric.key == "hd95_px" else NO_IMAGES
     if f"{metric.key}_low" not in scores:
         return shown(value, metric.show, reason)
-    return with_interval(value, scores.number(f"{metric.key}_low"), scores.number(f"{metric.key}_high"), metric.show, reason)
+    return with_interval(
+        value, scores.number(f"{metric.key}_low"), scores.number(f"{metric.key}_high"), metric.show, reason
+    )
 
 
 def headline(results: Results, head: Head) -> Table:
-    """One row for each model with that head, in the order in which params.yaml lists them: what the first screen shows."""
+    """One row for each model with that head, in the order in which params.yaml lists them: what the first
+    screen shows."""
     compared, followed = head.metric(head.compared), head.metric(head.followed)
     models = results.with_head(head)
     subsets = [name for name in SUBSETS if any(name in results.subsets(model) for model in models)]
-    tested = [name for name in ("official", "clean") if name in subsets and tiers(results, head, name) is not None]
+    tested = [
+        name for name in ("official", "clean") if name in subsets and tiers(results, head, name) is not None
+    ]
     alarms = "false_alarms" in results.subsets(models[0])["official"]
     rows = []
     for model in models:
@@ -61,7 +66,9 @@ def headline(results: Results, head: Head) -> Table:
             "whatever their means."
         )
     if alarms:
-        caption += " False alarms: the share of healthy official test slices in which the model sees a tumour."
+        caption += (
+            " False alarms: the share of healthy official test slices in which the model sees a tumour."
+        )
     return Table(caption, header, rows)
 
 
@@ -80,15 +87,27 @@ def _plural(does: str) -> str:
 def counts(results: Results, head: Head) -> str:
     """How many images each subset holds; the same for all models, which are evaluated on the same ones."""
     scores = results.subsets(results.with_head(head)[0])
-    return f"{head.images.capitalize()}: " + ", ".join(f"{name} {s.count(head.counted):,}" for name, s in scores.items()) + "."
+    return (
+        f"{head.images.capitalize()}: "
+        + ", ".join(f"{name} {s.count(head.counted):,}" for name, s in scores.items())
+        + "."
+    )
 
 
 def published_cell(published: Record, metric: Metric) -> str | Cell:
-    return shown(published.number(metric.key) if metric.key in published else None, metric.show, NOT_PUBLISHED)
+    return shown(
+        published.number(metric.key) if metric.key in published else None, metric.show, NOT_PUBLISHED
+    )
 
 
 def rate(alarms: Record) -> str | Cell:
-    return with_interval(alarms.number("rate"), alarms.number("low"), alarms.number("high"), coarse_percent, "no healthy slices")
+    return with_interval(
+        alarms.number("rate"),
+        alarms.number("low"),
+        alarms.number("high"),
+        coarse_percent,
+        "no healthy slices",
+    )
 
 
 def model_results(results: Results, model: str) -> Table:
@@ -97,7 +116,14 @@ def model_results(results: Results, model: str) -> Table:
     published = results.published_scores(model, "test")
     rows: list[list[str | Cell]] = []
     for head in results.heads(model):
-        rows.append([f"n, {head.images}", "", Cell(DASH, "not stated"), *(f"{s.count(head.counted):,}" for s in scores.values())])
+        rows.append(
+            [
+                f"n, {head.images}",
+                "",
+                Cell(DASH, "not stated"),
+                *(f"{s.count(head.counted):,}" for s in scores.values()),
+            ]
+        )
         for metric in head.metrics:
             rows.append(
                 [
@@ -110,10 +136,12 @@ def model_results(results: Results, model: str) -> Table:
         if "hd95_undefined" in scores["official"] and head is HEADS["mask"]:
             rows.append(
                 [
-                    "HD95 not defined, images", "", Cell(DASH, NOT_PUBLISHED),
+                    "HD95 not defined, images",
+                    "",
+                    Cell(DASH, NOT_PUBLISHED),
                     *(f"{s.count('hd95_undefined'):,}" for s in scores.values()),
                 ]
-            )  # fmt: skip
+            )
     header = ["metric", "like for like", "published", *(f"ours, {subset}" for subset in scores)]
     caption = (
         f"`{model}` on the subsets of the test images, beside the published figures; 95 % intervals in brackets. "
@@ -131,11 +159,16 @@ def validation_results(results: Results) -> Table:
             for metric in head.metrics[:2]:
                 rows.append(
                     [
-                        f"`{model}`", metric.name, f"{scores.count(head.counted):,}",
-                        published_cell(published, metric), measured(scores, metric),
+                        f"`{model}`",
+                        metric.name,
+                        f"{scores.count(head.counted):,}",
+                        published_cell(published, metric),
+                        measured(scores, metric),
                     ]
-                )  # fmt: skip
-    caption = "The validation images, not augmented here and augmented in the study, so no row is like for like."
+                )
+    caption = (
+        "The validation images, not augmented here and augmented in the study, so no row is like for like."
+    )
     return Table(caption, ["model", "metric", "n", "published", "ours"], rows, left=2)
 
 
@@ -160,21 +193,31 @@ def class_mix(results: Results) -> Table:
 
 
 def class_weighted(results: Results) -> Table:
-    """What leaving out the copies does to the mean Dice, as it is and with the classes mixed as in official."""
+    """What leaving out the copies does to the mean Dice, as it is and with the classes mixed as in
+    official."""
     rows = []
     for model in results.masks():
         scores = results.subsets(model)
         weighted = {s: r.record("class_weighted").number("dice_per_image") for s, r in scores.items()}
         plain = {s: r.number("dice_per_image") for s, r in scores.items()}
         for name, means in (("as it is", plain), ("in the official mix", weighted)):
-            row = [f"`{model}`", name, *(shown(mean, percent, "a class has no images here") for mean in means.values())]
+            row = [
+                f"`{model}`",
+                name,
+                *(shown(mean, percent, "a class has no images here") for mean in means.values()),
+            ]
             if "clean" in means:
                 official, clean = means["official"], means["clean"]
                 gap = None if official is None or clean is None else clean - official
                 row.append(shown(gap, signed_points, "one of the two is missing"))
             rows.append(row)
     subsets = tuple(results.subsets(results.masks()[0]))
-    header = ["model", "class mix", *subsets, *(["clean less official, points"] if "clean" in subsets else [])]
+    header = [
+        "model",
+        "class mix",
+        *subsets,
+        *(["clean less official, points"] if "clean" in subsets else []),
+    ]
     caption = (
         "Mean per-image Dice in %, over each subset as it is and with the classes weighted as in the official test set, "
         "which removes the difference in class mix from the comparison."

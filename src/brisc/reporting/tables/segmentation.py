@@ -2,7 +2,17 @@
 
 import pandas as pd
 
-from brisc.reporting.cells import NO_BOUNDARY, NO_IMAGES, Cell, Table, coarse_percent, shown, tenth, thousands, with_interval
+from brisc.reporting.cells import (
+    NO_BOUNDARY,
+    NO_IMAGES,
+    Cell,
+    Table,
+    coarse_percent,
+    shown,
+    tenth,
+    thousands,
+    with_interval,
+)
 from brisc.reporting.results import Results
 from brisc.reporting.tables.results import rate
 
@@ -20,10 +30,17 @@ def strata(results: Results, key: str, name: str) -> Table:
                 row += [
                     f"{record.count('n'):,}",
                     with_interval(
-                        record.number("dice_per_image"), record.number("low"), record.number("high"), coarse_percent, NO_IMAGES
+                        record.number("dice_per_image"),
+                        record.number("low"),
+                        record.number("high"),
+                        coarse_percent,
+                        NO_IMAGES,
                     ),
-                ]  # fmt: skip
-            row += [shown(official.number("hd95_px"), tenth, NO_BOUNDARY), f"{official.count('hd95_undefined'):,}"]
+                ]
+            row += [
+                shown(official.number("hd95_px"), tenth, NO_BOUNDARY),
+                f"{official.count('hd95_undefined'):,}",
+            ]
             rows.append(row)
     header = ["model", name]
     for subset in results.subsets(results.masks()[0]):
@@ -45,10 +62,14 @@ def false_alarms(results: Results) -> Table:
             alarms = scores.record("false_alarms")
             rows.append(
                 [
-                    f"`{model}`", subset, f"{alarms.count('n'):,}", f"{alarms.count('images'):,}", rate(alarms),
+                    f"`{model}`",
+                    subset,
+                    f"{alarms.count('n'):,}",
+                    f"{alarms.count('images'):,}",
+                    rate(alarms),
                     shown(alarms.number("mean_pixels"), tenth, "no healthy slices"),
                 ]
-            )  # fmt: skip
+            )
     header = ["model", "subset", "healthy slices", "with a false alarm", "rate, %", "mean false tumour, px"]
     caption = (
         "Healthy slices in which at least one pixel is called tumour, with the 95 % interval of the rate (Wilson); the "
@@ -65,7 +86,8 @@ def official_tumours(results: Results, model: str) -> pd.DataFrame:
 
 
 def hardest(results: Results, *, rows: int) -> Table:
-    """The tumours with the lowest Dice, averaged over the models; among equals the largest first, whose loss weighs most."""
+    """The tumours with the lowest Dice, averaged over the models; among equals the largest first, whose loss
+    weighs most."""
     models = results.masks()
     tumours = official_tumours(results, models[0]).set_index("id")
     dice = pd.DataFrame({model: official_tumours(results, model).set_index("id")["dice"] for model in models})
@@ -73,12 +95,23 @@ def hardest(results: Results, *, rows: int) -> Table:
     hard = tumours.sort_values(["mean", "size", "id"]).head(rows)
     cells = [
         [
-            f"`{row['id']}`", row["label"], row["plane"], "yes" if row["clean"] == 1 else "no", thousands(row["true_pixels"]),
+            f"`{row['id']}`",
+            row["label"],
+            row["plane"],
+            "yes" if row["clean"] == 1 else "no",
+            thousands(row["true_pixels"]),
             *(coarse_percent(value) for value in dice.loc[row["id"]]),
         ]
         for row in hard.to_dict("records")
-    ]  # fmt: skip
-    header = ["image", "class", "plane", "in clean", "tumour, px", *(f"Dice of `{model}`, %" for model in models)]
+    ]
+    header = [
+        "image",
+        "class",
+        "plane",
+        "in clean",
+        "tumour, px",
+        *(f"Dice of `{model}`, %" for model in models),
+    ]
     of = "" if len(models) == 1 else ", averaged over the models"
     caption = f"The {len(cells)} official test images of lowest Dice{of}, of {len(tumours):,} with a tumour."
     return Table(caption, header, cells, left=4)
@@ -90,9 +123,14 @@ def missed(results: Results) -> Table:
     for model in results.masks():
         tumours = official_tumours(results, model)
         labels = results.subsets(model)["official"].record("by_class").keys
-        for label, chosen in [*((label, tumours[tumours["label"] == label]) for label in labels), ("all", tumours)]:
+        for label, chosen in [
+            *((label, tumours[tumours["label"] == label]) for label in labels),
+            ("all", tumours),
+        ]:
             nothing = chosen["predicted_pixels"] == 0
             elsewhere = ~nothing & (chosen["intersection"] == 0)
-            rows.append([f"`{model}`", label, f"{len(chosen):,}", f"{nothing.sum():,}", f"{elsewhere.sum():,}"])
+            rows.append(
+                [f"`{model}`", label, f"{len(chosen):,}", f"{nothing.sum():,}", f"{elsewhere.sum():,}"]
+            )
     header = ["model", "class", "tumour slices", "nothing predicted", "predicted elsewhere only"]
     return Table("Missed tumours among the official test images.", header, rows, left=2)
