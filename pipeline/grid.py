@@ -21,10 +21,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from brisc.analysis.grid import cell_name
 from brisc.config import GridAxes, load_params
 from brisc.devices import devices
 from brisc.errors import InputError, InputErrors
-from brisc.evaluation.grid import cell_name
 from pipeline.git import clean_head, experiment_refs, git
 from pipeline.queue import Queue, alone
 from pipeline.words import in_words

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import command
+from brisc.analysis.collect import collect
 from brisc.config import load, load_params
-from brisc.reporting.collect import collect
 
 
 def main(profile: str) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import command
+from brisc.analysis.ablation import read_recipes, summarise_ablation
 from brisc.atomic import write_json
 from brisc.config import load, load_params
-from brisc.evaluation.ablation import read_recipes, summarise_ablation
 
 
 def main(profile: str) -> None:

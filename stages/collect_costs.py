@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import command
+from brisc.analysis.costs import gather_costs
 from brisc.atomic import atomic
 from brisc.config import load_params
-from brisc.reporting.costs import gather_costs
 
 
 def main(profile: str) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 import command
+from brisc.analysis.grid import CELL, best_of, read_cells, summarise_grid
 from brisc.atomic import atomic, write_json
 from brisc.config import load, load_params
-from brisc.evaluation.grid import CELL, best_of, read_cells, summarise_grid
 
 
 def main(profile: str) -> None:

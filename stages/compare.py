@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 import command
+from brisc.analysis.compare import compare, published_gap
 from brisc.atomic import write_json
 from brisc.config import load, load_params
-from brisc.evaluation.compare import compare, published_gap
 
 
 def main(profile: str) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import command
-from brisc.reporting.printed import write_print
+from brisc.report.printed import write_print
 
 
 def main(profile: str) -> None:

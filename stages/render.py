@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import command
-from brisc.reporting.report import render
+from brisc.report.render import render
 
 
 def main(profile: str) -> None:

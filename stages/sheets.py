@@ -8,7 +8,7 @@ import pandas as pd
 import command
 from brisc.config import load
 from brisc.data.cache import read_grey
-from brisc.reporting.sheets import contact_sheets
+from brisc.page.sheets import contact_sheets
 
 PER_RELATION = 60
 

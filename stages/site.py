@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import command
-from brisc.reporting.page.build import write_page
+from brisc.page.build import write_page
 
 
 def main(profile: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brisc.reporting.cells import signed_points
-from brisc.reporting.costs import core_seconds
-from brisc.reporting.tables.cost import PARTS
-from brisc.reporting.words import hours
+from brisc.analysis.costs import core_seconds
+from brisc.report.cells import signed_points
+from brisc.report.tables.cost import PARTS
+from brisc.report.words import hours
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from brisc.config import Evaluate, Train, load
-from brisc.data.dataset import LABELS, Samples
+from brisc.data.dataset import Samples
+from brisc.vocabulary import LABELS
 
 
 @pytest.fixture

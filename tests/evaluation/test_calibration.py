@@ -15,7 +15,8 @@ from brisc.evaluation.calibration import (
     rescale,
     summarise_calibration,
 )
-from brisc.evaluation.classification import LABELS, PROBABILITIES, measure_labels
+from brisc.evaluation.classification import PROBABILITIES, measure_labels
+from brisc.vocabulary import LABELS
 
 
 def rows(true: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from nets import Bright, Classifier, Corner, Joint
 
-from brisc.data.dataset import LABELS
 from brisc.errors import InputError
 from brisc.evaluation.classification import PROBABILITIES
-from brisc.evaluation.evaluate import SUBSETS, evaluate, subset_metrics
+from brisc.evaluation.evaluate import evaluate, subset_metrics
 from brisc.models import build
+from brisc.vocabulary import LABELS, SUBSETS
 
 RECORDS = ("cost.json", "history.csv", "summary.json")
 OF_ALL = ["cost.json", "data.json", "metrics.json", "per_image.csv", "training"]
@@ -106,7 +106,7 @@ def test_masks_by_hand(run):
         assert metrics[name]["n_pairs"] == int((table[subset(table, name)]["label"] != "no_tumor").sum())
         assert metrics[name]["dice_per_image"] == metrics[name]["dice_study"] == 1.0
     assert metrics["official"]["false_alarms"]["rate"] == 1.0
-    assert metrics.keys() == {*SUBSETS, "validation"}
+    assert metrics.keys() == set(SUBSETS)
 
 
 def subset(table, name):
@@ -194,7 +194,7 @@ LABEL_KEYS = {
 
 
 def without_dice(metrics):
-    for name in (*SUBSETS, "validation"):
+    for name in SUBSETS:
         del metrics[name]["class_weighted"]["dice_per_image"]
     return metrics
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from nets import Bright, Classifier, Corner, Joint
 
-from brisc.data.dataset import LABELS
 from brisc.evaluation.predict import VIEWS, Inference, mean_probabilities, predict
+from brisc.vocabulary import LABELS
 
 ROWS = np.arange(4, 24)
 

@@ -39,9 +39,8 @@ from brisc.data.similarity import (
 )
 from brisc.data.split import assign_validation
 from brisc.progress import Track
+from brisc.vocabulary import HEALTHY, LABELS, PLANES, TUMOURS
 
-LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
-PLANES = ("axial", "coronal", "sagittal")
 BASELINE_SIZE = 128  # px, at which a mask that was copied is scored
 CLOSE_NUMBERS = (
     8  # the publisher kept the order of its sources, so that slices of one head have file numbers this near
@@ -384,8 +383,7 @@ def measure_agreement(
     )
     return {
         label: {**_spread(scores[mine & ~shared]), "byte_identical": int((mine & shared).sum())}
-        for label in LABELS
-        if label != "no_tumor"
+        for label in TUMOURS
         for mine in [labels == label]
     }
 
@@ -490,7 +488,7 @@ def probe_shortcuts(raw: Path, index: pd.DataFrame, views: Views, groups: pd.Dat
     for kind, values in features.items():
         model = RandomForestClassifier(n_estimators=200, min_samples_leaf=2, random_state=seed)
         model.fit(values[train], labels[train])
-        healthy = list(model.classes_).index("no_tumor")
+        healthy = list(model.classes_).index(HEALTHY)
         scored[kind] = {
             name: _score(
                 labels[rows], model.predict(values[rows]), 1 - model.predict_proba(values[rows])[:, healthy]
@@ -505,7 +503,7 @@ def _scored(groups: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
 
 
 def _score(truth: np.ndarray, guess: np.ndarray, tumour: np.ndarray | None) -> Json:
-    ill = truth != "no_tumor"
+    ill = truth != HEALTHY
     defined = tumour is not None and 0 < ill.sum() < len(ill)
     auc = round(float(roc_auc_score(ill, tumour)), 4) if defined else None
     return {"images": len(truth), "accuracy": round(float((truth == guess).mean()), 4), "auc": auc}

@@ -19,6 +19,7 @@ from brisc.config import Prepare
 from brisc.data.split import assign_validation
 from brisc.errors import InputError
 from brisc.progress import Track
+from brisc.vocabulary import HEALTHY
 
 MASK_LEVEL = 127  # masks carry grey ringing near 0 and near 255; `> 0` would be a different target
 
@@ -137,7 +138,7 @@ def fingerprint(raw: Path, folder: Path, size: int) -> dict[str, Any]:
         "images": {
             split: int(count) for split, count in samples["split"].value_counts().sort_index().items()
         },
-        "vanished_masks": int(((samples["label"] != "no_tumor") & (samples["mask_pixels"] == 0)).sum()),
+        "vanished_masks": int(((samples["label"] != HEALTHY) & (samples["mask_pixels"] == 0)).sum()),
     }
 
 

@@ -19,9 +19,9 @@ import torch
 
 from brisc.config import Augment
 from brisc.errors import InputError
+from brisc.vocabulary import HEALTHY, LABELS
 
 ORDER_STREAM, AUGMENT_STREAM = 21, 22
-LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
 Batch = dict[str, torch.Tensor]
 
 
@@ -39,7 +39,7 @@ class Samples:
         `healthy`."""
         chosen = self.table["split"] == split
         if not healthy:
-            chosen &= self.table["label"] != "no_tumor"
+            chosen &= self.table["label"] != HEALTHY
         return np.flatnonzero(chosen)
 
 

@@ -30,6 +30,7 @@ from scipy import ndimage
 
 from brisc.config import Phantom
 from brisc.errors import InputError
+from brisc.vocabulary import HEALTHY
 
 ORIGIN = np.array(
     [98.0, 134.0, 72.0]
@@ -266,7 +267,7 @@ def _closed(brain: np.ndarray, radius: float) -> np.ndarray:
 
 
 def draw_head(rng: np.random.Generator, template: Template, label: str, plane: str, phantom: Phantom) -> Head:
-    """A head whose lesion of class `label` ("no_tumor": none) can be cut in `plane`."""
+    """A head whose lesion of class `label` (no_tumor: none) can be cut in `plane`."""
     white = rng.uniform(0.34, 0.56)
     tissue = {
         "white": white,
@@ -281,7 +282,7 @@ def draw_head(rng: np.random.Generator, template: Template, label: str, plane: s
     }
     lesion = (
         None
-        if label == "no_tumor"
+        if label == HEALTHY
         else _draw_lesion(rng, template, label, plane, white, phantom.lesion_contrast)
     )
     if lesion is None:

@@ -24,15 +24,11 @@ from brisc.data.manifest import FILE_LIMIT, MANIFEST, Entry, bad, read_manifest,
 from brisc.data.source import ROOT, Folder, Zip, open_source
 from brisc.errors import InputError
 from brisc.progress import Track
+from brisc.vocabulary import HEALTHY, LABEL_CODES, LABELS, PLANE_CODES, PLANES
 
 SPLITS = ("train", "test")
-LABELS = {
-    "gl": "glioma",
-    "me": "meningioma",
-    "no": "no_tumor",
-    "pi": "pituitary",
-}  # the data set's README says "nt"
-PLANES = {"ax": "axial", "co": "coronal", "sa": "sagittal"}
+LABEL_OF = {code: label for label, code in LABEL_CODES.items()}  # for "no" the data set's README says "nt"
+PLANE_OF = {code: plane for plane, code in PLANE_CODES.items()}
 NAME = re.compile(r"brisc2025_(?P<split>train|test)_[0-9]{5}_(?P<label>gl|me|no|pi)_(?P<plane>ax|co|sa)_t1")
 FOLDERS = {
     "image": re.compile(r"classification_task/(?P<split>\w+)/(?P<label>\w+)/(?P<id>[^/]+)\.jpg"),
@@ -135,7 +131,7 @@ def _parse(entries: dict[str, Entry], archive: Folder | Zip) -> tuple[list[Membe
                 )
             )
             continue
-        split, label, plane = name["split"], LABELS[name["label"]], PLANES[name["plane"]]
+        split, label, plane = name["split"], LABEL_OF[name["label"]], PLANE_OF[name["plane"]]
         members.append(
             Member(path=path, kind=kind, id=folder["id"], split=split, label=label, plane=plane, entry=entry)
         )
@@ -270,9 +266,9 @@ def _check_pairs(
             wrong("segmentation image without mask", twin, "no such mask", f"{id}.png")
         if mask is not None and (twin is None or image is None):
             wrong("mask without image", mask, "no such image", f"{id}.jpg in both tasks")
-        if image is not None and image.label != "no_tumor" and mask is None:
+        if image is not None and image.label != HEALTHY and mask is None:
             wrong("tumour image without mask", image, "no such mask", f"{id}.png")
-        if mask is not None and mask.label == "no_tumor":
+        if mask is not None and mask.label == HEALTHY:
             wrong("healthy image with mask", mask, "a mask", "none")
         if image is not None and mask is not None and {image.path, mask.path} <= contents.keys():
             shown, drawn = ((contents[path].width, contents[path].height) for path in (image.path, mask.path))
@@ -349,9 +345,7 @@ def _summary(index: pd.DataFrame, mask_values: set[int]) -> dict[str, Any]:
 
 def _per_class_plane(index: pd.DataFrame) -> dict[str, int]:
     counts = Counter(zip(index["label"], index["plane"], strict=True))
-    return {
-        f"{label} {plane}": counts[label, plane] for label in LABELS.values() for plane in PLANES.values()
-    }
+    return {f"{label} {plane}": counts[label, plane] for label in LABELS for plane in PLANES}
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:

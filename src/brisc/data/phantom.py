@@ -26,16 +26,15 @@ from brisc.config import Phantom
 from brisc.data.head import Template, adjacent, draw_head, draw_plane, load_template, section
 from brisc.errors import InputError
 from brisc.progress import Track
+from brisc.vocabulary import HEALTHY, LABEL_CODES, LABELS, PLANE_CODES, PLANES
 
 ROOT = "brisc2025"
 COPIES = "phantom_copies.csv"
-CODES = {"glioma": "gl", "meningioma": "me", "no_tumor": "no", "pituitary": "pi"}
-PLANES = {"axial": "ax", "coronal": "co", "sagittal": "sa"}
 MIX = {  # BRISC 2025's images per class and plane, in the order of its numbering
     "train": (394, 430, 323, 423, 426, 480, 352, 310, 405, 426, 510, 521),
     "test": (85, 81, 88, 137, 86, 83, 52, 48, 40, 124, 90, 86),
 }
-CELLS = tuple((label, plane) for label in CODES for plane in PLANES)
+CELLS = tuple((label, plane) for label in LABELS for plane in PLANES)
 QUALITIES = (75, 90)  # of the JPEGs in BRISC 2025
 TURNS = {
     3: Image.Transpose.ROTATE_180,
@@ -100,7 +99,9 @@ class Slice:
 
     @property
     def id(self) -> str:
-        return f"brisc2025_{self.split}_{self.number:05d}_{CODES[self.label]}_{PLANES[self.plane]}_t1"
+        return (
+            f"brisc2025_{self.split}_{self.number:05d}_{LABEL_CODES[self.label]}_{PLANE_CODES[self.plane]}_t1"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +242,7 @@ def _shape(rng: np.random.Generator, label: str, phantom: Phantom) -> tuple[int,
     sizes."""
     if label in ("glioma", "pituitary") or rng.random() >= phantom.other_sizes:
         return phantom.size, phantom.size
-    if label == "no_tumor":
+    if label == HEALTHY:
         height, width = 0.72, rng.choice((0.72, 0.52))
     else:
         height, width = rng.uniform(0.6, 1.15, 2)
@@ -252,8 +253,8 @@ def _stored(rng: np.random.Generator, label: str, shape: tuple[int, int], phanto
     """How a file keeps its pixels. As published, only no-tumour files are turned, all of them are colour
     files, colour files have the better quality, and files that are not square are turned by 180 degrees only.
     """
-    colour = rng.random() < phantom.colour or label == "no_tumor"
-    turned = rng.random() < phantom.rotated and label == "no_tumor"
+    colour = rng.random() < phantom.colour or label == HEALTHY
+    turned = rng.random() < phantom.rotated and label == HEALTHY
     tags = tuple(TURNS) if shape[0] == shape[1] else (3,)
     return {
         "mode": "RGB" if colour else "L",
@@ -288,7 +289,7 @@ def _write(root: Path, place: Slice, picture: Picture, mask_quality: int) -> lis
     """The slice's files under the archive's root; their rows of the manifest."""
     jpeg, size = _jpeg(picture), picture.image.shape
     files = [(f"classification_task/{place.split}/{place.label}/{place.id}.jpg", jpeg, "")]
-    if place.label != "no_tumor":
+    if place.label != HEALTHY:
         linked = f"segmentation_task/{place.split}/images/{place.id}.jpg"
         files.append((linked, jpeg, ""))
         files.append(
@@ -309,9 +310,9 @@ def _write(root: Path, place: Slice, picture: Picture, mask_quality: int) -> lis
                 path.split("_task", 1)[0],
                 place.split,
                 f"{place.number:05d}",
-                CODES[place.label],
+                LABEL_CODES[place.label],
                 place.label,
-                PLANES[place.plane],
+                PLANE_CODES[place.plane],
                 place.plane,
                 "T1",
                 str(linked != ""),

@@ -20,11 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from brisc.errors import InputError
 from brisc.evaluation.rows import as_written, check_rows, class_weighted
 from brisc.evaluation.statistics import Interval, bootstrap_mean, bootstrap_statistic
+from brisc.vocabulary import LABELS
 
 WHERE = "classification metrics"
 
 # The order of the label head's logits. brisc.data.dataset has the same; importing it would bring torch along.
-LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
 PROBABILITIES = tuple(f"p_{label}" for label in LABELS)
 
 # Rounding to float32 and to six digits moves a sum of four probabilities by far less.

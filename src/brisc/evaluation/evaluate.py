@@ -14,15 +14,14 @@ from brisc.atomic import atomic, write_json
 from brisc.config import Evaluate, Train
 from brisc.data.dataset import Samples
 from brisc.evaluation.calibration import fit_temperature, summarise_calibration
-from brisc.evaluation.classification import LABELS, codes, measure_labels, summarise_labels
+from brisc.evaluation.classification import codes, measure_labels, summarise_labels
 from brisc.evaluation.cost import measure_cost
 from brisc.evaluation.gradcam import activation_maps
 from brisc.evaluation.predict import Inference, predict
 from brisc.evaluation.rows import FLOAT_FORMAT
-from brisc.evaluation.segmentation import TUMOURS, measure, summarise
+from brisc.evaluation.segmentation import measure, summarise
 from brisc.training.result import copy_records
-
-SUBSETS = ("official", "clean", "strict")
+from brisc.vocabulary import LABELS, TEST_SUBSETS, TUMOURS
 
 Subsets = Mapping[str, pd.DataFrame]
 
@@ -109,7 +108,7 @@ def subset_metrics(table: pd.DataFrame, settings: Evaluate) -> dict[str, Any]:
     With a label head also "temperature", by which its logits are divided in `ece_scaled`: fitted on
     validation alone. All class-weighted numbers are in the class mix of the official test set.
     """
-    subsets = {name: table[table[name] == 1] for name in SUBSETS}
+    subsets = {name: table[table[name] == 1] for name in TEST_SUBSETS}
     subsets["validation"] = table[table["split"] == "validation"]
     metrics: dict[str, Any] = {}
     for head in HEADS.values():

@@ -10,11 +10,12 @@ from torch import nn
 
 from brisc.atomic import atomic
 from brisc.config import Evaluate, Train
-from brisc.data.dataset import LABELS, Samples
+from brisc.data.dataset import Samples
 from brisc.evaluation.predict import Inference, predict
 from brisc.evaluation.segmentation import measure
 from brisc.training.result import copy_records
 from brisc.training.resume import load_weights
+from brisc.vocabulary import LABELS
 
 
 def write_recipe(

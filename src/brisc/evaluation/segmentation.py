@@ -22,12 +22,9 @@ from scipy import ndimage
 from brisc.errors import InputError
 from brisc.evaluation.rows import check_rows, class_weighted
 from brisc.evaluation.statistics import Interval, Statistic, bootstrap_mean, bootstrap_statistic, wilson
+from brisc.vocabulary import HEALTHY, PLANES, TUMOURS
 
 WHERE = "segmentation metrics"
-
-TUMOURS = ("glioma", "meningioma", "pituitary")
-HEALTHY = "no_tumor"
-PLANES = ("axial", "coronal", "sagittal")
 
 # Tumour area as a fraction of the image: small < SMALL_BELOW <= medium < LARGE_FROM <= large. Round numbers
 # beside the tertiles of the 3,933 training masks (0.9 % and 1.8 %): each stratum holds 27 to 40 % of the

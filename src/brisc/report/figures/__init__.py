@@ -1,0 +1,45 @@
+"""Charts of the report: result files in, PNG out. One style for all; the same input gives the same bytes."""
+
+from brisc.report.figures import classification, data, grid, pairs, scores, segmentation, training
+from brisc.report.figures.style import PHANTOM, Chart, save, style
+from brisc.report.heads import HEADS
+from brisc.report.prose.attention import trained_pair
+from brisc.report.results import Results
+
+__all__ = ["PHANTOM", "Chart", "charts", "save", "style"]
+
+
+def charts(results: Results) -> list[Chart]:
+    """Every chart for which there is data."""
+    with style():
+        drawn = [training.learning_curves(results)]
+        drawn += [scores.comparison(results, head) for head in HEADS.values() if results.with_head(head)]
+        if results.masks():
+            drawn += [
+                data.class_mix(results),
+                segmentation.size_strata(results),
+                segmentation.dice_distribution(results),
+                segmentation.dice_heatmap(results),
+                segmentation.dice_by_size(results),
+            ]
+        if results.labels():
+            drawn += [classification.confusion(results), classification.reliability(results)]
+        drawn.append(scores.efficiency(results))
+        drawn += _of_comparisons(results)
+        if results.grid is not None:
+            drawn += grid.grid_charts(results, results.grid)
+        if results.audit is not None:
+            drawn += data.audit_charts(results, results.audit)
+    return drawn
+
+
+def _of_comparisons(results: Results) -> list[Chart]:
+    if results.comparisons is None:
+        return []
+    drawn = []
+    pair = trained_pair(results)
+    if pair is not None:
+        drawn.append(pairs.attention(results, pair))
+    if results.comparisons["joint_against_separate"] is not None:
+        drawn.append(pairs.joint(results, results.comparisons.record("joint_against_separate")))
+    return drawn

@@ -1,0 +1,123 @@
+"""Charts of how classes are named: confusion matrices and reliability."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from brisc.report.figures.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    SHADES,
+    Chart,
+    bar_beside,
+    label_outer,
+    legend_below,
+    panels,
+)
+from brisc.report.results import Record, Results
+
+
+def confusion(results: Results) -> Chart:
+    """A panel for each model: counts, shaded by their share of the true class."""
+    models = results.labels()
+    columns = min(3, len(models))
+    figure, axes = panels(
+        results, "Confusion on the official test images", len(models), columns=3, height=2.35, share=False
+    )
+    for i, (ax, model) in enumerate(zip(axes, models, strict=True)):
+        rows = results.subsets(model)["official"].record("confusion").records()
+        counts = pd.DataFrame({true: row.content for true, row in rows.items()}).T
+        shares = 100 * counts.div(counts.sum(axis=1).replace(0, 1), axis=0)
+        names = [name.replace("_", " ") for name in counts.columns]
+        sns.heatmap(
+            shares,
+            ax=ax,
+            annot=counts.map(lambda n: f"{n:,}"),
+            fmt="",
+            cmap=SHADES,
+            vmin=0,
+            vmax=100,
+            linewidths=1,
+            cbar=False,
+            yticklabels=names if i % columns == 0 else False,
+            annot_kws={"fontsize": 7, "color": INK},
+        )
+        ax.set(title=model, xlabel="called", ylabel="is" if i % columns == 0 else "")
+        ax.tick_params(left=False, bottom=False)
+        ax.set_xticks(ax.get_xticks(), names, rotation=35, ha="right", rotation_mode="anchor")
+    bar_beside(figure, axes[0], "share of the true class, %")
+    n = results.subsets(models[0])["official"].count("n_images")
+    caption = (
+        f"Official test images (n = {n:,}) by true class, down, and the class they are given, across: number of images, shaded "
+        "by their share of the true class in %."
+    )
+    return Chart("confusion", caption, figure)
+
+
+def reliability(results: Results) -> Chart:
+    """A panel for each model: accuracy against confidence, as trained and after temperature scaling."""
+    models = results.labels()
+    figure, axes = panels(
+        results, "Reliability on the official test images", len(models), columns=3, height=2.3, share=True
+    )
+    for ax, model in zip(axes, models, strict=True):
+        official = results.subsets(model)["official"]
+        ax.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)
+        for key, name, colour, marker, dash in (
+            ("reliability", "as trained", BLUE, "o", "-"),
+            ("reliability_scaled", "after temperature scaling", ORANGE, "s", "--"),
+        ):
+            bins = _filled(official, key)
+            ax.plot(bins["confidence"], bins["accuracy"], dash, color=colour, linewidth=1)
+            ax.scatter(
+                bins["confidence"],
+                bins["accuracy"],
+                s=_areas(bins["n"]),
+                color=colour,
+                marker=marker,
+                label=name,
+                alpha=0.8,
+            )
+        ece, scaled = official.number("ece"), official.number("ece_scaled")
+        errors = (
+            "" if ece is None or scaled is None else f"\nECE {100 * ece:.1f} %, scaled {100 * scaled:.1f} %"
+        )
+        ax.set(
+            title=f"{model}{errors}",
+            xlabel="confidence, %",
+            ylabel="accuracy, %",
+            xlim=(0, 103),
+            ylim=(-3, 103),
+        )
+        ax.title.set_fontsize(8)
+    label_outer(axes)
+    legend_below(figure, axes, 2)
+    n = results.subsets(models[0])["official"].count("n_images")
+    bins = len(results.subsets(models[0])["official"].listed("reliability"))
+    caption = (
+        f"Accuracy in % against confidence in %, over {bins} equally wide bins of the confidence of the official test images "
+        f"(n = {n:,}); bins without images are left out, and the area of a point grows with the images in its bin. Below the "
+        "line a model is too sure, above it not sure enough."
+    )
+    return Chart("reliability", caption, figure)
+
+
+def _filled(official: Record, key: str) -> pd.DataFrame:
+    """Bins that hold images: mean confidence and accuracy in %, and n."""
+    rows = [
+        {
+            "confidence": entry.number("confidence"),
+            "accuracy": entry.number("accuracy"),
+            "n": entry.count("n"),
+        }
+        for entry in official.listed(key)
+        if entry.count("n") > 0
+    ]
+    table = pd.DataFrame(rows, columns=["confidence", "accuracy", "n"]).astype(float)
+    table[["confidence", "accuracy"]] *= 100
+    return table
+
+
+def _areas(n: pd.Series) -> np.ndarray:
+    return np.asarray(6 + 54 * n / max(1.0, float(n.sum())), dtype=float)

@@ -1,0 +1,311 @@
+"""The result files of one profile, read and checked; what is wrong with them is told by file and key."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brisc.analysis.costs import COSTS
+from brisc.errors import InputError
+from brisc.report.heads import HEADS, Head
+from brisc.vocabulary import TEST_SUBSETS
+
+HISTORY = ["model", "epoch", "learning_rate", "train_loss", "validation_loss", "best"]
+IMAGES = ["id", "split", "label", "plane", "official", "clean", "strict"]
+OF_HEAD = {
+    "mask": ["true_pixels", "predicted_pixels", "pixels", "intersection", "dice"],
+    "label": ["predicted"],
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """A JSON object that knows where it came from, so that a missing key is told by file and path."""
+
+    content: dict[str, Any]
+    where: str
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.content
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.content:
+            raise InputError(
+                f"no key {key!r}",
+                where=self.where,
+                got=", ".join(self.content) or "no keys",
+                expected=repr(key),
+                mend="Run the stage that writes this file again.",
+            )
+        return self.content[key]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self.content)
+
+    def record(self, key: str) -> "Record":
+        value = self[key]
+        if not isinstance(value, dict):
+            raise self._not(key, value, "an object")
+        return Record(value, f"{self.where}, {key}")
+
+    def records(self) -> dict[str, "Record"]:
+        return {key: self.record(key) for key in self.content}
+
+    def listed(self, key: str) -> "list[Record]":
+        """The objects of a list."""
+        value = self[key]
+        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+            raise self._not(key, value, "a list of objects")
+        return [Record(entry, f"{self.where}, {key} {i}") for i, entry in enumerate(value)]
+
+    def number(self, key: str) -> float | None:
+        """The value, or None where it is null or NaN: both mean that it is not defined or was not
+        measured."""
+        value = self[key]
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
+            raise self._not(key, value, "a finite number or null")
+        return value
+
+    def count(self, key: str) -> int:
+        value = self[key]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._not(key, value, "a whole number")
+        return value
+
+    def _not(self, key: str, value: Any, expected: str) -> InputError:
+        return InputError(
+            f"bad value of {key!r}",
+            where=self.where,
+            got=repr(value),
+            expected=expected,
+            mend="Run the stage that writes this file again.",
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid of optimisers and rates: a summary, a row for each cell, and a row for each cell and epoch."""
+
+    summary: Record
+    cells: pd.DataFrame
+    history: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid,
+    an ablation, an estimate.
+
+    per_image: one table for each model, a row for each validation and test image. costs: a row for each
+    training. estimate: memory and work at the size of the full study, counted and not measured.
+    """
+
+    profile: str
+    metrics: Record
+    runs: Record
+    provenance: Record
+    history: pd.DataFrame
+    costs: pd.DataFrame
+    per_image: Mapping[str, pd.DataFrame]
+    validation: Record
+    audit: Record | None
+    comparisons: Record | None
+    grid: Grid | None
+    ablation: Record | None
+    estimate: Record | None
+    published: Record
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return self.metrics.keys
+
+    @property
+    def phantom(self) -> bool:
+        return bool(self.provenance["source"] == "phantom")
+
+    def subsets(self, model: str) -> dict[str, Record]:
+        """The subsets of the test images on which the model was evaluated, the official set first."""
+        scores = self.metrics.record(model)
+        return {
+            subset: scores.record(subset)
+            for subset in TEST_SUBSETS
+            if subset == "official" or subset in scores
+        }
+
+    def heads(self, model: str) -> tuple[Head, ...]:
+        """The outputs of the model that were measured, in the order of HEADS."""
+        official = self.metrics.record(model).record("official")
+        found = tuple(head for head in HEADS.values() if head.compared in official)
+        if not found:
+            raise InputError(
+                "no known metric",
+                where=official.where,
+                got=", ".join(official.keys) or "no keys",
+                expected=" or ".join(head.compared for head in HEADS.values()),
+                mend="Run the evaluate stage again.",
+            )
+        return found
+
+    def with_head(self, head: Head) -> tuple[str, ...]:
+        return tuple(model for model in self.models if head in self.heads(model))
+
+    def masks(self) -> tuple[str, ...]:
+        """The models that draw tumours."""
+        return self.with_head(HEADS["mask"])
+
+    def labels(self) -> tuple[str, ...]:
+        """The models that name the class."""
+        return self.with_head(HEADS["label"])
+
+    def cost(self, model: str) -> Record:
+        return self.metrics.record(model).record("cost")
+
+    def cost_of(self, model: str, key: str) -> float | None:
+        """One of the costs, None where it was not measured."""
+        return self.cost(model).number(key)
+
+    def published_model(self, model: str) -> Record:
+        """What the study says of `model`; empty where it says nothing."""
+        models = self.published.record("models")
+        return models.record(model) if model in models else Record({}, models.where)
+
+    def published_scores(self, model: str, split: str) -> Record:
+        """Published fractions of `model` by metric; empty where nothing was published."""
+        known = self.published_model(model)
+        values = known.record(split) if split in known else Record({}, known.where)
+        return Record({key: _over_hundred(values.number(key)) for key in values.keys}, values.where)
+
+
+def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
+    """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history
+    and costs.csv and per_image/<model>.csv; where they are there also audit, comparisons, ablation and
+    grid.json, the last with its two tables.
+
+    estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing
+    or unreadable, a missing column, or files of another profile.
+    """
+    metrics = _read_json(reports / "metrics.json")
+    results = Results(
+        profile=profile,
+        metrics=metrics,
+        runs=_read_json(reports / "runs.json"),
+        provenance=_read_json(reports / "provenance.json"),
+        history=_read_csv(reports / "history.csv", HISTORY),
+        costs=_read_csv(reports / "costs.csv", COSTS),
+        per_image=_read_images(reports, metrics),
+        validation=_read_json(reports / "validation.json"),
+        audit=_read_if_there(reports / "audit.json"),
+        comparisons=_read_if_there(reports / "comparisons.json"),
+        grid=_read_grid(reports),
+        ablation=_read_ablation(reports),
+        estimate=_read_if_there(estimate),
+        published=_read_json(published),
+    )
+    if results.provenance["profile"] != profile:
+        raise InputError(
+            "results of another profile",
+            where=reports / "provenance.json",
+            got=results.provenance["profile"],
+            expected=profile,
+            mend="Give the folder of the profile that is to be reported.",
+        )
+    if not results.models:
+        raise InputError(
+            "no models",
+            where=reports / "metrics.json",
+            got="an empty object",
+            expected="one entry for each model",
+            mend="Name at least one model in params.yaml.",
+        )
+    for model in results.models:
+        columns = [column for head in results.heads(model) for column in OF_HEAD[head.name]]
+        _check_columns(results.per_image[model], columns, reports / "per_image" / f"{model}.csv")
+    return results
+
+
+def _read_images(reports: Path, metrics: Record) -> dict[str, pd.DataFrame]:
+    return {model: _read_csv(reports / "per_image" / f"{model}.csv", IMAGES) for model in metrics.keys}
+
+
+def _read_grid(reports: Path) -> Grid | None:
+    summary = _read_if_there(reports / "grid.json")
+    if summary is None or not summary.listed("cells"):  # params.yaml may leave the grid out
+        return None
+    return Grid(summary, _read_csv(reports / "grid.csv", []), _read_csv(reports / "grid_history.csv", []))
+
+
+def _read_ablation(reports: Path) -> Record | None:
+    summary = _read_if_there(reports / "ablation.json")
+    return summary if summary is not None and summary.listed("rows") else None  # params.yaml may leave it out
+
+
+def _read_if_there(path: Path) -> Record | None:
+    return _read_json(path) if path.exists() else None
+
+
+def _over_hundred(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
+
+
+def _read_json(path: Path) -> Record:
+    try:
+        content = json.loads(_read_text(path))
+    except json.JSONDecodeError as error:
+        raise _unreadable(path, "JSON", error) from None
+    if not isinstance(content, dict):
+        raise _unreadable(path, "a JSON object", type(content).__name__)
+    return Record(content, str(path))
+
+
+def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
+    _read_text(path)
+    try:
+        frame = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise _unreadable(path, "a CSV table", error) from None
+    _check_columns(frame, columns, path)
+    return frame
+
+
+def _check_columns(frame: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise InputError(
+            f"missing column {', '.join(missing)}",
+            where=path,
+            got=", ".join(frame.columns),
+            expected=", ".join(columns),
+            mend="Run the stage that writes this file again.",
+        )
+
+
+def _read_text(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(
+            "no such result file",
+            where=path,
+            got="no file",
+            expected="what an earlier stage writes",
+            mend="Run the earlier stages (dvc repro).",
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "UTF-8", error) from None
+
+
+def _unreadable(path: Path, kind: str, problem: object) -> InputError:
+    return InputError(
+        f"not readable as {kind}",
+        where=path,
+        got=" ".join(str(problem).split()),
+        expected=kind,
+        mend="Run the stage that writes this file again.",
+    )

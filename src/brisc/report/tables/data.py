@@ -1,0 +1,101 @@
+"""Tables of the chapter on the data: what the archive holds and what the audit found in it."""
+
+from typing import Any
+
+from brisc.report.cells import (
+    DASH,
+    NO_IMAGES,
+    Cell,
+    Table,
+    coarse_percent,
+    flat,
+    in_words,
+    setting,
+    shown,
+    signed_points,
+)
+from brisc.report.results import Record, Results
+from brisc.report.tables.segmentation import official_tumours
+
+
+def archive(results: Results) -> Table:
+    """Images and pairs of the two halves as published."""
+    images, pairs = results.validation.record("images"), results.validation.record("pairs")
+    rows = [[half, f"{images.count(half):,}", f"{pairs.count(half):,}"] for half in images.keys]
+    caption = "What the archive holds: images, and pairs of a tumour image with its mask."
+    return Table(caption, ["half", "images", "pairs"], rows)
+
+
+def class_by_plane(results: Results) -> Table:
+    halves = results.validation.record("by_class_plane").records()
+    kinds = next(iter(halves.values())).keys
+    rows = [[kind, *(f"{half.count(kind):,}" for half in halves.values())] for kind in kinds]
+    return Table(
+        "Images by class and plane in the halves of the archive.", ["class and plane", *halves], rows
+    )
+
+
+def matrix(record: Record, caption: str, name: str) -> Table:
+    """Nested numbers as they come: outer keys down, inner keys across, deeper ones joined. Fractions have
+    three decimals."""
+    rows = {
+        key: dict(flat(value, "", " ")) if isinstance(value, dict) else {"value": value}
+        for key, value in record.content.items()
+    }
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    cells = [
+        [in_words(key), *(_number(row.get(column), column in row) for column in columns)]
+        for key, row in rows.items()
+    ]
+    return Table(caption, [name, *map(in_words, columns)], cells)
+
+
+def relations(audit: Record) -> Table:
+    counts = audit.record("test_with_copy_in_train_by_relation")
+    total = audit.record("test_with_copy_in_train").count("total")
+    rows = [
+        [in_words(key), f"{counts.count(key):,}", _share_of(counts.count(key), total)] for key in counts.keys
+    ]
+    caption = (
+        f"How the {total:,} test images with a copy in train are related to it; the closest relation counts."
+    )
+    return Table(caption, ["relation", "test images", "share, %"], rows)
+
+
+def _share_of(part: int, whole: int) -> str | Cell:
+    return coarse_percent(part / whole) if whole > 0 else Cell(DASH, NO_IMAGES)
+
+
+def copied(results: Results) -> Table:
+    """Per-image Dice on the official test images whose slice is also in train, and on the others, by
+    class."""
+    rows = []
+    for model in results.masks():
+        tumours = official_tumours(results, model)
+        labels = results.subsets(model)["official"].record("by_class").keys
+        for label, chosen in [
+            *((label, tumours[tumours["label"] == label]) for label in labels),
+            ("all", tumours),
+        ]:
+            parts = [chosen[chosen["clean"] != 1]["dice"], chosen[chosen["clean"] == 1]["dice"]]
+            means = [float(part.mean()) if len(part) > 0 else None for part in parts]
+            row: list[str | Cell] = [f"`{model}`", label]
+            for part, mean in zip(parts, means, strict=True):
+                row += [f"{len(part):,}", shown(mean, coarse_percent, NO_IMAGES)]
+            copied, clean = means
+            difference = None if copied is None or clean is None else copied - clean
+            rows.append([*row, shown(difference, signed_points, "one of the two is missing")])
+    header = ["model", "class", "n copied", "Dice copied", "n clean", "Dice clean", "difference, points"]
+    caption = (
+        "Mean per-image Dice in % on official test images whose slice is also in the train half (copied) and on the others "
+        "(clean). The two hold different images, so the difference is more than the effect of having been seen."
+    )
+    return Table(caption, header, rows, left=2)
+
+
+def _number(value: Any, measured: bool) -> str | Cell:
+    if value is None:
+        return Cell(DASH, "not defined here" if measured else "not measured for this row")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else setting(value)

@@ -1,0 +1,136 @@
+"""Tables of how tumours are drawn: by stratum, missed tumours, hard images, false alarms."""
+
+import pandas as pd
+
+from brisc.report.cells import (
+    NO_BOUNDARY,
+    NO_IMAGES,
+    Cell,
+    Table,
+    coarse_percent,
+    shown,
+    tenth,
+    thousands,
+    with_interval,
+)
+from brisc.report.results import Results
+from brisc.report.tables.results import rate
+
+
+def strata(results: Results, key: str, name: str) -> Table:
+    """Per-image Dice by class, plane, both, or tumour size: `key` names the block of metrics.json."""
+    rows = []
+    for model in results.masks():
+        scores = results.subsets(model)
+        blocks = {subset: record.record(key).records() for subset, record in scores.items()}
+        for stratum, official in blocks["official"].items():
+            row: list[str | Cell] = [f"`{model}`", stratum]
+            for block in blocks.values():
+                record = block[stratum]
+                row += [
+                    f"{record.count('n'):,}",
+                    with_interval(
+                        record.number("dice_per_image"),
+                        record.number("low"),
+                        record.number("high"),
+                        coarse_percent,
+                        NO_IMAGES,
+                    ),
+                ]
+            row += [
+                shown(official.number("hd95_px"), tenth, NO_BOUNDARY),
+                f"{official.count('hd95_undefined'):,}",
+            ]
+            rows.append(row)
+    header = ["model", name]
+    for subset in results.subsets(results.masks()[0]):
+        header += [f"n {subset}", f"Dice {subset}"]
+    header += ["HD95 official, px", "not defined"]
+    caption = (
+        f"By {name}: mean per-image Dice in % with its 95 % interval, and HD95 with the number of official test images for "
+        "which it is not defined."
+    )
+    return Table(caption, header, rows, left=2)
+
+
+def false_alarms(results: Results) -> Table:
+    """Healthy slices in which a model that draws tumours draws one."""
+    rows = []
+    for model in results.masks():
+        validation = results.metrics.record(model).record("validation")
+        for subset, scores in {**results.subsets(model), "validation": validation}.items():
+            alarms = scores.record("false_alarms")
+            rows.append(
+                [
+                    f"`{model}`",
+                    subset,
+                    f"{alarms.count('n'):,}",
+                    f"{alarms.count('images'):,}",
+                    rate(alarms),
+                    shown(alarms.number("mean_pixels"), tenth, "no healthy slices"),
+                ]
+            )
+    header = ["model", "subset", "healthy slices", "with a false alarm", "rate, %", "mean false tumour, px"]
+    caption = (
+        "Healthy slices in which at least one pixel is called tumour, with the 95 % interval of the rate (Wilson); the "
+        "mean is over all healthy slices."
+    )
+    return Table(caption, header, rows, left=2)
+
+
+def official_tumours(results: Results, model: str) -> pd.DataFrame:
+    """The rows of per_image/<model>.csv behind the official Dice of `model`."""
+    rows = results.per_image[model]
+    labels = results.subsets(model)["official"].record("by_class").keys
+    return rows[(rows["official"] == 1) & rows["label"].isin(labels)]
+
+
+def hardest(results: Results, *, rows: int) -> Table:
+    """The tumours with the lowest Dice, averaged over the models; among equals the largest first, whose loss
+    weighs most."""
+    models = results.masks()
+    tumours = official_tumours(results, models[0]).set_index("id")
+    dice = pd.DataFrame({model: official_tumours(results, model).set_index("id")["dice"] for model in models})
+    tumours = tumours.assign(mean=dice.mean(axis=1), size=-tumours["true_pixels"]).reset_index()
+    hard = tumours.sort_values(["mean", "size", "id"]).head(rows)
+    cells = [
+        [
+            f"`{row['id']}`",
+            row["label"],
+            row["plane"],
+            "yes" if row["clean"] == 1 else "no",
+            thousands(row["true_pixels"]),
+            *(coarse_percent(value) for value in dice.loc[row["id"]]),
+        ]
+        for row in hard.to_dict("records")
+    ]
+    header = [
+        "image",
+        "class",
+        "plane",
+        "in clean",
+        "tumour, px",
+        *(f"Dice of `{model}`, %" for model in models),
+    ]
+    of = "" if len(models) == 1 else ", averaged over the models"
+    caption = f"The {len(cells)} official test images of lowest Dice{of}, of {len(tumours):,} with a tumour."
+    return Table(caption, header, cells, left=4)
+
+
+def missed(results: Results) -> Table:
+    """Tumours of which no pixel was found, by class."""
+    rows = []
+    for model in results.masks():
+        tumours = official_tumours(results, model)
+        labels = results.subsets(model)["official"].record("by_class").keys
+        for label, chosen in [
+            *((label, tumours[tumours["label"] == label]) for label in labels),
+            ("all", tumours),
+        ]:
+            nothing = chosen["predicted_pixels"] == 0
+            elsewhere = ~nothing & (chosen["intersection"] == 0)
+            rows.append(
+                [f"`{model}`", label, f"{len(chosen):,}", f"{nothing.sum():,}", f"{elsewhere.sum():,}"]
+            )
+    header = ["model", "class", "tumour slices", "nothing predicted", "predicted elsewhere only"]
+    return Table("Missed tumours among the official test images.", header, rows, left=2)
