@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from result_files import FIVE, write_results
 
-from brisc.report.results import Results, read_results
+from brisc.analysis.results import Results, read_results
 
 Build = Callable[..., Path]
 

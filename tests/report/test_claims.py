@@ -11,10 +11,10 @@ from result_files import edit, tell_apart
 
 from brisc.analysis import claims as ledger
 from brisc.analysis.claims import NOT_COMPARABLE, NOT_REPRODUCED, REPRODUCED, Claim, claims
+from brisc.analysis.results import Results
+from brisc.analysis.standing import Pair
 from brisc.report.cells import MINUS, Cell
-from brisc.report.comparisons import Pair
 from brisc.report.render import claims_text
-from brisc.report.results import Results
 
 Read = Callable[[Path], Results]
 Build = Callable[..., Path]

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from result_files import edit, tell_apart
 
+from brisc.analysis.results import Results
+from brisc.analysis.standing import Pair, Tiers, tiers
 from brisc.report.cells import MINUS
-from brisc.report.comparisons import Pair, Tiers, tiers
 from brisc.report.heads import HEADS
 from brisc.report.prose.attention import answer, verdict
 from brisc.report.prose.scores import best, gap, paired
-from brisc.report.results import Results
 
 Read = Callable[[Path], Results]
 Build = Callable[..., Path]

@@ -1,5 +1,5 @@
+from brisc.analysis.results import Record
 from brisc.report.cells import DASH, Cell
-from brisc.report.results import Record
 from brisc.report.tables.data import matrix
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from result_files import FIVE, edit
 
+from brisc.analysis.results import Results, read_results
 from brisc.report.figures import (
     PHANTOM,
     Chart,
@@ -22,7 +23,6 @@ from brisc.report.figures import (
     training,
 )
 from brisc.report.prose.grid import answer
-from brisc.report.results import Results, read_results
 
 Build = Callable[..., Path]
 Read = Callable[[Path], Results]

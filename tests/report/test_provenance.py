@@ -4,8 +4,8 @@ from typing import Any
 
 from result_files import edit
 
+from brisc.analysis.results import Results
 from brisc.report.cells import DASH, Cell
-from brisc.report.results import Results
 from brisc.report.tables import provenance
 
 Build = Callable[..., Path]

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from result_files import edit
 
 from brisc.analysis.claims import claims
+from brisc.analysis.results import Results
 from brisc.errors import InputError
 from brisc.report.cells import MINUS
 from brisc.report.figures import PHANTOM, Chart
 from brisc.report.figures.style import STYLE
 from brisc.report.render import render, report_text
-from brisc.report.results import Results
 
 Build = Callable[..., Path]
 Read = Callable[[Path], Results]

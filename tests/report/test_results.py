@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from result_files import edit
 
+from brisc.analysis.results import Record, Results, read_results
 from brisc.errors import InputError
 from brisc.report.heads import HEADS
-from brisc.report.results import Record, Results, read_results
 
 Build = Callable[..., Path]
 Read = Callable[[Path], Results]

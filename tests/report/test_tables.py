@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from result_files import edit, tell_apart
 
+from brisc.analysis.results import Results
 from brisc.report import tables
 from brisc.report.cells import DASH, MINUS, Cell
 from brisc.report.heads import HEADS
-from brisc.report.results import Results
 
 Build = Callable[..., Path]
 Read = Callable[[Path], Results]

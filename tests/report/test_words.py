@@ -1,9 +1,9 @@
 import pytest
 
+from brisc.analysis.results import Record
 from brisc.report import words
 from brisc.report.cells import MINUS, percent, signed_points
 from brisc.report.heads import HEADS
-from brisc.report.results import Record
 
 
 def scores(**numbers: float | int | None) -> Record:

@@ -7,6 +7,9 @@ The rules stand on top of claims.md (`RULES`). Each is decided here by a functio
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from brisc.analysis.grid_cells import cells, find, rates_of, scored
+from brisc.analysis.results import Grid, Record, Results
+from brisc.analysis.standing import Pair, like_for_like, tiers
 from brisc.report.cells import (
     DASH,
     Cell,
@@ -18,10 +21,7 @@ from brisc.report.cells import (
     thousands,
     whole_percent,
 )
-from brisc.report.comparisons import Pair, like_for_like, tiers
-from brisc.report.grid_cells import cells, find, rates_of, scored
 from brisc.report.heads import HEADS, Head
-from brisc.report.results import Grid, Record, Results
 from brisc.report.tables.provenance import differing
 from brisc.report.words import apart, equals, interval, number_of
 

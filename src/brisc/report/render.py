@@ -9,13 +9,13 @@ from pathlib import Path
 import jinja2
 
 from brisc.analysis import claims as ledgers
+from brisc.analysis.results import Results, read_results
+from brisc.analysis.standing import tiers
 from brisc.atomic import atomic, write_text
 from brisc.report import prose, tables
 from brisc.report.cells import Table
-from brisc.report.comparisons import tiers
 from brisc.report.figures import PHANTOM, Chart, charts, save
 from brisc.report.heads import HEADS
-from brisc.report.results import Results, read_results
 from brisc.report.tables.provenance import deviations
 
 CHARTS = "figures"

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from brisc.analysis.results import Record
 from brisc.report.cells import in_words, percent
 from brisc.report.heads import Head
-from brisc.report.results import Record
 
 # What the score of a training on validation is.
 MEASURES = {"dice": "Dice", "accuracy": "accuracy", "score": "score (mean of Dice and accuracy)"}

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from brisc.analysis.results import Record, Results
 from brisc.report.figures.style import (
     BLUE,
     INK,
@@ -15,7 +16,6 @@ from brisc.report.figures.style import (
     legend_below,
     panels,
 )
-from brisc.report.results import Record, Results
 
 
 def confusion(results: Results) -> Chart:

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from brisc.analysis.results import Record, Results
 from brisc.report.figures.style import BLUE, GREEN, ORANGE, RED, SKY, Chart, sheet
-from brisc.report.results import Record, Results
 
 
 def class_mix(results: Results) -> Chart:

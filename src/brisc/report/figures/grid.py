@@ -7,6 +7,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
+from brisc.analysis.grid_cells import GridCell, cells, measure_of, scored
+from brisc.analysis.results import Grid, Results
 from brisc.report.cells import setting
 from brisc.report.figures.style import (
     BLUE,
@@ -20,8 +22,6 @@ from brisc.report.figures.style import (
     panels,
     sheet,
 )
-from brisc.report.grid_cells import GridCell, cells, measure_of, scored
-from brisc.report.results import Grid, Results
 
 # Dash and marker of the lines, which differ in lightness too.
 LINES = list(zip(DASHES, "os^Dv", strict=True))

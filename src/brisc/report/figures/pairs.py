@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from brisc.report.comparisons import over_seeds, tiers
+from brisc.analysis.results import Record, Results
+from brisc.analysis.standing import over_seeds, tiers
 from brisc.report.figures.style import (
     BLUE,
     GREY,
@@ -16,7 +17,6 @@ from brisc.report.figures.style import (
     span,
 )
 from brisc.report.heads import HEADS
-from brisc.report.results import Record, Results
 from brisc.report.tables.segmentation import official_tumours
 from brisc.vocabulary import TEST_SUBSETS
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from scipy.optimize import isotonic_regression
 
+from brisc.analysis.results import Record, Results
 from brisc.report.figures.style import (
     WIDTH,
     Chart,
@@ -18,7 +19,6 @@ from brisc.report.figures.style import (
     span,
 )
 from brisc.report.heads import HEADS, Head
-from brisc.report.results import Record, Results
 
 # For each head two panels: the key, whether the official set alone is shown, beside the published figure, and
 # the title.

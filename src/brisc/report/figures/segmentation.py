@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from brisc.analysis.results import Results
 from brisc.report.figures.style import (
     BLUE,
     GREEN,
@@ -22,7 +23,6 @@ from brisc.report.figures.style import (
     sheet,
     span,
 )
-from brisc.report.results import Results
 from brisc.report.tables.segmentation import official_tumours
 
 

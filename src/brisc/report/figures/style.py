@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from brisc.report.results import Results
+from brisc.analysis.results import Results
 
 PHANTOM = "phantom data: says nothing about patients"
 WIDTH = 7.2  # inches: the text width of an A4 page

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from brisc.analysis.results import Results
 from brisc.report.figures.style import BLUE, GREEN, GREY, ORANGE, RED, Chart, legend_below, sheet
-from brisc.report.results import Results
 
 # The columns of history.csv by what they are called, with their look.
 LOSSES = {

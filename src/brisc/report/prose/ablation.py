@@ -1,7 +1,7 @@
 """The seventh question: which knobs of training help?"""
 
+from brisc.analysis.results import Record, Results
 from brisc.report.cells import percent, signed_points
-from brisc.report.results import Record, Results
 from brisc.report.words import MEASURES, joined, number_of, recipe_name
 
 

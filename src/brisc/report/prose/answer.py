@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from brisc.analysis.claims import Claim, counted
+from brisc.analysis.results import Results
+from brisc.analysis.standing import tiers
 from brisc.report.cells import percent
-from brisc.report.comparisons import tiers
 from brisc.report.heads import HEADS, Head
 from brisc.report.prose import data, grid
 from brisc.report.prose.scores import best, gap
-from brisc.report.results import Results
 from brisc.report.words import joined, knobs, number_of, span
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from brisc.analysis.results import Results
+from brisc.analysis.standing import OverSeeds, Pair, over_seeds, tiers
 from brisc.report.cells import percent, signed_points
-from brisc.report.comparisons import OverSeeds, Pair, over_seeds, tiers
 from brisc.report.heads import HEADS
 from brisc.report.prose.scores import paired
-from brisc.report.results import Results
 from brisc.report.words import joined, number_of
 
 MASK = HEADS["mask"]

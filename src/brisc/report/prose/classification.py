@@ -1,9 +1,9 @@
 """The third question: which net names the class best?"""
 
+from brisc.analysis.results import Results
 from brisc.report.cells import coarse_percent
 from brisc.report.heads import HEADS
 from brisc.report.prose.scores import baseline, best, gap
-from brisc.report.results import Results
 from brisc.report.words import number_of, span
 
 LABEL = HEADS["label"]

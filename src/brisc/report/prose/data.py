@@ -1,8 +1,8 @@
 """Sentences on the data: what validate and the audit found, and what it means for a figure on the official
 test set."""
 
+from brisc.analysis.results import Results
 from brisc.report.cells import coarse_percent
-from brisc.report.results import Results
 
 
 def findings(results: Results) -> str:

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from brisc.analysis.costs import core_seconds
+from brisc.analysis.results import Results
+from brisc.analysis.standing import tiers
 from brisc.report.cells import (
     macs,
     millions,
     tenth,
     whole_percent,
 )
-from brisc.report.comparisons import tiers
 from brisc.report.heads import HEADS, Head
-from brisc.report.results import Results
 from brisc.report.words import duration, hours, joined, number_of, span
 
 

@@ -1,8 +1,8 @@
 """The sixth question: which optimiser, at which rate?"""
 
+from brisc.analysis.grid_cells import best_of, cells, measure_of, scored
+from brisc.analysis.results import Results
 from brisc.report.cells import percent, setting
-from brisc.report.grid_cells import best_of, cells, measure_of, scored
-from brisc.report.results import Results
 from brisc.report.words import joined, number_of
 
 VERDICTS = {

@@ -1,9 +1,9 @@
 """The fifth question: does one net for both tasks lose anything against two?"""
 
+from brisc.analysis.results import Record, Results
+from brisc.analysis.standing import like_for_like
 from brisc.report.cells import signed_points, whole_percent
-from brisc.report.comparisons import like_for_like
 from brisc.report.heads import HEADS
-from brisc.report.results import Record, Results
 
 MASK, LABEL = HEADS["mask"], HEADS["label"]
 

@@ -3,10 +3,10 @@ nothing."""
 
 from collections.abc import Sequence
 
+from brisc.analysis.results import Results
+from brisc.analysis.standing import Pair, Tiers, tiers
 from brisc.report.cells import p_value, percent, signed_points
-from brisc.report.comparisons import Pair, Tiers, tiers
 from brisc.report.heads import Head
-from brisc.report.results import Results
 from brisc.report.words import equals, joined, measured, named, number_of, span
 
 LEVEL = 0.95  # of every interval and test here

@@ -1,9 +1,9 @@
 """The first question: which net draws tumours best?"""
 
+from brisc.analysis.results import Results
 from brisc.report.cells import coarse_percent, thousands
 from brisc.report.heads import HEADS
 from brisc.report.prose.scores import baseline, best, gap
-from brisc.report.results import Results
 from brisc.report.tables.segmentation import official_tumours
 from brisc.report.words import joined, number_of, span
 

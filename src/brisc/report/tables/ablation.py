@@ -1,5 +1,6 @@
 """Recipes of training as a table."""
 
+from brisc.analysis.results import Record
 from brisc.report.cells import (
     DASH,
     Cell,
@@ -12,7 +13,6 @@ from brisc.report.cells import (
     thousands,
     with_interval,
 )
-from brisc.report.results import Record
 from brisc.report.words import MEASURES, recipe_name
 
 REFERENCE, DIVERGED = "what the others are held against", "the training diverged in its first epoch"

@@ -1,5 +1,6 @@
 """Tables of how classes are named: per class, confusions, calibration, confident mistakes."""
 
+from brisc.analysis.results import Record, Results
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
@@ -12,7 +13,6 @@ from brisc.report.cells import (
     shown,
     with_interval,
 )
-from brisc.report.results import Record, Results
 
 NOT_PREDICTED = "the class was never predicted"
 ONE_CLASS = "only one class has images here"

@@ -1,5 +1,7 @@
 """Tables of paired tests between models, of the spread over seeds, and of joint against separate."""
 
+from brisc.analysis.results import Record, Results
+from brisc.analysis.standing import Pair, method, tiers
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
@@ -12,9 +14,7 @@ from brisc.report.cells import (
     signed_points,
     whole_percent,
 )
-from brisc.report.comparisons import Pair, method, tiers
 from brisc.report.heads import Head
-from brisc.report.results import Record, Results
 from brisc.vocabulary import TEST_SUBSETS
 
 NO_P = "not tested: too few independent groups of slices"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from brisc.analysis.costs import core_seconds
+from brisc.analysis.results import Record, Results
 from brisc.report.cells import (
     DASH,
     NOT_MEASURED,
@@ -18,7 +19,6 @@ from brisc.report.cells import (
     thousands,
     whole_percent,
 )
-from brisc.report.results import Record, Results
 from brisc.report.words import hours, joined, number_of
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from brisc.analysis.results import Record, Results
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
@@ -14,7 +15,6 @@ from brisc.report.cells import (
     shown,
     signed_points,
 )
-from brisc.report.results import Record, Results
 from brisc.report.tables.segmentation import official_tumours
 
 

@@ -1,8 +1,8 @@
 """The cells of the grid as a table."""
 
+from brisc.analysis.grid_cells import cells, measure_of
+from brisc.analysis.results import Grid
 from brisc.report.cells import DASH, Cell, Table, percent, setting, shown, thousands, with_interval
-from brisc.report.grid_cells import cells, measure_of
-from brisc.report.results import Grid
 
 DIVERGED = "it diverged in its first epoch"
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from brisc.analysis.results import Record, Results
 from brisc.report.cells import DASH, NOT_MEASURED, Cell, Table, flat, in_words, setting
-from brisc.report.results import Record, Results
 
 
 def provenance(results: Results) -> Table:

@@ -1,5 +1,7 @@
 """Tables of results: the first screen's, one model's, and what a subset's class mix does to a mean."""
 
+from brisc.analysis.results import Record, Results
+from brisc.analysis.standing import tiers
 from brisc.report.cells import (
     DASH,
     NO_BOUNDARY,
@@ -15,9 +17,7 @@ from brisc.report.cells import (
     signed_points,
     with_interval,
 )
-from brisc.report.comparisons import tiers
 from brisc.report.heads import HEADS, Head, Metric
-from brisc.report.results import Record, Results
 from brisc.vocabulary import TEST_SUBSETS
 
 

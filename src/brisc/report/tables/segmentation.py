@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from brisc.analysis.results import Results
 from brisc.report.cells import (
     NO_BOUNDARY,
     NO_IMAGES,
@@ -13,7 +14,6 @@ from brisc.report.cells import (
     thousands,
     with_interval,
 )
-from brisc.report.results import Results
 from brisc.report.tables.results import rate
 
 

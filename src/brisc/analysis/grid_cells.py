@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from brisc.report.results import Grid, Record
+from brisc.analysis.results import Grid, Record
 from brisc.report.words import MEASURES
 
 

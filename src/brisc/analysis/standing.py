@@ -4,8 +4,8 @@ way."""
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from brisc.analysis.results import Record, Results
 from brisc.report.heads import Head
-from brisc.report.results import Record, Results
 
 
 class Standing(NamedTuple):
