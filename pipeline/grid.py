@@ -22,7 +22,8 @@ from types import FrameType
 from typing import Any
 
 from brisc.analysis.grid import cell_name
-from brisc.config import GridAxes, load_params
+from brisc.config import Grid as Axes
+from brisc.config import load_params
 from brisc.devices import devices
 from brisc.errors import InputError, InputErrors
 from pipeline.git import clean_head, experiment_refs, git
@@ -37,7 +38,7 @@ HEARTBEAT_SECONDS = 60.0
 class Grid:
     """The cells that params.yaml lists, and which of them have a result on commit `head`."""
 
-    def __init__(self, root: Path, head: str, profile: str, axes: GridAxes) -> None:
+    def __init__(self, root: Path, head: str, profile: str, axes: Axes) -> None:
         self.root, self.head, self.profile = root, head, profile
         self.cells = {
             cell_name(optimizer, rate): (optimizer, rate)

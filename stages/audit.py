@@ -7,17 +7,17 @@ import pandas as pd
 
 import command
 from brisc.atomic import atomic, write_json
-from brisc.config import load
+from brisc.config import AuditPlan, read_plan
 from brisc.data.audit import run_audit
 
 
 def main(profile: str) -> None:
+    plan = read_plan(AuditPlan, Path(f"data/{profile}/plan/audit.json"))
     folder = Path(f"data/{profile}")
     findings = run_audit(
         folder / "raw.zip",
         pd.read_csv(folder / "index.csv", keep_default_na=False),
-        audit=load(profile, "audit"),
-        prepare=load(profile, "prepare"),
+        plan=plan,
         track=command.track,
     )
     for name, table in (("copies.csv", findings.copies), ("groups.csv", findings.groups)):

@@ -6,28 +6,22 @@ from pathlib import Path
 import pandas as pd
 
 import command
-from brisc.analysis.grid import CELL, best_of, read_cells, summarise_grid
+from brisc.analysis.grid import CELL, best_of, grid_history, read_cells, summarise_grid
 from brisc.atomic import atomic, write_json
-from brisc.config import load, load_params
+from brisc.config import AnalysePlan, TrainingPlan, load_params, read_plan
 
 
 def main(profile: str) -> None:
-    axes, reports = load_params().grid, Path(f"reports/{profile}")
+    axes, reports, folder = load_params().grid, Path(f"reports/{profile}"), Path(f"runs/{profile}/grid")
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))["grid"]
-    cells, history = read_cells(Path(f"runs/{profile}/grid/eval"), axes)
-    grid = summarise_grid(
-        cells,
-        axes=axes,
-        epochs=load(profile, "grid").epochs,
-        published=published,
-        settings=load(profile, "evaluate"),
-    )
+    plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
+    epochs = read_plan(TrainingPlan, folder / "plan.json").run.epochs
+    cells = read_cells(folder, axes)
+    grid = summarise_grid(cells, axes=axes, epochs=epochs, published=published, settings=plan.evaluate)
     write_json(reports / "grid.json", grid)
     write_json(reports / "grid_scores.json", best_of(grid))
-    for name, table in (
-        ("grid.csv", pd.DataFrame(grid["cells"], columns=CELL)),
-        ("grid_history.csv", history),
-    ):
+    tables = {"grid.csv": pd.DataFrame(grid["cells"], columns=CELL), "grid_history.csv": grid_history(cells)}
+    for name, table in tables.items():
         with atomic(reports / name) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
 

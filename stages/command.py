@@ -18,6 +18,9 @@ if sys.platform == "linux":
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
+# The code beside this script, whatever copy of it Python has installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
 from brisc.config import Train
 from brisc.devices import take
 from brisc.errors import InputError, InputErrors
@@ -33,10 +36,9 @@ def run(main: Callable[..., None]) -> None:
     traceback."""
     names = list(inspect.signature(main).parameters)
     if len(sys.argv) - 1 != len(names):
-        usage = f"python {sys.argv[0]} {' '.join(name.upper() for name in names)}"
-        sys.exit(
-            f"error: {Path(sys.argv[0]).name}: got {len(sys.argv) - 1} arguments, expected {len(names)}. Use: {usage}"
-        )
+        usage = f"Use: python {sys.argv[0]} {' '.join(name.upper() for name in names)}"
+        got = f"got {len(sys.argv) - 1} arguments, expected {len(names)}"
+        sys.exit(f"error: {Path(sys.argv[0]).name}: {got}. {usage}")
     try:
         main(*sys.argv[1:])
     except (InputError, InputErrors) as error:
@@ -62,6 +64,14 @@ def track(items: Items[T], description: str) -> Iterable[T]:
     from rich.progress import track as bar
 
     return bar(items, description, total=len(items), console=Console(stderr=True), transient=True)
+
+
+def number(word: str) -> float | str:
+    """The number that `word` is, or `word`, which is then told as a bad value of its setting."""
+    try:
+        return float(word)
+    except ValueError:
+        return word
 
 
 def log(line: str) -> None:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import command
 from brisc.atomic import write_json
-from brisc.config import load, read_yaml
+from brisc.config import load, profile_path, read_yaml, resolve
 from brisc.evaluation.memory import estimate
 
 
 def main(profile: str) -> None:
-    models = read_yaml(Path(f"profiles/{profile}.yaml"))["models"]
-    runs = {model: load(profile, f"models.{model}") for model in models}
-    found = estimate(runs, load(profile, "train"), size=load(profile, "prepare").size)
-    write_json(Path(f"reports/{profile}/estimate.json"), {"profile": profile, **found})
+    found = {name: resolve(profile, name) for name in read_yaml(profile_path(profile))["runs"]}
+    models = {name: each.run for name, each in found.items() if each.kind == "model"}
+    content = estimate(models, size=load(profile, "prepare").size)
+    write_json(Path(f"reports/{profile}/estimate.json"), {"profile": profile, **content})
 
 
 if __name__ == "__main__":

@@ -1,41 +1,31 @@
-"""evaluate: one trained model on validation and on the subsets of test."""
+"""evaluate: one trained run on validation and, unless it is judged on that alone, on the subsets of test."""
 
+import json
 from pathlib import Path
 
 import command
-from brisc.config import load
+from brisc.config import EvaluationPlan, Run, checked, read_plan
 
 
-def main(profile: str, model: str) -> None:
-    evaluate_training(
-        profile,
-        model,
-        training=Path(f"runs/{profile}/train/{model}"),
-        out=Path(f"runs/{profile}/eval/{model}"),
-    )
-
-
-def evaluate_training(profile: str, model: str, *, training: Path, out: Path) -> None:
-    """Evaluate `model` with the weights in the folder `training`."""
-    run, train, settings = load(profile, f"models.{model}"), load(profile, "train"), load(profile, "evaluate")
-    command.before_torch(train, devices=1)
+def main(profile: str, name: str) -> None:
+    plan = read_plan(EvaluationPlan, Path(f"data/{profile}/plan/evaluate/{name}.json"))
+    training, cache = Path(f"runs/{profile}/train/{name}"), Path(f"data/{profile}/cache")
+    summary = training / "summary.json"
+    run = checked(Run, json.loads(summary.read_text(encoding="utf-8"))["settings"], summary, "settings")
+    command.before_torch(run, devices=1)
     # Only now: torch reads those settings when it is imported.
     from brisc.data.dataset import load_samples
     from brisc.evaluation.evaluate import evaluate
     from brisc.models import build
-    from brisc.training.resume import load_weights
 
-    net = build(**run.model)
-    load_weights(net, training / "weights.pt")
-    cache = Path(f"data/{profile}/cache")
     evaluate(
-        net,
+        build(**run.model),
         load_samples(cache),
-        out,
+        Path(f"runs/{profile}/eval/{name}"),
         training=training,
         data=cache / "fingerprint.json",
-        settings=settings,
-        train=train,
+        plan=plan,
+        run=run,
     )
 
 

@@ -5,18 +5,19 @@ from pathlib import Path
 import pandas as pd
 
 import command
-from brisc.config import load
+from brisc.config import PreparePlan, read_plan
 from brisc.data.cache import prepare
 
 
 def main(profile: str) -> None:
+    plan = read_plan(PreparePlan, Path(f"data/{profile}/plan/prepare.json"))
     folder = Path(f"data/{profile}")
     prepare(
         folder / "raw.zip",
         pd.read_csv(folder / "index.csv"),
         pd.read_csv(folder / "groups.csv"),
         folder / "cache",
-        prepare=load(profile, "prepare"),
+        prepare=plan.prepare,
         track=command.track,
     )
 

@@ -1,17 +1,19 @@
 """The only reader of YAML: a block of a profile becomes a frozen dataclass, or one clear error.
 
-YAML key = dataclass field = keyword argument. There are no defaults: a missing knob and an unknown knob both
-fail before any data is read. The knobs are explained where they are set, in profiles/demo.yaml.
+YAML key = dataclass field = keyword argument. There are no defaults but the profile's own block `train`,
+which has every setting of a training once; a run says what it changes. A missing setting and an unknown one
+both fail before any data is read. The settings are explained where they are set, in profiles/demo.yaml.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
+import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
 from brisc.errors import InputError, InputErrors
 
@@ -134,28 +136,6 @@ class Augment(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Strict):
-    """What is held equal over the models that are compared."""
-
-    seed: Seed
-    batch_size: Positive
-    accumulate: Positive
-    precision: Literal["32-true", "bf16-mixed", "auto"]
-    accelerator: Literal["auto", "cpu", "cuda", "mps"]
-    devices: Positive
-    channels_last: bool
-    portable_cpu: bool
-    measure_seconds: bool
-    early_stopping_patience: Positive
-    ema_decay: Annotated[float, Field(ge=0, lt=1)]
-    schedule: Literal["plateau", "cosine"]
-    plateau_patience: Positive
-    plateau_factor: Rate
-    plateau_floor: NonNegative
-    augment: Augment
-
-
-@dataclass(frozen=True, kw_only=True)
 class Optimizer(Strict):
     name: Literal["adam", "adamw", "sgd", "rmsprop"]
     learning_rate: Annotated[float, Field(gt=0)]
@@ -174,29 +154,37 @@ class Loss(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Strict):
+class Train(Strict):
+    """Every setting of a training but the net."""
+
+    seed: Seed
+    healthy_slices: bool
+    epochs: Positive
+    batch_size: Positive
+    accumulate: Positive
+    optimizer: Optimizer
+    loss: Loss
+    precision: Literal["32-true", "bf16-mixed", "auto"]
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    devices: Positive
+    channels_last: bool
+    portable_cpu: bool
+    measure_seconds: bool
+    may_diverge: bool
+    early_stopping_patience: Positive
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    schedule: Literal["plateau", "cosine"]
+    plateau_patience: Positive
+    plateau_factor: Rate
+    plateau_floor: NonNegative
+    augment: Augment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Train):
     """One training: `model` goes to brisc.models.build as it stands."""
 
     model: dict[str, Any]
-    healthy_slices: bool
-    epochs: Positive
-    optimizer: Optimizer
-    loss: Loss
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid(Strict):
-    """What the cells of the grid share; a cell is the grid's model with another optimiser and rate."""
-
-    epochs: Positive
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ablation(Strict):
-    """Recipes of training: what each changes in the block `train`; all last `epochs`."""
-
-    epochs: Positive
-    recipes: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,33 +199,17 @@ class Evaluate(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seeds(Strict):
-    """Models that are trained again with other seeds than train.seed; no values: none is."""
+class Grid(Strict):
+    """A training of `run` for each pair of optimizer and rate; an empty axis: no grid."""
 
-    models: list[str]
-    values: list[Seed]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GridAxes(Strict):
-    """A training of `model` for each pair of optimiser and rate; an empty axis: no grid."""
-
-    model: str
+    run: str
     optimizers: list[Literal["adam", "adamw", "sgd", "rmsprop"]]
     learning_rates: list[Annotated[float, Field(gt=0)]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablated(Strict):
-    """A training of `model` by each recipe, held against the first of them; no recipes: no ablation."""
-
-    model: str
-    recipes: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class LikeForLike(Strict):
-    """By head, the model that differs from a joint one in nothing but the other head."""
+    """By head, the run that differs from a joint one in nothing but the other head."""
 
     mask: str
     label: str
@@ -245,7 +217,7 @@ class LikeForLike(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Separate(Strict):
-    """By head, the models of which the best on validation stands for the study's way of comparing."""
+    """By head, the runs of which the best on validation stands for the study's way of comparing."""
 
     mask: list[str]
     label: list[str]
@@ -253,7 +225,7 @@ class Separate(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Compare(Strict):
-    """Joint nets and what they are held against; names that are not listed under models are left out."""
+    """Joint nets and what they are compared with; names that are not listed under runs are left out."""
 
     joint: list[str]
     like_for_like: LikeForLike
@@ -262,13 +234,11 @@ class Compare(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Params(Strict):
-    """params.yaml: the only file that names models outside the profiles."""
+    """params.yaml: which profile, which runs, and the grid's axes. No number of a training."""
 
     profile: str
-    models: Annotated[list[str], Field(min_length=1)]
-    seeds: Seeds
-    grid: GridAxes
-    ablation: Ablated
+    runs: Annotated[list[str], Field(min_length=1)]
+    grid: Grid
     compare: Compare
 
 
@@ -278,108 +248,234 @@ BLOCKS = {
     "audit": Audit,
     "prepare": Prepare,
     "train": Train,
-    "grid": Grid,
-    "ablation": Ablation,
     "evaluate": Evaluate,
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan(Strict):
+    """All that decides a training but its data: settings, and a digest of each file of code."""
+
+    run: Run
+    code: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationPlan(Strict):
+    """How a run is evaluated, and what it is to the others, see `Resolved`."""
+
+    name: str
+    kind: Literal["model", "seed", "recipe"]
+    like: str | None
+    changes: dict[str, Any]
+    judge: Literal["test", "validation"]
+    evaluate: Evaluate
+    code: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchPlan(Strict):
+    data: Data
+    phantom: Phantom
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidatePlan(Strict):
+    data: Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPlan(Strict):
+    audit: Audit
+    validation_fraction: Rate
+    seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparePlan(Strict):
+    prepare: Prepare
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysePlan(Strict):
+    """source: of the data."""
+
+    source: Literal["phantom", "brisc2025"]
+    prepare: Prepare
+    evaluate: Evaluate
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitePlan(Strict):
+    """seed: by which copies are drawn for the contact sheets."""
+
+    source: Literal["phantom", "brisc2025"]
+    seed: Seed
+
+
+Plan = TypeVar("Plan")
+
+
+def read_plan(kind: type[Plan], path: Path) -> Plan:
+    """What the plan stage wrote to `path`. Raises FileNotFoundError before it did."""
+    plan: Plan = checked(kind, json.loads(path.read_text(encoding="utf-8")), path, "")
+    return plan
+
+
+def profile_path(profile: str) -> Path:
+    return Path("profiles") / f"{profile}.yaml"
+
+
 def load(profile: str, block: str) -> Any:
-    """The block `block` ("train", "models.unet") of profiles/<profile>.yaml as its dataclass."""
-    path = Path("profiles") / f"{profile}.yaml"
-    content: Any = read_yaml(path)
-    for key in block.split("."):
-        if not isinstance(content, dict) or key not in content:
-            known = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else "no keys"
-            raise InputError(
-                f"no block {block!r}",
-                where=path,
-                got=repr(key),
-                expected=f"one of {known}",
-                mend=f"Add the block to {path} or correct the name in the command or in params.yaml.",
-            )
-        content = content[key]
-    return _checked(Run if block.startswith("models.") else BLOCKS[block], content, path, block)
+    """The block `block` of profiles/<profile>.yaml as its dataclass."""
+    path = profile_path(profile)
+    return checked(BLOCKS[block], _block(read_yaml(path), block, path), path, block)
 
 
 def load_params() -> Params:
     """params.yaml as its dataclass: which profile, and the lists that the stages of dvc.yaml are made of."""
     path = Path("params.yaml")
-    params: Params = _checked(Params, read_yaml(path), path, "")
-    unknown = [
-        model
-        for model in (*params.seeds.models, params.grid.model, params.ablation.model)
-        if model not in params.models
-    ]
-    if unknown:
+    params: Params = checked(Params, read_yaml(path), path, "")
+    if params.grid.run not in params.runs:
         raise InputError(
-            "seeds, a grid or an ablation of a model that is not listed",
+            "a grid of a run that is not listed",
             where=path,
-            got=", ".join(unknown),
-            expected=f"of {', '.join(params.models)}",
-            mend="Add it to models, or take it out of seeds, grid and ablation.",
+            got=params.grid.run,
+            expected=f"one of {', '.join(params.runs)}",
+            mend="Add it to runs, or name another run in grid.run.",
         )
     return params
 
 
-def models_of(profile: str) -> list[str]:
-    """The models that the profile has a block for, listed in params.yaml or not, sorted."""
-    return sorted(read_yaml(Path("profiles") / f"{profile}.yaml")["models"])
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A run of a profile with all that it inherits.
+
+    changes: dotted setting -> value, against the run `like`, or against the block `train` where there is no
+    such run. judge: the images that it is evaluated on: "test" (and validation), or "validation" alone.
+    """
+
+    run: Run
+    like: str | None
+    changes: dict[str, Any]
+    judge: Literal["test", "validation"]
+
+    @property
+    def kind(self) -> Literal["model", "seed", "recipe"]:
+        """seed: another run once more; recipe: a choice of training, which the test images must not see."""
+        if self.judge == "validation":
+            return "recipe"
+        return "seed" if self.like is not None and self.changes.keys() == {"seed"} else "model"
 
 
-def load_cell(profile: str, model: str, *, optimizer: str, learning_rate: str) -> Run:
-    """A cell of the grid as its command line names it: the block of `model` with that optimiser, rate, and
-    the grid's epochs."""
-    run, grid = load(profile, f"models.{model}"), load(profile, "grid")
-    try:
-        rate: float | str = float(learning_rate)
-    except ValueError:
-        rate = learning_rate  # told below, with all the others
-    content = asdict(run)
-    content |= {
-        "epochs": grid.epochs,
-        "optimizer": {**content["optimizer"], "name": optimizer, "learning_rate": rate},
-    }
-    cell: Run = _checked(Run, content, Path("profiles") / f"{profile}.yaml", f"models.{model}")
-    return cell
-
-
-def load_recipe(profile: str, model: str, recipe: str) -> tuple[Run, Train]:
-    """`model` as the recipe trains it: its block with the ablation's epochs, and `train` with the recipe's
-    changes."""
-    run, train, ablation = load(profile, f"models.{model}"), load(profile, "train"), load(profile, "ablation")
-    path = Path("profiles") / f"{profile}.yaml"
-    if recipe not in ablation.recipes:
+def resolve(profile: str, name: str) -> Resolved:
+    """The run `name`: the block `train`, then what the runs that it is like change, then its own changes."""
+    path = profile_path(profile)
+    content = read_yaml(path)
+    runs = _block(content, "runs", path)
+    own = dict(_block(runs, name, path, "runs"))
+    like = own.pop("like", None)
+    settings: dict[str, Any] = {"judge": "test", **_block(content, "train", path)}
+    for change in reversed(list(_lineage(runs, name, path))):
+        settings = _merged(settings, change)
+    judge = settings.pop("judge")
+    if judge not in ("test", "validation"):
         raise InputError(
-            "no such recipe",
+            f"bad value for runs.{name}.judge",
             where=path,
-            got=repr(recipe),
-            expected=f"one of {', '.join(ablation.recipes) or 'none'}",
-            mend="Add it to ablation.recipes or correct its name in params.yaml.",
+            got=repr(judge),
+            expected="test or validation",
+            mend="Correct it.",
         )
-    changed: Train = _checked(
-        Train, _merged(asdict(train), ablation.recipes[recipe]), path, f"ablation.recipes.{recipe}"
+    run: Run = checked(Run, settings, path, f"runs.{name}")
+    return Resolved(run=run, like=like, changes=dict(_leaves(own)), judge=judge)
+
+
+def resolve_grid(profile: str, name: str) -> Run:
+    """What all cells of a grid of the run `name` share: its settings, changed as the block `grid` says."""
+    path = profile_path(profile)
+    settings = _merged(asdict(resolve(profile, name).run), _block(read_yaml(path), "grid", path))
+    run: Run = checked(Run, settings, path, "grid")
+    return run
+
+
+def _lineage(runs: Any, name: str, path: Path) -> Iterator[dict[str, Any]]:
+    """The changes of the run, then of the run that it is like, and so on."""
+    seen: list[str] = []
+    following: str | None = name
+    while following is not None:
+        if following in seen:
+            raise InputError(
+                "runs that are like each other",
+                where=path,
+                got=" -> ".join([*seen, following]),
+                expected="a run without `like` at the end",
+                mend="Correct `like` of one of them.",
+            )
+        seen.append(following)
+        change = dict(_block(runs, following, path, "runs"))
+        following = change.pop("like", None)
+        yield change
+
+
+def _block(content: Any, key: str, path: Path, within: str = "") -> Any:
+    if isinstance(content, dict) and isinstance(content.get(key), dict):
+        return content[key]
+    known = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else "no keys"
+    raise InputError(
+        f"no block {f'{within}.{key}' if within else key!r}",
+        where=path,
+        got=repr(key),
+        expected=f"one of {known}",
+        mend=f"Add the block to {path} or correct the name in the command or in params.yaml.",
     )
-    return replace(run, epochs=ablation.epochs), changed
 
 
 def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`content` with the changes, block by block: a nested block keeps the knobs that the changes do not
-    name."""
+    """`content` with the changes, block by block: a nested block keeps the settings that the changes do not
+    name. A model that names its architecture is a new one and keeps nothing."""
     nested = {
         key: _merged(content[key], value)
         for key, value in changes.items()
-        if _are_blocks(content.get(key), value)
+        if isinstance(content.get(key), dict) and isinstance(value, dict) and "arch" not in value
     }
     return {**content, **changes, **nested}
 
 
-def _are_blocks(*values: Any) -> bool:
-    return all(isinstance(value, dict) for value in values)
+def _leaves(changes: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        elif key != "judge":
+            yield f"{prefix}{key}", value
+
+
+class _Yaml12(yaml.CSafeLoader):
+    """PyYAML's safe parser in C, with the scalars of YAML 1.2: 1e-05 is a number, `no` and `on` are words."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
+                )
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+_Yaml12.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", list("-+0123456789.")),
+):
+    _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
 def read_yaml(path: Path) -> Any:
-    """YAML 1.2, safely: ruamel reads 1e-05 as a number, which PyYAML reads as a string."""
+    """The content of a YAML 1.2 file, parsed safely."""
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
         raise InputError(
@@ -390,8 +486,8 @@ def read_yaml(path: Path) -> Any:
             mend="Name an existing profile in params.yaml.",
         )
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Yaml12)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(
             "not readable as YAML",
             where=path,
@@ -401,7 +497,8 @@ def read_yaml(path: Path) -> Any:
         ) from None
 
 
-def _checked(kind: Any, content: Any, path: Path, block: str) -> Any:
+def checked(kind: Any, content: Any, path: Path, block: str) -> Any:
+    """`content` as the dataclass `kind`; raises InputErrors that name the file and every wrong setting."""
     try:
         # Through JSON, since strict validation takes no dict for a dataclass otherwise.
         return TypeAdapter(kind).validate_json(json.dumps(content, default=str))
@@ -410,10 +507,10 @@ def _checked(kind: Any, content: Any, path: Path, block: str) -> Any:
 
 
 def _explain(path: Path, block: str, problem: Any) -> InputError:
-    knob = ".".join(str(part) for part in (block, *problem["loc"]) if part != "")
+    setting = ".".join(str(part) for part in (block, *problem["loc"]) if part != "")
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return InputError(
-            f"unknown knob {knob}",
+            f"unknown setting {setting}",
             where=path,
             got=problem["input"],
             expected="no such key",
@@ -421,14 +518,14 @@ def _explain(path: Path, block: str, problem: Any) -> InputError:
         )
     if problem["type"] in ("missing", "missing_argument"):
         return InputError(
-            f"missing knob {knob}",
+            f"missing setting {setting}",
             where=path,
             got="nothing",
             expected="a value",
             mend="Set it; there are no defaults.",
         )
     return InputError(
-        f"bad value for {knob}",
+        f"bad value for {setting}",
         where=path,
         got=repr(problem["input"]),
         expected=problem["msg"],

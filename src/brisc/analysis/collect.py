@@ -1,147 +1,72 @@
-"""The results of all models of a profile, gathered into the few small files that git keeps and the report
-reads."""
+"""The results of all runs of a profile in a few small files, which git keeps and the report reads.
 
-import json
+metrics.json    {run: {subset: {metric: value}, "cost": of training and inference}}; a run judged on
+                validation alone has that subset alone
+scores.json     {run: the primary metric on validation, of the mask where there is one}, for `dvc exp show`
+runs.json       {run: kind (model | seed | recipe), like, changes, and what its training says of itself}
+provenance.json what all have in common: profile, data, prepare, settings that all models share, versions
+history.csv     a row for each run and epoch
+per_image/      a table for each run that is judged on test
+"""
+
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from brisc.analysis.runs import Evaluated, of_kind, read_result
 from brisc.atomic import atomic, write_json
-from brisc.errors import InputError
-from brisc.vocabulary import SUBSETS
-
-# What a spread over seeds is told of, where a net has the head.
-SEED_SCORES = ("dice_study", "dice_per_image", "accuracy", "f1_macro")
+from brisc.vocabulary import HEADS, VALIDATION
 
 
-def collect(
-    runs: Path,
-    reports: Path,
-    *,
-    profile: str,
-    source: str,
-    prepare: dict[str, Any],
-    models: list[str],
-    first_seed: int,
-    seeds: dict[str, list[int]],
-) -> None:
-    """Write reports/{metrics,scores,runs,seeds,provenance}.json, history.csv and per_image/<model>.csv.
-
-    runs: the folder of eval/<model> and seeds/eval/<model>-<seed>. metrics.json is {model: {subset: metrics,
-    "cost": ...}}, seeds.json {model: {seed: {subset: scores}}} for the models of `seeds`, which were trained
-    again with those seeds.
-    """
-    metrics: dict[str, Any] = {}
-    described: dict[str, Any] = {}
-    histories = []
-    for model in models:
-        evaluated = runs / "eval" / model
-        trained = evaluated / "training"
-        described[model] = summary = read_result(trained / "summary.json")
-        size = {key: summary[key] for key in ("parameters", "epochs", "images_seen")}
-        cost = {**size, **read_result(evaluated / "cost.json"), **read_result(trained / "cost.json")}
-        metrics[model] = {**read_result(evaluated / "metrics.json"), "cost": cost}
-        histories.append(pd.read_csv(trained / "history.csv").assign(model=model))
-    first, data = described[models[0]], _same_data(runs, models)
-    provenance = {
-        "profile": profile,
-        "source": source,
-        "source_tree": first["source_tree"],
-        "data": data,
-        "prepare": prepare,
-        "train": first["train"],
-        "versions": first["versions"],
-        # Trainings that took days may have been done on more than one machine.
-        "device": "; ".join(
-            dict.fromkeys(one["cost"]["device"] for one in metrics.values() if one["cost"]["device"])
-        )
-        or None,
-    }
-    again = runs / "seeds" / "eval"
-    spread = {
-        model: {
-            str(first_seed): seed_scores(metrics[model]),
-            **{
-                str(seed): seed_scores(read_result(again / f"{model}-{seed}" / "metrics.json"))
-                for seed in values
-            },
-        }
-        for model, values in seeds.items()
-        if model in metrics
-    }
-    write_json(reports / "metrics.json", metrics)
-    write_json(reports / "scores.json", {model: scores(subsets) for model, subsets in metrics.items()})
-    write_json(reports / "runs.json", described)
-    write_json(reports / "seeds.json", spread)
-    write_json(reports / "provenance.json", provenance)
-    history = pd.concat(histories, ignore_index=True)
-    columns = ["model", *(name for name in history.columns if name not in ("model", "best")), "best"]
+def collect(runs: Sequence[Evaluated], reports: Path, *, provenance: dict[str, Any]) -> None:
+    """Write the files above into the folder `reports`. provenance: profile, source and prepare."""
+    models = of_kind(runs, "model")
+    write_json(reports / "metrics.json", {run.name: {**run.metrics, "cost": _cost(run)} for run in runs})
+    write_json(reports / "scores.json", {run.name: score(run) for run in runs if run.kind != "seed"})
+    write_json(reports / "runs.json", {run.name: _described(run) for run in runs})
+    write_json(reports / "provenance.json", {**provenance, **_in_common(models)})
+    history = pd.concat([run.history.assign(run=run.name) for run in runs], ignore_index=True)
+    columns = ["run", *(name for name in history.columns if name not in ("run", "best")), "best"]
     with atomic(reports / "history.csv") as temporary:
         history[columns].to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
     with atomic(reports / "per_image") as folder:
         folder.mkdir()
-        for model in models:
-            shutil.copyfile(runs / "eval" / model / "per_image.csv", folder / f"{model}.csv")
+        for run in runs:
+            if run.kind != "recipe":
+                shutil.copyfile(run.folder / "per_image.csv", folder / f"{run.name}.csv")
 
 
-def _same_data(runs: Path, models: list[str]) -> dict[str, Any]:
-    """What is known of the data that all models were trained and measured on; raises InputError if they
-    differ in it."""
-    paths = [runs / "eval" / model / "data.json" for model in models]
-    first, *others = [read_result(path) for path in paths]
-    for path, other in zip(paths[1:], others, strict=True):
-        if other != first:
-            raise InputError(
-                "results of different data",
-                where=path,
-                got=str(other["fingerprint"]),
-                expected=f"{first['fingerprint']}, as in {paths[0]}",
-                mend="Run dvc repro.",
-            )
-    return first
+def score(run: Evaluated) -> float | None:
+    """The primary metric of the run's first head on validation; None where its training diverged."""
+    known = run.metrics.get(VALIDATION, {})
+    return next((known[head.primary] for head in HEADS.values() if head.primary in known), None)
 
 
-def scores(subsets: dict[str, Any]) -> dict[str, Any]:
-    """The few numbers by which `dvc exp show` and `dvc metrics diff` compare runs: short names, one level."""
-    official, clean, strict, validation = (subsets[name] for name in SUBSETS)
-    found: dict[str, Any] = {}
-    if "dice_per_image" in official:
-        found |= {
-            "dice_study": official["dice_study"],
-            "dice": official["dice_per_image"],
-            "dice_clean": clean["dice_per_image"],
-            "dice_strict": strict["dice_per_image"],
-            "dice_val": validation["dice_per_image"],
-            "alarms": official["false_alarms"]["rate"],
-        }
-    if "accuracy" in official:
-        found |= {
-            "acc": official["accuracy"],
-            "acc_clean": clean["accuracy"],
-            "acc_strict": strict["accuracy"],
-            "acc_val": validation["accuracy"],
-            "f1": official["f1_macro"],
-        }
-    return found
+def _cost(run: Evaluated) -> dict[str, Any]:
+    size = {key: run.summary[key] for key in ("parameters", "epochs", "images_seen")}
+    return {**size, **run.inference, **run.cost}
 
 
-def seed_scores(subsets: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {key: subsets[name][key] for key in SEED_SCORES if key in subsets[name]} for name in SUBSETS
+def _described(run: Evaluated) -> dict[str, Any]:
+    about = {key: run.about[key] for key in ("kind", "like", "changes")}
+    return {**about, **run.summary}
+
+
+def _in_common(models: Sequence[Evaluated]) -> dict[str, Any]:
+    first = models[0].summary["settings"]
+    shared = {
+        key: value
+        for key, value in first.items()
+        if all(model.summary["settings"][key] == value for model in models)
     }
-
-
-def read_result(path: Path) -> dict[str, Any]:
-    """The content of one JSON file of a finished run. Raises InputError where there is none."""
-    if not path.is_file():
-        raise InputError(
-            "a result is missing",
-            where=path,
-            got="no file",
-            expected="the file of a finished run",
-            mend="Run dvc repro.",
-        )
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    # Trainings that took days may have been done on more than one machine.
+    devices = dict.fromkeys(model.cost["device"] for model in models if model.cost["device"])
+    return {
+        "data": read_result(models[0].folder / "data.json"),
+        "train": shared,
+        "versions": models[0].summary["versions"],
+        "device": "; ".join(devices) or None,
+    }

@@ -1,4 +1,4 @@
-"""Paired tests between the models of a profile, and which of them no test tells apart.
+"""Paired tests between the models of a profile, and which of them differ significantly.
 
 What the tests are about: other images, drawn like these, with the weights that were trained. They say nothing
 about another training of the same model; that is what the block "seeds" is for.
@@ -7,51 +7,53 @@ comparisons.json: fractions from 0 to 1, null where undefined, 95 % intervals.
 
     level, resamples, seed, min_groups
     heads.<mask | label>    only heads that a model has
-        measure             mask: dice_per_image, over tumour slices; label: accuracy, over all images
-        test                in words
+        measure             the primary metric: mask: dice_per_image, over tumour slices; label: accuracy,
+                            over
+                            all images
+        test                bootstrap: paired, over groups; bootstrap_and_mcnemar: the larger p of both, since
+                            McNemar's test takes similar slices for independent evidence, and the bootstrap,
+                            which does not, is approximate
         subsets.<official | clean | strict | validation>
             n, groups       images, and groups of similar ones among them
             tested          false with fewer than min_groups groups: no p, and all models share a letter
             family          tests that Holm's correction is over: all pairs of models of this head on this
-                            subset. There is
-                            none over subsets, which hold much the same images, nor over heads, which are
-                            other questions
+                            subset. There is none over subsets, which hold much the same images, nor over
+                            heads, which are other questions
             smallest_p      the smallest corrected p that so many resamples can give; at 1 - level nothing is
-                            told apart
-            order           best first: model, value, letters. Models that share a letter are not told apart
-            pairs           a (the better mean), b, difference, low, high, p, p_holm, told_apart (p_holm < 1 -
-                            level);
-                            accuracy also has p_bootstrap and mcnemar: a_only, b_only (images that one alone
-                            gets right), p. There p is the larger of the two: McNemar's test takes similar
-                            slices for independent evidence, and the bootstrap, which does not, is approximate
+                            significant
+            order           best first: model, value, letters. Models that share a letter do not differ
+                            significantly
+            pairs           a (the better mean), b, difference, low, high, p, p_holm, significant (p_holm < 1
+                            -
+                            level); accuracy also has p_bootstrap and mcnemar: a_only, b_only (images that one
+                            alone gets right), p
     joint_against_separate  null without a joint net
         published           the study's gaps, joint minus separate; empty when there are none
         subsets.<...>       a list: joint, separate, head, like_for_like, measure, n, groups, joint_value,
-                            separate_value,
-                            difference (joint minus separate) to told_apart as in pairs, a being the joint
-                            net, published, and remains, remains_low, remains_high: difference / published, so
-                            1 where the whole published gap remains and 0 where none does. Family: the
-                            comparisons by one measure on one subset
+                            separate_value, difference (joint minus separate) to significant as in pairs, a
+                            being the joint net, published, and remains, remains_low, remains_high: difference
+                            / published, so 1 where the whole published gap remains and 0 where none does.
+                            Family: the comparisons by one measure on one subset
     seeds                   null without a model of two seeds
         models.<model>.<subset>.<measure>   n, mean, sd, values by seed
         pairs               a, b, subset, measure, n, differences by seed, mean, sd, low, high (Student's t
-                            over seeds) and
-                            smallest_p: the smallest that a sign test on n seeds can give, 2 ** (1 - n), 0.5
-                            for two of them
+                            over seeds) and smallest_p: the smallest that a sign test on n seeds can give,
+                            2 ** (1 - n), 0.5 for two of them
 """
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from brisc.analysis.seeds import Seeds, spread_over_seeds
 from brisc.config import Compare, Evaluate
 from brisc.errors import InputError
+from brisc.evaluation.rows import subset_of
 from brisc.evaluation.segmentation import dice_study_statistic
 from brisc.evaluation.statistics import (
     LEVEL,
@@ -63,55 +65,36 @@ from brisc.evaluation.statistics import (
     mcnemar_exact,
     paired_bootstrap,
     paired_bootstrap_statistic,
-    student_interval,
 )
-from brisc.vocabulary import HEALTHY
+from brisc.vocabulary import HEADS, HEALTHY, SUBSETS, TEST_SUBSETS, VALIDATION
 
 Scores = NDArray[np.float64]
-Seeds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float | None]]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Head:
-    """By what models with this head are compared."""
+class Compared:
+    """By what models with a head are compared: its primary metric, which is the mean of the scores, and
+    others that the study published and that are no mean of scores."""
 
-    column: str  # that per_image.csv has for them alone
     images: Callable[[pd.DataFrame], pd.DataFrame]
     score: Callable[[pd.DataFrame], Scores]
-    measure: str  # the mean of the scores
-    others: Mapping[
-        str, Callable[[pd.DataFrame, Evaluate], Statistic]
-    ]  # what the study published and is no mean of scores
+    others: Mapping[str, Callable[[pd.DataFrame, Evaluate], Statistic]]
     exact: bool  # scores are 0 and 1, so that McNemar's test applies
-    test: str
 
 
-HEADS = {
-    "mask": Head(
-        column="dice",
+COMPARED = {
+    "mask": Compared(
         images=lambda table: table[table["label"] != HEALTHY],
         score=lambda table: table["dice"].to_numpy(dtype=np.float64),
-        measure="dice_per_image",
         others={"dice_study": lambda table, settings: dice_study_statistic(table, settings.study_batch_size)},
         exact=False,
-        test="paired bootstrap over groups",
     ),
-    "label": Head(
-        column="predicted",
+    "label": Compared(
         images=lambda table: table,
         score=lambda table: (table["predicted"] == table["label"]).to_numpy(dtype=np.float64),
-        measure="accuracy",
         others={},
         exact=True,
-        test="paired bootstrap over groups and exact McNemar, the larger p",
     ),
-}
-
-SUBSETS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
-    "official": lambda table: table[table["official"] == 1],
-    "clean": lambda table: table[table["clean"] == 1],
-    "strict": lambda table: table[table["strict"] == 1],
-    "validation": lambda table: table[table["split"] == "validation"],
 }
 
 
@@ -140,9 +123,7 @@ def compare(
         "resamples": settings.bootstrap_resamples,
         "seed": settings.bootstrap_seed,
         "min_groups": MIN_GROUPS,
-        "heads": {
-            name: _compare_head(HEADS[name], models, settings) for name, models in by_head.items() if models
-        },
+        "heads": {name: _compare_head(name, models, settings) for name, models in by_head.items() if models},
         "joint_against_separate": _joint_against_separate(by_head, joint, gap, settings),
         "seeds": spread_over_seeds(seeds),
     }
@@ -173,7 +154,7 @@ def compare_scores(
         for a, b in itertools.combinations(order, 2)
     ]
     _correct(pairs)
-    named = letters(order, {frozenset((pair["a"], pair["b"])) for pair in pairs if pair["told_apart"]})
+    named = letters(order, {frozenset((pair["a"], pair["b"])) for pair in pairs if pair["significant"]})
     tested = _testable(groups)
     return {
         "n": len(groups),
@@ -188,43 +169,15 @@ def compare_scores(
     }
 
 
-def spread_over_seeds(seeds: Seeds) -> dict[str, Any] | None:
-    """What several trainings of one model differ by, and two models over the seeds that both have; None with
-    one seed each.
-
-    A difference is taken seed by seed, since a seed also decides the order of images and their augmentation.
-    Student's interval takes the differences for normal, which two or three cannot show; it is very wide,
-    because they tell very little.
-    """
-    repeated = {model: values for model, values in seeds.items() if len(values) > 1}
-    if not repeated:
-        return None
-    models = {
-        model: {
-            subset: {measure: _spread(values) for measure, values in _by_measure(by_seed, subset).items()}
-            for subset in SUBSETS
-        }
-        for model, by_seed in repeated.items()
-    }
-    pairs = [
-        {"a": a, "b": b, "subset": subset, "measure": measure, **_paired_spread(first, second[measure])}
-        for a, b in itertools.combinations(repeated, 2)
-        for subset in SUBSETS
-        for second in [_by_measure(repeated[b], subset)]
-        for measure, first in _by_measure(repeated[a], subset).items()
-        if measure in second
-    ]
-    return {"models": models, "pairs": pairs}
-
-
-def _compare_head(head: Head, tables: Mapping[str, pd.DataFrame], settings: Evaluate) -> dict[str, Any]:
-    subsets = {}
-    for name, subset in SUBSETS.items():
-        images = {model: head.images(subset(table)) for model, table in tables.items()}
+def _compare_head(head: str, tables: Mapping[str, pd.DataFrame], settings: Evaluate) -> dict[str, Any]:
+    by, subsets = COMPARED[head], {}
+    for subset in SUBSETS:
+        images = {model: by.images(subset_of(table, subset)) for model, table in tables.items()}
         groups = next(iter(images.values()))["group"].to_numpy()
-        scores = {model: head.score(table) for model, table in images.items()}
-        subsets[name] = compare_scores(scores, groups=groups, exact=head.exact, settings=settings)
-    return {"measure": head.measure, "test": head.test, "subsets": subsets}
+        scores = {model: by.score(table) for model, table in images.items()}
+        subsets[subset] = compare_scores(scores, groups=groups, exact=by.exact, settings=settings)
+    test = "bootstrap_and_mcnemar" if by.exact else "bootstrap"
+    return {"measure": HEADS[head].primary, "test": test, "subsets": subsets}
 
 
 def _paired(a: Scores, b: Scores, groups: NDArray[Any], exact: bool, settings: Evaluate) -> dict[str, Any]:
@@ -271,13 +224,13 @@ def _joint_against_separate(
     if not any(net in tables for tables in by_head.values() for net in joint.joint):
         return None
     subsets = {}
-    for name, subset in SUBSETS.items():
+    for name in SUBSETS:
         comparisons = [
             {"joint": net, "separate": separate, "head": kind, "like_for_like": like_for_like, **found}
             for kind, tables in by_head.items()
             for net, separate, like_for_like in _partners(kind, tables, joint)
             for found in _joint_minus_separate(
-                HEADS[kind], subset(tables[net]), subset(tables[separate]), settings
+                kind, subset_of(tables[net], name), subset_of(tables[separate], name), settings
             )
         ]
         for measure in sorted({comparison["measure"] for comparison in comparisons}):
@@ -292,8 +245,8 @@ def _partners(kind: str, tables: Mapping[str, pd.DataFrame], joint: Compare) -> 
     others = [model for model in getattr(joint.separate, kind) if model in tables]
     if others:
         # Chosen on validation: the best on test would owe part of its lead to these very images.
-        head = HEADS[kind]
-        validation = {model: head.images(SUBSETS["validation"](tables[model])) for model in others}
+        head = COMPARED[kind]
+        validation = {model: head.images(subset_of(tables[model], VALIDATION)) for model in others}
         others = [max(others, key=lambda model: _mean(head.score(validation[model])) or 0.0)]
     nets = [net for net in joint.joint if net in tables]
     return [
@@ -304,8 +257,9 @@ def _partners(kind: str, tables: Mapping[str, pd.DataFrame], joint: Compare) -> 
 
 
 def _joint_minus_separate(
-    head: Head, joint: pd.DataFrame, separate: pd.DataFrame, settings: Evaluate
+    kind: str, joint: pd.DataFrame, separate: pd.DataFrame, settings: Evaluate
 ) -> Iterator[dict[str, Any]]:
+    head = COMPARED[kind]
     ours, theirs = head.images(joint), head.images(separate)
     groups = ours["group"].to_numpy()
     common = {"n": len(groups), "groups": len(np.unique(groups))}
@@ -314,7 +268,7 @@ def _joint_minus_separate(
         values = [statistic(np.arange(len(groups))) if len(groups) > 0 else None for statistic in (a, b)]
         yield _row(measure, values, common, _paired_statistic(a, b, groups, settings))
     x, y = head.score(ours), head.score(theirs)
-    yield _row(head.measure, [_mean(x), _mean(y)], common, _paired(x, y, groups, head.exact, settings))
+    yield _row(HEADS[kind].primary, [_mean(x), _mean(y)], common, _paired(x, y, groups, head.exact, settings))
 
 
 def _row(
@@ -345,45 +299,12 @@ def _remaining(comparison: Mapping[str, Any], gap: Mapping[str, float]) -> dict[
 
 
 def _correct(comparisons: Sequence[dict[str, Any]]) -> None:
-    """Add p_holm and told_apart to the comparisons of one family."""
+    """Add p_holm and significant to the comparisons of one family."""
     defined = [comparison for comparison in comparisons if comparison["p"] is not None]
     corrected = iter(holm([comparison["p"] for comparison in defined]))
     for comparison in comparisons:
         comparison["p_holm"] = None if comparison["p"] is None else next(corrected)
-        comparison["told_apart"] = comparison["p_holm"] is not None and comparison["p_holm"] < 1 - LEVEL
-
-
-def _by_measure(
-    by_seed: Mapping[str, Mapping[str, Mapping[str, float | None]]], subset: str
-) -> dict[str, dict[str, float]]:
-    """{measure: {seed: value}} of the measures that are defined for every seed."""
-    columns = [by_seed[seed][subset] for seed in by_seed]
-    found: dict[str, dict[str, float]] = {}
-    for measure in columns[0]:
-        values = {seed: value for seed in by_seed if (value := by_seed[seed][subset][measure]) is not None}
-        if len(values) == len(by_seed):
-            found[measure] = values
-    return found
-
-
-def _spread(values: Mapping[str, float]) -> dict[str, Any]:
-    numbers = list(values.values())
-    return {"n": len(numbers), "mean": fmean(numbers), "sd": stdev(numbers), "values": dict(values)}
-
-
-def _paired_spread(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, Any]:
-    differences = {seed: first[seed] - second[seed] for seed in first if seed in second}
-    numbers = list(differences.values())
-    low, high = student_interval(numbers)
-    return {
-        "n": len(numbers),
-        "differences": differences,
-        "mean": fmean(numbers) if numbers else None,
-        "sd": stdev(numbers) if len(numbers) > 1 else None,
-        "low": low,
-        "high": high,
-        "smallest_p": 2.0 ** (1 - len(numbers)) if numbers else None,
-    }
+        comparison["significant"] = comparison["p_holm"] is not None and comparison["p_holm"] < 1 - LEVEL
 
 
 def _mean(scores: Scores) -> float | None:
@@ -402,7 +323,7 @@ def _check(tables: Mapping[str, pd.DataFrame]) -> None:
                 expected=f"a column {' or '.join(sorted(known))}",
                 mend="Evaluate the model again.",
             )
-    facts = ["id", "split", "label", "group", "official", "clean", "strict"]
+    facts = ["id", "split", "label", "group", *TEST_SUBSETS]
     for model, table in others:
         if not table[facts].equals(first[1][facts]):
             raise InputError(

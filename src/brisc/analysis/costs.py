@@ -1,37 +1,34 @@
 """What every training of a profile cost, in one table.
 
-costs.csv, a row for each training: part (model | seed | grid | recipe), training (its name in runs/), device,
-threads, precision, epochs, images_seen, seconds (of wall time, validation included, over interruptions).
-Empty where the profile does not measure.
+costs.csv, a row for each training: kind (model | seed | recipe | grid), run, device, threads, precision,
+epochs, images_seen, seconds (of wall time, validation included, over interruptions). Empty where the profile
+does not measure.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 
 import pandas as pd
 
-from brisc.analysis.collect import read_result
-from brisc.config import Params
+from brisc.analysis.grid import Cell
+from brisc.analysis.runs import Evaluated
 
-COSTS = ["part", "training", "device", "threads", "precision", "epochs", "images_seen", "seconds"]
+COSTS = ["kind", "run", "device", "threads", "precision", "epochs", "images_seen", "seconds"]
 
 
-def gather_costs(runs: Path, params: Params) -> pd.DataFrame:
-    """A row for each training that `params` names. runs: the folder of eval/, seeds/, grid/ and ablation/.
-
-    Raises InputError for the first whose records are missing.
-    """
-    rows = []
-    for part, name, folder in _trainings(runs, params):
-        summary, cost = (read_result(folder / f"{record}.json") for record in ("summary", "cost"))
-        rows.append(
-            {
-                "part": part,
-                "training": name,
-                **cost,
-                **{key: summary[key] for key in ("epochs", "images_seen")},
-            }
-        )
+def gather_costs(runs: Sequence[Evaluated], cells: Sequence[Cell]) -> pd.DataFrame:
+    """A row for each run and for each cell of the grid."""
+    trainings = [(run.kind, run.name, run.summary, run.cost) for run in runs]
+    trainings += [("grid", cell.name, cell.summary, cell.cost) for cell in cells]
+    rows = [
+        {
+            "kind": kind,
+            "run": name,
+            **cost,
+            "epochs": summary["epochs"],
+            "images_seen": summary["images_seen"],
+        }
+        for kind, name, summary, cost in trainings
+    ]
     return pd.DataFrame(rows, columns=COSTS)
 
 
@@ -39,19 +36,3 @@ def core_seconds(costs: pd.DataFrame) -> float:
     """Wall time by the threads that each training computed with: more than the cores spent where something
     else ran beside it."""
     return float((costs["seconds"] * costs["threads"]).sum())
-
-
-def _trainings(runs: Path, params: Params) -> Iterator[tuple[str, str, Path]]:
-    """(part, name, the folder of its records); one that was evaluated has them in training/."""
-    for model in params.models:
-        yield "model", model, runs / "eval" / model / "training"
-    for model in params.seeds.models:
-        for seed in params.seeds.values:
-            name = f"{model}-{seed}"
-            yield "seed", name, runs / "seeds" / "eval" / name / "training"
-    for optimizer in params.grid.optimizers:
-        for learning_rate in params.grid.learning_rates:
-            name = f"{optimizer}-{learning_rate}"
-            yield "grid", name, runs / "grid" / "eval" / name
-    for recipe in params.ablation.recipes:
-        yield "recipe", recipe, runs / "ablation" / "eval" / recipe

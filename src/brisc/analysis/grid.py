@@ -1,21 +1,21 @@
-"""The grid of optimisers and learning rates: its cells, a ranking as far as there is one, and what was
+"""The grid of optimizers and learning rates: its cells, a ranking as far as there is one, and what was
 published about it.
 
 grid.json (scores are fractions from 0 to 1 of the validation images, null where undefined; intervals at 95
 %):
 
-    model, epochs           what a cell trains, and for how many epochs at most
+    model, epochs   the run that a cell changes, and for how many epochs at most it trains
     optimizers, learning_rates
-    measure                 what the score is: dice, accuracy, or score, their mean, for a net with both heads
-    cells                   best first. optimizer, learning_rate; score, low, high, epoch: of the best epoch;
-                            epochs: trained;
-                            diverged_at: the epoch whose loss was not finite, else null; seconds: null where
-                            not measured; rank_first, rank_last: the ranks that it may have, null without a
-                            score
-    claims                  what the study says is best: source, optimizer, learning_rate, published (a
-                            fraction), ours, verdict
-                            (supported | not supported | cannot be told), reason
-    method                  sentences: what the intervals and ranks say and what they do not
+    measure         what the score is: dice, accuracy, or score, their mean, for a net with both heads
+    cells           best first. optimizer, learning_rate; score, low, high, epoch: of the best epoch; epochs:
+                    trained; diverged_at: the epoch whose loss was not finite, else null; seconds: null where
+                    not measured; rank_first, rank_last: the ranks that it may have, null without a score
+    claims          what the study says is best: source, optimizer, learning_rate, published (a fraction),
+                    ours, verdict (supported | not supported | inconclusive), reason: {"code", and the numbers
+                    that belong to it}, see `_judge`
+
+A score is that of the best epoch on the validation images, which also chose the epoch, so it flatters every
+cell. Intervals and ranks say what other images would change, not what another seed would.
 """
 
 import itertools
@@ -27,37 +27,48 @@ from typing import Any
 import pandas as pd
 
 from brisc.analysis.ranks import Ranks, rank_ranges
-from brisc.analysis.records import Records, check_same_images, interval, measure_name, read_records, rounded
-from brisc.config import Evaluate, GridAxes
+from brisc.analysis.runs import read_result, read_table
+from brisc.analysis.scores import check_same_images, interval, measure_name, rounded
+from brisc.config import Evaluate, Grid
 from brisc.errors import InputError
 from brisc.evaluation.statistics import LEVEL
 
-SUPPORTED, NOT_SUPPORTED, CANNOT_BE_TOLD = "supported", "not supported", "cannot be told"
-
-METHOD = (
-    "Each cell is one training; its score is that of its best epoch on the validation images, which also chose the epoch, so it "
-    "flatters every cell.",
-    "Intervals and ranks say what other images would change, drawn by groups of similar slices. They do not say what another "
-    "seed would change.",
-    "A rank is a range, since the images do not tell all cells apart; the ranges of all cells hold together with a probability "
-    "of 95 %.",
-)
+SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE = "supported", "not supported", "inconclusive"
 
 KEYS = ["optimizer", "learning_rate"]
-CELL = [*KEYS, "score", "low", "high", "epoch", "epochs", "diverged_at", "seconds", "rank_first", "rank_last"]
+CELL = [
+    *KEYS,
+    "score",
+    "low",
+    "high",
+    "epoch",
+    "epochs",
+    "diverged_at",
+    "seconds",
+    "rank_first",
+    "rank_last",
+]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of the grid, and what it left; the images of its records have a score."""
+    """One training of the grid. images: the score of each validation image at its best epoch, None without
+    one."""
 
     optimizer: str
     learning_rate: float
-    records: Records
+    summary: dict[str, Any]
+    cost: dict[str, Any]
+    history: pd.DataFrame
+    images: pd.DataFrame | None
 
     @property
     def key(self) -> tuple[str, float]:
         return self.optimizer, self.learning_rate
+
+    @property
+    def name(self) -> str:
+        return cell_name(*self.key)
 
 
 def cell_name(optimizer: str, learning_rate: float) -> str:
@@ -65,45 +76,64 @@ def cell_name(optimizer: str, learning_rate: float) -> str:
     return f"{optimizer}-{learning_rate}"
 
 
-def read_cells(folder: Path, axes: GridAxes) -> tuple[list[Cell], pd.DataFrame]:
-    """The cells of `axes` in their order from folder/<optimiser>-<rate>/, and the history of all, a row for
-    each epoch.
+def read_cells(folder: Path, axes: Grid) -> list[Cell]:
+    """The cells of `axes` in their order from folder/<optimizer>-<rate>/.
 
     Raises InputError for the first cell that is missing or is the result of another training than its name
     says, and when cells were measured on different images.
     """
-    cells, histories = [], []
-    for optimizer, learning_rate in itertools.product(axes.optimizers, axes.learning_rates):
-        place = folder / cell_name(optimizer, learning_rate)
-        records = read_records(
-            place, what=f"{optimizer} at {learning_rate}", mend="Run dvc repro or make grid."
+    cells = [_read(folder, *key) for key in itertools.product(axes.optimizers, axes.learning_rates)]
+    images = {cell.name: cell.images for cell in cells if cell.images is not None}
+    check_same_images(folder, images, what="cells")
+    return cells
+
+
+def _read(folder: Path, optimizer: str, learning_rate: float) -> Cell:
+    place = folder / cell_name(optimizer, learning_rate)
+    summary = read_result(place / "summary.json")
+    trained = summary["settings"]["optimizer"]
+    if (trained["name"], trained["learning_rate"]) != (optimizer, learning_rate):
+        raise InputError(
+            "the result of another training",
+            where=place / "summary.json",
+            got=f"{trained['name']} at {trained['learning_rate']}",
+            expected=f"{optimizer} at {learning_rate}",
+            mend="Remove the folder and run dvc repro.",
         )
-        trained = records.summary["run"]["optimizer"]
-        if (trained["name"], trained["learning_rate"]) != (optimizer, learning_rate):
-            raise InputError(
-                "the result of another training",
-                where=place / "summary.json",
-                got=f"{trained['name']} at {trained['learning_rate']}",
-                expected=f"{optimizer} at {learning_rate}",
-                mend="Remove the folder and run dvc repro.",
-            )
-        cells.append(Cell(optimizer, learning_rate, records))
-        histories.append(
-            pd.read_csv(place / "history.csv")
-            .rename(columns={"learning_rate": "epoch_learning_rate"})  # which the schedule may have lowered
-            .assign(optimizer=optimizer, learning_rate=learning_rate)
+    return Cell(
+        optimizer,
+        learning_rate,
+        summary,
+        read_result(place / "cost.json"),
+        read_table(place / "history.csv"),
+        read_table(place / "validation.csv") if summary["best_epoch"] is not None else None,
+    )
+
+
+def grid_history(cells: Sequence[Cell]) -> pd.DataFrame:
+    """A row for each cell and epoch; epoch_learning_rate: the rate of the epoch, which the schedule may have
+    lowered."""
+    if not cells:
+        return pd.DataFrame(columns=[*KEYS, "epoch"])
+    tables = [
+        cell.history.rename(columns={"learning_rate": "epoch_learning_rate"}).assign(
+            optimizer=cell.optimizer, learning_rate=cell.learning_rate
         )
-    check_same_images(folder, [(cell_name(*cell.key), cell.records) for cell in cells], what="cells")
-    history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame(columns=[*KEYS, "epoch"])
-    return cells, history[[*KEYS, *(name for name in history.columns if name not in KEYS)]]
+        for cell in cells
+    ]
+    history = pd.concat(tables, ignore_index=True)
+    return history[[*KEYS, *(name for name in history.columns if name not in KEYS)]]
 
 
 def summarise_grid(
-    cells: Sequence[Cell], *, axes: GridAxes, epochs: int, published: dict[str, Any], settings: Evaluate
+    cells: Sequence[Cell], *, axes: Grid, epochs: int, published: dict[str, Any], settings: Evaluate
 ) -> dict[str, Any]:
     """The content of grid.json, see the head of this file. published: the block "grid" of published.json,
     scores in percent."""
-    ranks, measure = _ranks(cells, settings), measure_name([cell.records for cell in cells])
+    ranks, measure = (
+        _ranks(cells, settings),
+        measure_name([cell.images for cell in cells if cell.images is not None]),
+    )
     rows = sorted(
         (_row(cell, ranks.get(cell.key), settings) for cell in cells),
         key=lambda row: (
@@ -114,14 +144,13 @@ def summarise_grid(
         ),
     )
     return {
-        "model": axes.model,
+        "model": axes.run,
         "epochs": epochs,
         "optimizers": axes.optimizers,
         "learning_rates": axes.learning_rates,
         "measure": measure,
         "cells": rows,
         "claims": judge_claims(rows, measure, published),
-        "method": list(METHOD),
     }
 
 
@@ -166,30 +195,28 @@ def judge_claims(
     return claims
 
 
-def _judge(ours: dict[str, Any] | None, cells: int, theirs: int, measure: str) -> tuple[str, str]:
+def _judge(ours: dict[str, Any] | None, cells: int, theirs: int, measure: str) -> tuple[str, dict[str, Any]]:
+    """Verdict and reason of the claim that `ours` is the best of `cells` cells; the study had `theirs`."""
     if ours is None:
-        return CANNOT_BE_TOLD, "this grid does not have the cell"
+        return INCONCLUSIVE, {"code": "absent"}
     if measure != "dice":
-        return CANNOT_BE_TOLD, f"this grid measures {measure}, the study Dice"
+        return INCONCLUSIVE, {"code": "measure", "measure": measure}
     if cells == 1:
-        return CANNOT_BE_TOLD, "this grid has no other cell"
+        return INCONCLUSIVE, {"code": "alone"}
     if ours["score"] is None:
-        return NOT_SUPPORTED, f"it diverged in epoch {ours['diverged_at']}"
-    better, as_good = ours["rank_first"] - 1, ours["rank_last"] - ours["rank_first"]
+        return NOT_SUPPORTED, {"code": "diverged", "epoch": ours["diverged_at"]}
+    better, tied = ours["rank_first"] - 1, ours["rank_last"] - ours["rank_first"]
     if better > 0:
-        return NOT_SUPPORTED, f"{better} of {cells - 1} other cells are better"
-    if as_good > 0:
-        return CANNOT_BE_TOLD, f"{as_good} of {cells - 1} other cells cannot be told apart from it"
+        return NOT_SUPPORTED, {"code": "behind", "better": better, "others": cells - 1}
+    if tied > 0:
+        return INCONCLUSIVE, {"code": "tied", "tied": tied, "others": cells - 1}
     if cells < theirs:
-        return (
-            CANNOT_BE_TOLD,
-            f"it is better than every other cell of this grid of {cells}, but the study's had {theirs}",
-        )
-    return SUPPORTED, "it is better than every other cell"
+        return INCONCLUSIVE, {"code": "fewer", "cells": cells, "published_cells": theirs}
+    return SUPPORTED, {"code": "ahead", "others": cells - 1}
 
 
 def _ranks(cells: Sequence[Cell], settings: Evaluate) -> dict[tuple[str, float], Ranks]:
-    scored = [(cell.key, images) for cell in cells if (images := cell.records.images) is not None]
+    scored = [(cell.key, cell.images) for cell in cells if cell.images is not None]
     if not scored:
         return {}
     ranges = rank_ranges(
@@ -203,13 +230,20 @@ def _ranks(cells: Sequence[Cell], settings: Evaluate) -> dict[tuple[str, float],
 
 
 def _row(cell: Cell, ranks: Ranks | None, settings: Evaluate) -> dict[str, Any]:
-    summary, images = cell.records.summary, cell.records.images
     score = low = high = None
-    if images is not None:
-        score = float(images["score"].mean())
-        low, high = interval(images["score"], images["group"], settings)
-    scores = [rounded(value) for value in (score, low, high)]
-    epochs = [summary[key] for key in ("best_epoch", "epochs", "diverged_at")]
-    return dict(
-        zip(CELL, (*cell.key, *scores, *epochs, cell.records.seconds, *(ranks or (None, None))), strict=True)
-    )
+    if cell.images is not None:
+        score = float(cell.images["score"].mean())
+        low, high = interval(cell.images["score"], cell.images["group"], settings)
+    return {
+        "optimizer": cell.optimizer,
+        "learning_rate": cell.learning_rate,
+        "score": rounded(score),
+        "low": rounded(low),
+        "high": rounded(high),
+        "epoch": cell.summary["best_epoch"],
+        "epochs": cell.summary["epochs"],
+        "diverged_at": cell.summary["diverged_at"],
+        "seconds": cell.cost["seconds"],
+        "rank_first": None if ranks is None else ranks.first,
+        "rank_last": None if ranks is None else ranks.last,
+    }

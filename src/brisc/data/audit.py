@@ -23,7 +23,7 @@ from scipy.stats import chi2
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from brisc.config import Audit, Prepare
+from brisc.config import Audit, AuditPlan
 from brisc.data.cache import MASK_LEVEL, read_grey, to_square
 from brisc.data.similarity import (
     COPIES,
@@ -61,9 +61,10 @@ class Findings:
     report: Json
 
 
-def run_audit(raw: Path, index: pd.DataFrame, *, audit: Audit, prepare: Prepare, track: Track) -> Findings:
+def run_audit(raw: Path, index: pd.DataFrame, *, plan: AuditPlan, track: Track) -> Findings:
     """Search the zip `raw` for copies and neighbours and measure on what is found. `index`: see
     brisc.data.index."""
+    audit = plan.audit
     index = index.fillna({"mask": ""}).sort_values("id", ignore_index=True)
     views = read_views(raw, index, track=track)
     pairs = screen(views, index["split"].to_numpy(), audit=audit, track=track)
@@ -88,12 +89,15 @@ def run_audit(raw: Path, index: pd.DataFrame, *, audit: Audit, prepare: Prepare,
             "plane": list_conflicts(index, related, "plane"),
         },
         "split_leak": {
-            split: measure_leak(index, related, groups, prepare, split) for split in ("random", "grouped")
+            split: measure_leak(index, related, groups, plan, split) for split in ("random", "grouped")
         },
         "mask_agreement": measure_agreement(index, related, masks, audit),
         "baselines": measure_baselines(index, nearest, masks, groups),
         "shortcut_probe": probe_shortcuts(raw, index, views, groups, seed=audit.probe_seed),
-        "thresholds": {"copy": audit.copy_similarity, "neighbour": dict(vars(audit.neighbour_similarity))},
+        "thresholds": {
+            "copy": audit.copy_similarity,
+            "neighbour": dict(vars(audit.neighbour_similarity)),
+        },
         "similarity": count_similarity(index, pairs, nearest, audit),
         "errors": estimate_errors(index, related),
         "numbering": compare_numbers(index, related),
@@ -320,16 +324,14 @@ def measure_leak(
     index: pd.DataFrame,
     related: pd.DataFrame,
     groups: pd.DataFrame,
-    prepare: Prepare,
+    plan: AuditPlan,
     split: Literal["random", "grouped"],
 ) -> Json:
     """Validation images of a split of train that have a copy, or a copy or neighbour, in the training
     part."""
     train = index[index["split"] == "train"]
     table = train[["id", "label", "plane"]].assign(group=groups["group"][train.index])
-    part = assign_validation(
-        table, split=split, validation_fraction=prepare.validation_fraction, seed=prepare.seed
-    )
+    part = assign_validation(table, split=split, validation_fraction=plan.validation_fraction, seed=plan.seed)
     parts = part.reindex(index.index, fill_value="test").to_numpy()
     leaks = {}
     for name, pairs in (

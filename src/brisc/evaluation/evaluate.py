@@ -1,5 +1,6 @@
 """Every metric of one trained model, on validation and on each subset of the test images."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,17 +12,19 @@ import pandas as pd
 from torch import nn
 
 from brisc.atomic import atomic, write_json
-from brisc.config import Evaluate, Train
+from brisc.config import Evaluate, EvaluationPlan, Run
 from brisc.data.dataset import Samples
 from brisc.evaluation.calibration import fit_temperature, summarise_calibration
 from brisc.evaluation.classification import codes, measure_labels, summarise_labels
 from brisc.evaluation.cost import measure_cost
 from brisc.evaluation.gradcam import activation_maps
 from brisc.evaluation.predict import Inference, predict
-from brisc.evaluation.rows import FLOAT_FORMAT
+from brisc.evaluation.rows import FLOAT_FORMAT, subset_of
 from brisc.evaluation.segmentation import measure, summarise
+from brisc.evaluation.validation import score_images, summarise_validation
 from brisc.training.result import copy_records
-from brisc.vocabulary import LABELS, TEST_SUBSETS, TUMOURS
+from brisc.training.resume import load_weights
+from brisc.vocabulary import LABELS, SUBSETS, TUMOURS, VALIDATION
 
 Subsets = Mapping[str, pd.DataFrame]
 
@@ -54,41 +57,68 @@ def evaluate(
     *,
     training: Path,
     data: Path,
-    settings: Evaluate,
-    train: Train,
+    plan: EvaluationPlan,
+    run: Run,
 ) -> None:
-    """Write out/metrics.json, out/per_image.csv, out/cost.json and what shows each head at work.
+    """Load into `net` the weights of the folder `training` and write its results into the folder `out`.
 
-    training: the folder of the training whose weights `net` has; what it records is copied to out/training.
-    data: what the prepare stage says of its cache, copied to out/data.json. `net` is left in evaluation mode,
-    without gradients of its weights. metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds
-    "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a byte; cam.npz, of a label head,
-    "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row order of per_image.csv:
-    validation and test images by id.
+    out/run.json: what the run is to the others. out/training/: all that the training recorded but its
+    weights. out/data.json: a copy of `data`, what the prepare stage says of its cache. out/metrics.json and
+    what else `judge_on_test` or `judge_on_validation` say. `net` is left in evaluation mode, without
+    gradients.
     """
-    rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in ("validation", "test")]))
-    job = Job(Inference(net, train), samples, rows, settings)
-    predictions = predict(job.net, samples, rows, settings=settings)
-    table = measure_images(predictions, job)
-    pictures = {
-        HEADS[head].file: HEADS[head].picture(prediction, job) for head, prediction in predictions.items()
-    }
-    cost = measure_cost(
-        job.net,
-        size=samples.images.shape[1],
-        batch_size=settings.batch_size,
-        weights=training / "weights.pt",
-        measure_seconds=train.measure_seconds,
-    )
     with atomic(out) as folder:
-        folder.mkdir()
-        table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
-        for file, picture in pictures.items():
-            np.savez_compressed(folder / file, rows=picture)
-        write_json(folder / "metrics.json", subset_metrics(table, settings))
-        write_json(folder / "cost.json", cost)
         copy_records(training, folder / "training")
         shutil.copyfile(data, folder / "data.json")
+        about = {"kind": plan.kind, "like": plan.like, "changes": plan.changes, "judge": plan.judge}
+        write_json(folder / "run.json", about)
+        if json.loads((training / "summary.json").read_text(encoding="utf-8"))["best_epoch"] is None:
+            write_json(folder / "metrics.json", {})
+            return
+        load_weights(net, training / "weights.pt")
+        if plan.judge == VALIDATION:
+            judge_on_validation(Inference(net, run), samples, folder, settings=plan.evaluate, run=run)
+        else:
+            weights = training / "weights.pt"
+            judge_on_test(
+                Inference(net, run), samples, folder, settings=plan.evaluate, run=run, weights=weights
+            )
+
+
+def judge_on_validation(
+    net: Inference, samples: Samples, folder: Path, *, settings: Evaluate, run: Run
+) -> None:
+    """validation.csv, see `score_images`, and metrics.json of that alone."""
+    table = score_images(net, samples, healthy=run.healthy_slices, settings=settings)
+    table.to_csv(folder / "validation.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
+    write_json(folder / "metrics.json", summarise_validation(table, settings))
+
+
+def judge_on_test(
+    net: Inference, samples: Samples, folder: Path, *, settings: Evaluate, run: Run, weights: Path
+) -> None:
+    """metrics.json, see `subset_metrics`, per_image.csv, inference.json, and what shows each head at work.
+
+    masks.npz, of a mask head, holds "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a
+    byte; cam.npz, of a label head, "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the
+    row order of per_image.csv: validation and test images by id.
+    """
+    rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in (VALIDATION, "test")]))
+    job = Job(net, samples, rows, settings)
+    predictions = predict(job.net, samples, rows, settings=settings)
+    table = measure_images(predictions, job)
+    table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
+    for head, prediction in predictions.items():
+        np.savez_compressed(folder / HEADS[head].file, rows=HEADS[head].picture(prediction, job))
+    write_json(folder / "metrics.json", subset_metrics(table, settings))
+    cost = measure_cost(
+        net,
+        size=samples.images.shape[1],
+        batch_size=settings.batch_size,
+        weights=weights,
+        measure_seconds=run.measure_seconds,
+    )
+    write_json(folder / "inference.json", cost)
 
 
 def measure_images(predictions: Mapping[str, np.ndarray], job: Job) -> pd.DataFrame:
@@ -108,8 +138,7 @@ def subset_metrics(table: pd.DataFrame, settings: Evaluate) -> dict[str, Any]:
     With a label head also "temperature", by which its logits are divided in `ece_scaled`: fitted on
     validation alone. All class-weighted numbers are in the class mix of the official test set.
     """
-    subsets = {name: table[table[name] == 1] for name in TEST_SUBSETS}
-    subsets["validation"] = table[table["split"] == "validation"]
+    subsets = {name: subset_of(table, name) for name in SUBSETS}
     metrics: dict[str, Any] = {}
     for head in HEADS.values():
         if head.column in table:

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from brisc.config import Optimizer, Run, Train
+from brisc.config import Optimizer, Run
 from brisc.evaluation.cost import count_macs
 from brisc.models import build
 from brisc.training.losses import TotalLoss
@@ -65,7 +65,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.now -= size
 
 
-def estimate(runs: Mapping[str, Run], train: Train, *, size: int) -> dict[str, Any]:
+def estimate(runs: Mapping[str, Run], *, size: int) -> dict[str, Any]:
     """Of each model, at images of `size` squared: parameters, MACs, memory as the profile has it, and the
     batch that fits.
 
@@ -77,22 +77,22 @@ def estimate(runs: Mapping[str, Run], train: Train, *, size: int) -> dict[str, A
     batch_size, accumulate, weights_mib, optimizer_mib, activations_mib, peak_mib, verdict: "fits", "tight"
     (within the budget, but not with headroom) or "does not fit".
     """
-    found = {}
+    found, images_per_step = {}, 0
     for model, run in runs.items():
-        net = build(**run.model).to("meta")
+        net, images_per_step = build(**run.model).to("meta"), run.batch_size * run.accumulate
         found[model] = {
             "parameters": sum(parameter.numel() for parameter in net.parameters()),
             "macs": count_macs(net.eval(), size=size),
-            "as_set": training_memory(net, run, train, size=size),
+            "as_set": training_memory(net, run, size=size),
             "options": [
-                _largest_that_fits(net, run, replace(train, precision=precision), size=size)
+                _largest_that_fits(net, replace(run, precision=precision), size=size)
                 for precision in PRECISIONS
             ],
         }
     return {
         "estimate": True,
         "image_size": size,
-        "images_per_step": train.batch_size * train.accumulate,
+        "images_per_step": images_per_step,
         "gpu_mib": GPU_MIB,
         "context_mib": CONTEXT_MIB,
         "headroom": HEADROOM,
@@ -101,29 +101,29 @@ def estimate(runs: Mapping[str, Run], train: Train, *, size: int) -> dict[str, A
     }
 
 
-def _largest_that_fits(net: nn.Module, run: Run, train: Train, *, size: int) -> dict[str, Any]:
-    images, accumulate = train.batch_size * train.accumulate, 1
+def _largest_that_fits(net: nn.Module, run: Run, *, size: int) -> dict[str, Any]:
+    images, accumulate = run.batch_size * run.accumulate, 1
     while True:
-        tried = replace(train, batch_size=images // accumulate, accumulate=accumulate)
-        memory = training_memory(net, run, tried, size=size)
+        tried = replace(run, batch_size=images // accumulate, accumulate=accumulate)
+        memory = training_memory(net, tried, size=size)
         if memory["verdict"] == "fits" or images % (2 * accumulate) > 0:
             return memory
         accumulate *= 2
 
 
-def training_memory(net: nn.Module, run: Run, train: Train, *, size: int) -> dict[str, Any]:
+def training_memory(net: nn.Module, run: Run, *, size: int) -> dict[str, Any]:
     """Peak of one optimiser step of a net on the meta device, and its parts.
 
     bf16-mixed is counted as a net of bfloat16 whose weights exist in float32 as well, since autocast has no
     meaning on meta tensors. Counted with autocast, on fake tensors of the CPU, the four U-Nets of the paper
     profile come out 1 to 2 % lower.
     """
-    half = train.precision != "32-true"  # the 8 GB GPU has units for bfloat16
+    half = run.precision != "32-true"  # the 8 GB GPU has units for bfloat16
     net = net.to(torch.bfloat16 if half else torch.float32).train()
     weights = sum(parameter.numel() for parameter in net.parameters())
     statistics = sum(buffer.numel() for buffer in net.buffers())
-    activations, peak = _count_step(net, run, train, size=size)
-    copies = 2 if train.ema_decay > 0 else 1
+    activations, peak = _count_step(net, run, size=size)
+    copies = 2 if run.ema_decay > 0 else 1
     held = _FLOAT * (weights + statistics) * copies + (_HALF * weights if half else 0)
     state = _FLOAT * weights * _moments(run.optimizer)
     # The count has gradients in the net's precision; they are kept in float32.
@@ -131,9 +131,9 @@ def training_memory(net: nn.Module, run: Run, train: Train, *, size: int) -> dic
     peak_mib = (held + state + wider + peak) / _MIB
     budget = GPU_MIB - CONTEXT_MIB
     return {
-        "precision": train.precision,
-        "batch_size": train.batch_size,
-        "accumulate": train.accumulate,
+        "precision": run.precision,
+        "batch_size": run.batch_size,
+        "accumulate": run.accumulate,
         "weights_mib": round(held / _MIB, 1),
         "optimizer_mib": round(state / _MIB, 1),
         "activations_mib": round(activations / _MIB, 1),
@@ -158,22 +158,22 @@ def _moments(optimizer: Optimizer) -> int:
             return int(optimizer.momentum > 0)
 
 
-def _count_step(net: nn.Module, run: Run, train: Train, *, size: int) -> tuple[int, int]:
+def _count_step(net: nn.Module, run: Run, *, size: int) -> tuple[int, int]:
     """Bytes kept for the backward pass, and the most bytes at once beside weights, statistics and the batch
     itself."""
     precision = next(net.parameters()).dtype
-    square = (train.batch_size, 1, size, size)
+    square = (run.batch_size, 1, size, size)
     batch = {
         "image": torch.empty(square, dtype=precision, device="meta"),
         "mask": torch.empty(square, device="meta"),
-        "label": torch.empty(train.batch_size, dtype=torch.int64, device="meta"),
+        "label": torch.empty(run.batch_size, dtype=torch.int64, device="meta"),
     }
     criterion = TotalLoss(run.loss).to("meta")
     live = LiveBytes([*net.parameters(), *net.buffers(), *criterion.parameters(), *batch.values()])
     activations = 0
     with live:
         # From the second batch on, the gradients of those before it are there throughout.
-        for _ in range(min(train.accumulate, 2)):
+        for _ in range(min(run.accumulate, 2)):
             before = live.now
             loss = criterion(net(batch["image"]), batch)
             activations = live.now - before

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from brisc.errors import InputError
+from brisc.vocabulary import VALIDATION
 
 # How numbers are written to per_image.csv.
 FLOAT_FORMAT = "%.6g"
@@ -46,6 +47,11 @@ def check_rows(
             expected="one row for each id",
             mend="Give each image once.",
         )
+
+
+def subset_of(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of a table of per-image results that are in the subset `name`."""
+    return table[table["split"] == VALIDATION] if name == VALIDATION else table[table[name] == 1]
 
 
 def class_weighted(

@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from brisc.config import Train
+from brisc.errors import InputError
 
 # What /proc/cpuinfo calls the processors' matrix units for bfloat16 (Intel AMX), with which a U-Net's step
 # took half the time of float32 (two cores, 128 px, base 16). A processor without any units for bfloat16
@@ -15,9 +16,18 @@ MATRIX_UNITS = "amx_bf16"
 
 
 def build_fabric(train: Train, *, devices: int) -> Fabric:
-    """lightning-fabric for `devices` of the profile's accelerators, in the precision that `precision_on`
-    makes of its knob."""
-    plain = Fabric(accelerator=train.accelerator, devices=devices)
+    """lightning-fabric for `devices` of the run's accelerators, in the precision that `precision_on` makes of
+    its setting. Raises InputError where this machine has no such accelerator."""
+    try:
+        plain = Fabric(accelerator=train.accelerator, devices=devices)
+    except RuntimeError as error:
+        raise InputError(
+            "no such accelerator on this machine",
+            where="train.accelerator",
+            got=f"{devices} of {train.accelerator}: {' '.join(str(error).split())}",
+            expected="one that torch finds here",
+            mend="Set it to auto or cpu, or lower train.devices.",
+        ) from None
     if (precision := precision_on(plain.device, train.precision)) == "32-true":
         return plain
     return Fabric(accelerator=train.accelerator, devices=devices, precision=precision)

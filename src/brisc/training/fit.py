@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from brisc.config import Run, Train
-from brisc.data.dataset import Samples, TrainingBatches, evaluation_batches
+from brisc.config import Run, TrainingPlan
+from brisc.data.dataset import Samples, TrainingBatches
 from brisc.errors import InputError
 from brisc.progress import Track
 from brisc.training import resume
@@ -22,16 +23,17 @@ from brisc.training.device import build_fabric
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import advance, build_optimizer, build_schedule
 from brisc.training.result import write_result
+from brisc.training.validation import to_device, validate
 
 DROPOUT_STREAM = 31
 
 
 @dataclass
 class Progress:
-    """How far a run is; what a checkpoint holds beside the state of net, loss, optimiser and schedule.
+    """How far a run is; what a checkpoint holds beside the state of net, loss, optimizer and schedule.
 
-    best: {"score", "epoch", "weights"} of the best epoch, epoch 0 before there is one; diverged_at: the epoch
-    whose loss was not finite, 0 while there is none.
+    best: {"score", "epoch", "weights", "images"} of the best epoch, epoch 0 before there is one; images: the
+    score of each validation image. diverged_at: the epoch whose loss was not finite, 0 while there is none.
     """
 
     history: list[dict[str, Any]]
@@ -40,40 +42,61 @@ class Progress:
     diverged_at: int
 
 
+@dataclass(frozen=True)
+class Learner:
+    """A net with all that training changes. wrapped: the net as fabric runs it; mean: its running mean over
+    steps, None where there is none."""
+
+    net: nn.Module
+    wrapped: Any
+    criterion: TotalLoss
+    optimizer: torch.optim.Optimizer
+    schedule: LRScheduler
+    mean: AveragedModel | None
+
+    @property
+    def judged(self) -> nn.Module:
+        """What is validated and kept."""
+        return self.net if self.mean is None else self.mean.module
+
+    def parts(self) -> dict[str, Any]:
+        parts = {
+            "net": self.net,
+            "loss": self.criterion,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+        }
+        return parts if self.mean is None else {**parts, "averaged": self.mean}
+
+
 def fit(
     net: nn.Module,
     samples: Samples,
     out: Path,
     *,
-    run: Run,
-    train: Train,
+    plan: TrainingPlan,
     scratch: Path,
-    may_diverge: bool,
+    keep_weights: bool,
     track: Track,
     log: Callable[[str], None],
 ) -> None:
-    """Train `net` and write out/weights.pt (the epoch of the best validation score), history.csv,
-    summary.json, cost.json.
+    """Train `net` and write into the folder `out` what `write_result` says, of the epoch of the best score.
 
-    The score is the mean over the net's heads of per-image Dice and accuracy. Everything but cost.json
-    depends on knobs, data and code alone. A loss that is not finite raises InputError, unless the run
+    The score is the mean over the net's heads of per-image Dice and accuracy on validation. Everything but
+    cost.json depends on plan and data alone. A loss that is not finite raises InputError, unless the run
     `may_diverge`: then it ends there, and that it diverged is its result.
     """
-    fabric = build_fabric(train, devices=train.devices)
+    fabric = build_fabric(plan.run, devices=plan.run.devices)
     fabric.launch()
-    fingerprint = resume.run_fingerprint(run, train, samples.fingerprint)
+    fingerprint = resume.run_fingerprint(plan, samples.fingerprint)
     scratch = scratch / fingerprint[:16]
     with resume.hold(scratch) if fabric.is_global_zero else nullcontext():
-        progress = train_epochs(
-            net,
-            samples,
-            fabric,
-            run=run,
-            train=train,
-            checkpoint=scratch / "checkpoint.pt",
-            may_diverge=may_diverge,
-            track=track,
-            log=log,
+        learner = set_up(net, fabric, plan.run)
+        checkpoint = scratch / "checkpoint.pt"
+        state = resume.load_checkpoint(checkpoint, learner.parts(), log)
+        progress = Progress([], {"score": -1.0, "epoch": 0}, 0.0, 0) if state is None else Progress(**state)
+        train_epochs(
+            learner, samples, fabric, plan.run, progress, checkpoint=checkpoint, track=track, log=log
         )
         if fabric.is_global_zero:
             write_result(
@@ -82,165 +105,139 @@ def fit(
                 out,
                 vars(progress),
                 fabric.device,
-                run=run,
-                train=train,
+                plan=plan,
                 fingerprint=fingerprint,
+                keep_weights=keep_weights,
             )
             resume.drop_others(scratch)
 
 
-def train_epochs(
-    net: nn.Module,
-    samples: Samples,
-    fabric: Fabric,
-    *,
-    run: Run,
-    train: Train,
-    checkpoint: Path,
-    may_diverge: bool,
-    track: Track,
-    log: Callable[[str], None],
-) -> Progress:
-    """Epochs from the checkpoint, or from the start, to the last one, to early stopping or to divergence."""
-    train_rows = samples.rows("train", healthy=run.healthy_slices)
-    if train.channels_last:
+def set_up(net: nn.Module, fabric: Fabric, run: Run) -> Learner:
+    if run.channels_last:
         net = net.to(memory_format=torch.channels_last)
     criterion = TotalLoss(run.loss).to(fabric.device)
     optimizer = build_optimizer([*net.parameters(), *criterion.parameters()], run.optimizer)
-    schedule = build_schedule(optimizer, train, epochs=run.epochs)
+    schedule = build_schedule(optimizer, run)
     wrapped, optimizer = fabric.setup(net, optimizer)
-    averaged = None
-    if train.ema_decay > 0:
-        mean_of_steps = get_ema_multi_avg_fn(train.ema_decay)  # type: ignore[no-untyped-call]
-        averaged = AveragedModel(net, multi_avg_fn=mean_of_steps, use_buffers=True)
-    judged = net if averaged is None else averaged.module  # what is validated and kept
-    parts = {"net": net, "loss": criterion, "optimizer": optimizer, "schedule": schedule}
-    parts |= {} if averaged is None else {"averaged": averaged}
-    progress = Progress([], {"score": -1.0, "epoch": 0, "weights": {}}, 0.0, 0)
-    if (state := resume.load(checkpoint)) is not None:
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        progress = Progress(**state["progress"])
-        log(f"resumed after epoch {len(progress.history)}")
+    mean = None
+    if run.ema_decay > 0:
+        mean_of_steps = get_ema_multi_avg_fn(run.ema_decay)  # type: ignore[no-untyped-call]
+        mean = AveragedModel(net, multi_avg_fn=mean_of_steps, use_buffers=True)
+    return Learner(net, wrapped, criterion, optimizer, schedule, mean)
 
+
+def train_epochs(
+    learner: Learner,
+    samples: Samples,
+    fabric: Fabric,
+    run: Run,
+    progress: Progress,
+    *,
+    checkpoint: Path,
+    track: Track,
+    log: Callable[[str], None],
+) -> None:
+    """Epochs from where `progress` is to the last one, to early stopping or to divergence."""
     history = progress.history
     while not progress.diverged_at and len(history) < run.epochs:
-        if len(history) - progress.best["epoch"] >= train.early_stopping_patience:
+        if len(history) - progress.best["epoch"] >= run.early_stopping_patience:
             break
-        epoch, started, rate = len(history) + 1, time.perf_counter(), optimizer.param_groups[0]["lr"]
-        torch.manual_seed(
-            int(np.random.SeedSequence([train.seed, DROPOUT_STREAM, epoch]).generate_state(1)[0])
-        )
+        epoch, started = len(history) + 1, time.perf_counter()
+        rate = learner.optimizer.param_groups[0]["lr"]
         batches = TrainingBatches(
             samples,
-            train_rows,
-            batch_size=train.batch_size,
-            augment=train.augment,
-            seed=train.seed,
+            samples.rows("train", healthy=run.healthy_slices),
+            batch_size=run.batch_size,
+            augment=run.augment,
+            seed=run.seed,
             epoch=epoch,
             rank=fabric.global_rank,
             world=fabric.world_size,
         )
-        wrapped.train()
-        total, seen = torch.zeros((), device=fabric.device), 0
-        for index, batch in enumerate(track(batches, f"epoch {epoch}/{run.epochs}")):
-            batch = to_device(batch, fabric.device, train.channels_last)
-            first = index // train.accumulate * train.accumulate  # of the batches that share this step
-            group = min(train.accumulate, len(batches) - first)
-            last = index == first + group - 1
-            with fabric.no_backward_sync(wrapped, enabled=not last):
-                loss = criterion(wrapped(batch["image"]), batch)
-                fabric.backward(loss / group)
-            if last:
-                for (
-                    balance
-                ) in criterion.parameters():  # fabric keeps the net equal over devices, not the loss
-                    assert balance.grad is not None
-                    balance.grad = torch.as_tensor(fabric.all_reduce(balance.grad, reduce_op="mean"))
-                optimizer.step()
-                optimizer.zero_grad()
-                if averaged is not None:
-                    averaged.update_parameters(net)
-            total += loss.detach() * len(batch["image"])
-            seen += len(batch["image"])
-        mean = fabric.all_reduce(total / seen, reduce_op="mean")
-        assert isinstance(mean, torch.Tensor)
-        losses = {"train_loss": mean.item()}
-        losses["validation_loss"], scores = validate(judged, criterion, samples, fabric, run=run, train=train)
+        seed_dropout(run.seed, epoch)
+        train_loss = train_epoch(learner, batches, fabric, run, track, f"epoch {epoch}/{run.epochs}")
+        share_buffers(learner, fabric)
+        validation = validate(learner.judged, learner.criterion, samples, fabric, run)
+        # One decision for all devices, which may round differently.
+        validation_loss, images = fabric.broadcast(validation)
+        scores = {name: float(values.mean()) for name, values in images.items()}
         score = sum(scores.values()) / len(scores)
+        losses = {"train_loss": train_loss, "validation_loss": validation_loss}
         if not np.isfinite(list(losses.values())).all():
-            if not may_diverge:
-                raise InputError(
-                    "the loss is not finite",
-                    where=f"epoch {epoch}",
-                    got=f"training {losses['train_loss']}, validation {losses['validation_loss']}",
-                    expected="finite numbers",
-                    mend="Lower optimizer.learning_rate or train with precision 32-true.",
-                )
-            progress.diverged_at = epoch
+            progress.diverged_at = diverged(run, epoch, losses)
         elif score > progress.best["score"]:
-            weights = {name: tensor.detach().cpu().clone() for name, tensor in judged.state_dict().items()}
-            progress.best = {"score": score, "epoch": epoch, "weights": weights}
-        advance(schedule, score)
+            state = learner.judged.state_dict()
+            weights = {key: value.detach().cpu().clone() for key, value in state.items()}
+            progress.best = {"score": score, "epoch": epoch, "weights": weights, "images": images}
+        advance(learner.schedule, score)
         named = {f"validation_{name}": value for name, value in scores.items()}
         history.append({"epoch": epoch, "learning_rate": rate, **losses, **named, "validation_score": score})
         seconds = time.perf_counter() - started
         progress.seconds += seconds
         log(describe(history[-1], run.epochs, seconds, progress.seconds / epoch * (run.epochs - epoch)))
         if fabric.is_global_zero:
-            state = {name: part.state_dict() for name, part in parts.items()}
-            resume.save(checkpoint, {**state, "progress": vars(progress)})
+            resume.save_checkpoint(checkpoint, learner.parts(), vars(progress))
         fabric.barrier()
-    return progress
 
 
-def to_device(
-    batch: dict[str, torch.Tensor], device: torch.device, channels_last: bool
-) -> dict[str, torch.Tensor]:
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    moved = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
-    return {**moved, "image": moved["image"].contiguous(memory_format=layout)}
+def train_epoch(
+    learner: Learner, batches: TrainingBatches, fabric: Fabric, run: Run, track: Track, name: str
+) -> float:
+    """One pass over the batches; the mean loss of an image."""
+    learner.wrapped.train()
+    total, seen = torch.zeros((), device=fabric.device), 0
+    for index, batch in enumerate(track(batches, name)):
+        batch = to_device(batch, fabric.device, run.channels_last)
+        first = index // run.accumulate * run.accumulate  # of the batches that share this step
+        group = min(run.accumulate, len(batches) - first)
+        last = index == first + group - 1
+        with fabric.no_backward_sync(learner.wrapped, enabled=not last):
+            loss = learner.criterion(learner.wrapped(batch["image"]), batch)
+            fabric.backward(loss / group)
+        if last:
+            step(learner, fabric)
+        total += loss.detach() * len(batch["image"])
+        seen += len(batch["image"])
+    mean = fabric.all_reduce(total / seen, reduce_op="mean")
+    assert isinstance(mean, torch.Tensor)
+    return mean.item()
 
 
-@torch.no_grad()
-def validate(
-    net: nn.Module, criterion: TotalLoss, samples: Samples, fabric: Fabric, *, run: Run, train: Train
-) -> tuple[float, dict[str, float]]:
-    """Mean loss and, by head, the mean per-image Dice at 0.5 or the accuracy over the validation images, not
-    augmented.
-
-    Every device does them all.
-    """
-    net.eval()
-    rows = samples.rows("validation", healthy=run.healthy_slices)
-    losses: list[torch.Tensor] = []
-    right: dict[str, list[torch.Tensor]] = {}
-    for batch in evaluation_batches(samples, rows, batch_size=train.batch_size):
-        batch = to_device(batch, fabric.device, train.channels_last)
-        with fabric.autocast():
-            logits = net(batch["image"])
-        losses.append(criterion(logits, batch) * len(batch["image"]))
-        for head, score in SCORES.items():
-            if head in logits:
-                right.setdefault(score.__name__, []).append(score(logits[head], batch[head]))
-    scores = {name: float(torch.cat(values).double().mean()) for name, values in right.items()}
-    return float(torch.stack(losses).sum()) / len(rows), scores
+def step(learner: Learner, fabric: Fabric) -> None:
+    for balance in learner.criterion.parameters():  # fabric keeps the net equal over devices, not the loss
+        assert balance.grad is not None
+        balance.grad = torch.as_tensor(fabric.all_reduce(balance.grad, reduce_op="mean"))
+    learner.optimizer.step()
+    learner.optimizer.zero_grad()
+    if learner.mean is not None:
+        learner.mean.update_parameters(learner.net)
 
 
-def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Dice of each image at probability 0.5: (B, 1, H, W) twice -> (B,). Empty against empty is right."""
-    prediction, tumour = logits > 0, truth > 0
-    overlap = (prediction & tumour).sum((1, 2, 3))
-    area = prediction.sum((1, 2, 3)) + tumour.sum((1, 2, 3))
-    return torch.where(area > 0, 2 * overlap / area.clamp_min(1), 1.0)
+def share_buffers(learner: Learner, fabric: Fabric) -> None:
+    """Give all devices the first one's running statistics, of which each has gathered its own: else they
+    would judge one net differently."""
+    if fabric.world_size > 1:
+        nets = [learner.net] if learner.mean is None else [learner.net, learner.mean.module]
+        for buffer in (buffer for net in nets for buffer in net.buffers()):
+            torch.distributed.broadcast(buffer, src=0)
 
 
-def accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """1 where the likeliest class is the true one, else 0: (B, K) and (B,) -> (B,)."""
-    return (logits.argmax(1) == truth).float()
+def seed_dropout(seed: int, epoch: int) -> None:
+    """From here on torch draws as in an unbroken run, in whatever epoch this one was resumed."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, DROPOUT_STREAM, epoch]).generate_state(1)[0]))
 
 
-SCORES = {"mask": dice, "label": accuracy}
+def diverged(run: Run, epoch: int, losses: dict[str, float]) -> int:
+    """The epoch, for a run that may diverge; else InputError."""
+    if run.may_diverge:
+        return epoch
+    raise InputError(
+        "the loss is not finite",
+        where=f"epoch {epoch}",
+        got=f"training {losses['train_loss']}, validation {losses['validation_loss']}",
+        expected="finite numbers",
+        mend="Lower optimizer.learning_rate or train with precision 32-true.",
+    )
 
 
 def describe(row: dict[str, Any], epochs: int, seconds: float, left: float) -> str:

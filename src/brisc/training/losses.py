@@ -67,7 +67,7 @@ class TotalLoss(nn.Module):
                 where="loss block of the model",
                 got=f"weights above 0 for {', '.join(self.heads) or 'no head'}",
                 expected=f"for {', '.join(sorted(logits))}",
-                mend="dice and bce belong to a mask, cross_entropy to a label; a term that is not used has weight 0.",
+                mend="dice and bce belong to a mask, cross_entropy to a label; others have weight 0.",
             )
         return torch.stack(
             [

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
 
-from brisc.config import Optimizer, Train
+from brisc.config import Optimizer, Run
 
 
 def build_optimizer(parameters: Iterable[torch.nn.Parameter], optimizer: Optimizer) -> torch.optim.Optimizer:
@@ -24,21 +24,21 @@ def build_optimizer(parameters: Iterable[torch.nn.Parameter], optimizer: Optimiz
             return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
 
 
-def build_schedule(optimizer: torch.optim.Optimizer, train: Train, *, epochs: int) -> LRScheduler:
+def build_schedule(optimizer: torch.optim.Optimizer, run: Run) -> LRScheduler:
     """What `advance` moves once an epoch.
 
     "plateau", the study's: lower the rate when the validation score has not risen for `plateau_patience`
     epochs. "cosine": from the full rate down to 0 over `epochs`, whatever the score (Loshchilov and Hutter,
     arXiv:1608.03983, without restarts).
     """
-    if train.schedule == "cosine":
-        return CosineAnnealingLR(optimizer, T_max=epochs)
+    if run.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=run.epochs)
     return ReduceLROnPlateau(
         optimizer,
         mode="max",
-        factor=train.plateau_factor,
-        patience=train.plateau_patience,
-        min_lr=train.plateau_floor,
+        factor=run.plateau_factor,
+        patience=run.plateau_patience,
+        min_lr=run.plateau_floor,
         threshold=0.0,
     )
 

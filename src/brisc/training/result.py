@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 from brisc.atomic import atomic, write_json
-from brisc.config import Run, Train
+from brisc.config import TrainingPlan
 from brisc.data.dataset import Samples
-from brisc.sources import PACKAGE, git_tree, training_sources
 from brisc.training import resume
 from brisc.training.device import precision_on
+from brisc.training.validation import validation_table
+from brisc.vocabulary import HEADS, VALIDATION
 
 RECORDS = ("cost.json", "history.csv", "summary.json")
 
@@ -31,65 +32,68 @@ def write_result(
     progress: dict[str, Any],
     device: torch.device,
     *,
-    run: Run,
-    train: Train,
+    plan: TrainingPlan,
     fingerprint: str,
+    keep_weights: bool,
 ) -> None:
-    """The four files of a finished run, in one folder that appears whole. `progress` holds the fields of
-    fit.Progress.
+    """The files of a finished run, in one folder that appears whole. `progress`: the fields of fit.Progress.
 
-    A run that diverged in its first epoch has no best one: its weights.pt is empty.
+    history.csv, summary.json, cost.json; of the best epoch, where there is one, validation.csv, the score of
+    each validation image, and weights.pt where weights are kept, which is empty where there is no best epoch.
     """
-    best, epochs = progress["best"], len(progress["history"])
-    train_images = len(samples.rows("train", healthy=run.healthy_slices))
+    run, best = plan.run, progress["best"]
     rows = pd.DataFrame(progress["history"])
     rows["best"] = (rows["epoch"] == best["epoch"]).astype(int)
-    versions = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "lightning-fabric": version("lightning-fabric"),
-    }
-    summary = {
-        "heads": [
-            head
-            for head, column in (("mask", "dice"), ("label", "accuracy"))
-            if f"validation_{column}" in rows
-        ],
+    content = summary(net, samples, rows, progress, plan, fingerprint)
+    measured = dict.fromkeys(COST)
+    if run.measure_seconds:
+        measured = cost(device, run.precision, content["images_seen"], progress["seconds"])
+    with atomic(out) as folder:
+        folder.mkdir()
+        if keep_weights:
+            weights = {name: tensor.contiguous() for name, tensor in best.get("weights", {}).items()}
+            resume.save(folder / "weights.pt", weights)
+        if best["epoch"]:
+            table = validation_table(samples, run, best["images"])
+            table.to_csv(folder / "validation.csv", index=False, lineterminator="\n", float_format="%.6g")
+        rows.to_csv(folder / "history.csv", index=False, lineterminator="\n", float_format="%.6g")
+        write_json(folder / "summary.json", content)
+        write_json(folder / "cost.json", measured)
+
+
+def summary(
+    net: nn.Module,
+    samples: Samples,
+    rows: pd.DataFrame,
+    progress: dict[str, Any],
+    plan: TrainingPlan,
+    fingerprint: str,
+) -> dict[str, Any]:
+    """The content of summary.json. rows: the history."""
+    run, best, epochs = plan.run, progress["best"], len(rows)
+    train_images = len(samples.rows("train", healthy=run.healthy_slices))
+    ended = "finished" if epochs == run.epochs else "early"
+    return {
+        "heads": [head.name for head in HEADS.values() if f"validation_{head.score}" in rows],
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "epochs": epochs,
         "best_epoch": best["epoch"] or None,
         "best_validation_score": best["score"] if best["epoch"] else None,
         "diverged_at": progress["diverged_at"] or None,
-        "stopped": "diverged"
-        if progress["diverged_at"]
-        else "at the last epoch"
-        if epochs == run.epochs
-        else "early",
+        "stopped": "diverged" if progress["diverged_at"] else ended,
         "train_images": train_images,
-        "validation_images": len(samples.rows("validation", healthy=run.healthy_slices)),
+        "validation_images": len(samples.rows(VALIDATION, healthy=run.healthy_slices)),
         "images_seen": train_images * epochs,
         "run_fingerprint": fingerprint,
         "data_fingerprint": samples.fingerprint,
-        "source_tree": git_tree(PACKAGE / "training"),
-        "code": training_sources(run.model["arch"]),
-        "versions": versions,
-        "run": asdict(run),
-        "train": asdict(train),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "lightning-fabric": version("lightning-fabric"),
+        },
+        "settings": asdict(run),
+        "code": plan.code,
     }
-    seconds = progress["seconds"]
-    measured = (
-        cost(device, train.precision, train_images * epochs, seconds)
-        if train.measure_seconds
-        else dict.fromkeys(COST)
-    )
-    with atomic(out) as folder:
-        folder.mkdir()
-        resume.save(
-            folder / "weights.pt", {name: tensor.contiguous() for name, tensor in best["weights"].items()}
-        )
-        rows.to_csv(folder / "history.csv", index=False, lineterminator="\n", float_format="%.6g")
-        write_json(folder / "summary.json", summary)
-        write_json(folder / "cost.json", measured)
 
 
 def copy_records(training: Path, out: Path) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -18,20 +19,16 @@ import torch
 from torch import nn
 
 from brisc.atomic import atomic
-from brisc.config import Run, Train
+from brisc.config import TrainingPlan
 from brisc.errors import InputError
-from brisc.sources import training_sources
+
+# What torch.load raises for a file that it did not write, or of which a part is missing.
+UNREADABLE = (RuntimeError, UnpicklingError, EOFError, ValueError)
 
 
-def run_fingerprint(run: Run, train: Train, data_fingerprint: str) -> str:
-    """SHA-256 over everything that decides the weights: knobs, data, code, torch."""
-    parts = {
-        "run": asdict(run),
-        "train": {key: value for key, value in asdict(train).items() if key != "measure_seconds"},
-        "data": data_fingerprint,
-        "code": training_sources(run.model["arch"]),
-        "torch": torch.__version__,
-    }
+def run_fingerprint(plan: TrainingPlan, data_fingerprint: str) -> str:
+    """SHA-256 over everything that decides the result: settings, code, data, torch."""
+    parts = {**asdict(plan), "data": data_fingerprint, "torch": torch.__version__}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -65,16 +62,35 @@ def save(path: Path, state: dict[str, Any]) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def load(path: Path) -> dict[str, Any] | None:
-    """The checkpoint, or None when there is none."""
-    return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
+def save_checkpoint(path: Path, parts: dict[str, Any], progress: dict[str, Any]) -> None:
+    """The state of each part of a training, and how far it is."""
+    save(path, {**{name: part.state_dict() for name, part in parts.items()}, "progress": progress})
+
+
+def load_checkpoint(path: Path, parts: dict[str, Any], log: Callable[[str], None]) -> dict[str, Any] | None:
+    """Put `parts` back to where the checkpoint left them; the progress, or None where there is none.
+
+    A checkpoint that cannot be read, as a power cut may leave one, is left aside: the run starts over.
+    """
+    if not path.is_file():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        progress: dict[str, Any] = state.pop("progress")
+    except (*UNREADABLE, KeyError, TypeError, AttributeError) as error:
+        log(f"{path}: a broken checkpoint is left aside, the run starts over ({type(error).__name__})")
+        return None
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    log(f"resumed after epoch {len(progress['history'])}")
+    return progress
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
     """Load weights.pt into `net`, both of one architecture."""
     try:
         net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, UnpicklingError) as error:
+    except UNREADABLE as error:
         raise InputError(
             "weights that do not fit the model",
             where=path,

@@ -1,62 +1,65 @@
-"""The score of each validation image, for intervals and paired tests between trainings."""
-
-import json
-from pathlib import Path
-from typing import Any
+"""How a net stands on the validation images: its loss, and the score of each image."""
 
 import numpy as np
 import pandas as pd
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
-from brisc.atomic import atomic
-from brisc.config import Run, Train
-from brisc.data.dataset import Samples, evaluation_batches
-from brisc.training.device import build_fabric
-from brisc.training.fit import SCORES, to_device
-from brisc.training.result import copy_records
-from brisc.training.resume import load_weights
+from brisc.config import Run
+from brisc.data.dataset import Batch, Samples, evaluation_batches
+from brisc.training.losses import TotalLoss
+from brisc.vocabulary import HEADS, VALIDATION
 
 
-def write_cell(
-    net: nn.Module, samples: Samples, out: Path, *, training: Path, run: Run, train: Train
-) -> None:
-    """What a grid is judged by: the records of the training in `training` and, unless it has no best epoch,
-    out/validation.csv.
+def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Dice of each image at probability 0.5: (B, 1, H, W) twice -> (B,). Empty against empty is right."""
+    prediction, tumour = logits > 0, truth > 0
+    overlap = (prediction & tumour).sum((1, 2, 3))
+    area = prediction.sum((1, 2, 3)) + tumour.sum((1, 2, 3))
+    return torch.where(area > 0, 2 * overlap / area.clamp_min(1), 1.0)
 
-    `net` is left with the weights of that epoch.
-    """
-    with atomic(out) as folder:
-        copy_records(training, folder)
-        if json.loads((folder / "summary.json").read_text(encoding="utf-8"))["best_epoch"] is not None:
-            load_weights(net, training / "weights.pt")
-            scores = score_images(net, samples, run=run, train=train)
-            scores.to_csv(folder / "validation.csv", index=False, lineterminator="\n", float_format="%.6g")
+
+def accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """1 where the likeliest class is the true one, else 0: (B, K) and (B,) -> (B,)."""
+    return (logits.argmax(1) == truth).float()
+
+
+SCORES = {"mask": dice, "label": accuracy}
 
 
 @torch.no_grad()
-def score_images(net: nn.Module, samples: Samples, *, run: Run, train: Train) -> pd.DataFrame:
-    """A row for each validation image, in the order of the cache: id, label, group, `dice` and `accuracy` by
-    head, `score`.
-
-    `dice` is that of the mask at probability 0.5, `accuracy` 1 where the likeliest class is the true one;
-    `score` is their mean over the net's heads. Its mean over the images is the validation score by which
-    training keeps its best epoch.
-    """
-    fabric = build_fabric(train, devices=1)
-    layout = torch.channels_last if train.channels_last else torch.contiguous_format
-    net = net.to(device=fabric.device, memory_format=layout).eval()  # type: ignore[call-overload]
-    rows = samples.rows("validation", healthy=run.healthy_slices)
-    scores: dict[str, list[Any]] = {}
-    for batch in evaluation_batches(samples, rows, batch_size=train.batch_size):
-        batch = to_device(batch, fabric.device, train.channels_last)
+def validate(
+    net: nn.Module, criterion: TotalLoss, samples: Samples, fabric: Fabric, run: Run
+) -> tuple[float, dict[str, torch.Tensor]]:
+    """Mean loss over the validation images, not augmented, and by the score's name ("dice", "accuracy") the
+    score of each image (N,), float64 on the CPU, in the order of the cache."""
+    net.eval()
+    rows = samples.rows(VALIDATION, healthy=run.healthy_slices)
+    losses: list[torch.Tensor] = []
+    scores: dict[str, list[torch.Tensor]] = {}
+    for batch in evaluation_batches(samples, rows, batch_size=run.batch_size):
+        batch = to_device(batch, fabric.device, run.channels_last)
         with fabric.autocast():
             logits = net(batch["image"])
+        losses.append(criterion(logits, batch) * len(batch["image"]))
         for head, score in SCORES.items():
             if head in logits:
-                scores.setdefault(score.__name__, []).append(
-                    score(logits[head], batch[head]).double().cpu().numpy()
-                )
-    columns = {name: np.concatenate(parts) for name, parts in scores.items()}
+                scores.setdefault(HEADS[head].score, []).append(score(logits[head], batch[head]))
+    of_images = {name: torch.cat(parts).double().cpu() for name, parts in scores.items()}
+    return float(torch.stack(losses).sum()) / len(rows), of_images
+
+
+def validation_table(samples: Samples, run: Run, scores: dict[str, torch.Tensor]) -> pd.DataFrame:
+    """A row for each validation image, in the order of the cache: id, label, group, the score by head, and
+    `score`, their mean. Its mean over the images is what training keeps its best epoch by."""
+    rows = samples.rows(VALIDATION, healthy=run.healthy_slices)
+    columns = {name: values.numpy() for name, values in scores.items()}
     table = samples.table.iloc[rows][["id", "label", "group"]].reset_index(drop=True)
-    return table.assign(**columns, score=sum(columns.values()) / len(columns))
+    return table.assign(**columns, score=np.mean(list(columns.values()), axis=0))
+
+
+def to_device(batch: Batch, device: torch.device, channels_last: bool) -> Batch:
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    moved = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    return {**moved, "image": moved["image"].contiguous(memory_format=layout)}

@@ -1,0 +1,106 @@
+"""The plan of a profile: the settings of each stage and run, and digests of the code that decides a run.
+
+Profiles are read here and nowhere else: every later stage depends on its own plan, so that an edit of a
+profile or of a source file repeats what it changes and nothing besides. A digest is over the syntax tree
+without docstrings, and comments are not in it: wording never trains anything again.
+"""
+
+import ast
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from brisc.atomic import atomic, write_json
+from brisc.config import Params, Run, load, resolve, resolve_grid
+
+# They cannot change a result: a plan has the settings as they were resolved, the others name, write and show.
+EXEMPT = frozenset(f"src/brisc/{name}.py" for name in ("atomic", "config", "errors", "progress"))
+
+
+def write_plans(profile: str, params: Params, out: Path, grid: Path) -> None:
+    """Write into the folder `out` train/<run>.json and evaluate/<run>.json of every run that `params` lists,
+    <stage>.json of the stages that read the profile besides, and to `grid` what all cells of the grid share.
+    """
+    data, prepare, evaluate = (load(profile, block) for block in ("data", "prepare", "evaluate"))
+    stages = {
+        "fetch": {"data": asdict(data), "phantom": asdict(load(profile, "phantom"))},
+        "validate": {"data": asdict(data)},
+        "audit": {
+            "audit": asdict(load(profile, "audit")),
+            "validation_fraction": prepare.validation_fraction,
+            "seed": prepare.seed,
+        },
+        "prepare": {"prepare": asdict(prepare)},
+        "analyse": {"source": data.source, "prepare": asdict(prepare), "evaluate": asdict(evaluate)},
+        "site": {"source": data.source, "seed": prepare.seed},
+    }
+    with atomic(out) as folder:
+        for stage, content in stages.items():
+            write_json(folder / f"{stage}.json", content)
+        for name in params.runs:
+            found = resolve(profile, name)
+            arch = found.run.model["arch"]
+            write_json(folder / "train" / f"{name}.json", training_plan(found.run))
+            write_json(
+                folder / "evaluate" / f"{name}.json",
+                {
+                    "name": name,
+                    "kind": found.kind,
+                    "like": found.like,
+                    "changes": found.changes,
+                    "judge": found.judge,
+                    "evaluate": asdict(evaluate),
+                    "code": digests("stages/evaluate.py", _file_of(arch)),
+                },
+            )
+    write_json(grid, training_plan(resolve_grid(profile, params.grid.run)))
+
+
+def training_plan(run: Run) -> dict[str, Any]:
+    """The content of train/<run>.json, see brisc.config.TrainingPlan."""
+    return {"run": asdict(run), "code": digests("stages/train.py", _file_of(run.model["arch"]))}
+
+
+def digests(*files: str) -> dict[str, str]:
+    """{file: digest of its syntax tree} of these files and of all of this repository that they import."""
+    return {path.as_posix(): digest(path) for path in imports(*files) if path.as_posix() not in EXEMPT}
+
+
+def imports(*files: str) -> list[Path]:
+    """These files and all of this repository that they import, sorted; paths from the repository's root."""
+    found: set[Path] = set()
+    waiting = [Path(file) for file in files]
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            waiting += _imported(path)
+    return sorted(found)
+
+
+def digest(path: Path) -> str:
+    """Of the syntax tree without docstrings: the same after an edit of comments, docstrings or layout."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, False):
+            node.body = node.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:32]
+
+
+def _file_of(arch: Any) -> str:
+    """The file that `brisc.models.build` imports by its name."""
+    return f"src/brisc/models/{arch}.py"
+
+
+def _imported(path: Path) -> list[Path]:
+    """`from a import b` may mean a/b.py as well as a name in a.py; a script may import its neighbour."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    modules = [path.parent / name for name in names if "." not in name and path.parts[0] == "stages"]
+    modules += [Path("src", *name.split(".")) for name in names if name.split(".")[0] == "brisc"]
+    return [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py")]

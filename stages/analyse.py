@@ -1,0 +1,41 @@
+"""analyse: what all runs of the profile say together, in a few files small enough for git."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import command
+from brisc.analysis.collect import collect
+from brisc.analysis.compare import compare, published_gap
+from brisc.analysis.costs import gather_costs
+from brisc.analysis.grid import read_cells
+from brisc.analysis.recipes import summarise_recipes
+from brisc.analysis.runs import of_kind, read_runs
+from brisc.analysis.seeds import by_seed
+from brisc.atomic import atomic, write_json
+from brisc.config import AnalysePlan, load_params, read_plan
+
+
+def main(profile: str) -> None:
+    params, reports = load_params(), Path(f"reports/{profile}")
+    plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
+    published = json.loads(Path("published.json").read_text(encoding="utf-8"))
+    runs = read_runs(Path(f"runs/{profile}/eval"), params.runs)
+    costs = gather_costs(runs, read_cells(Path(f"runs/{profile}/grid"), params.grid))
+    comparisons = compare(
+        {run.name: run.images() for run in of_kind(runs, "model")},
+        seeds=by_seed(runs),
+        joint=params.compare,
+        gap=published_gap(published, params.compare.joint),
+        settings=plan.evaluate,
+    )
+    provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}
+    collect(runs, reports, provenance=provenance)
+    write_json(reports / "comparisons.json", comparisons)
+    write_json(reports / "recipes.json", summarise_recipes(runs, plan.evaluate))
+    with atomic(reports / "costs.csv") as temporary:
+        costs.to_csv(temporary, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    command.run(main)
