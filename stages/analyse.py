@@ -13,20 +13,20 @@ from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import of_kind, read_runs
 from brisc.analysis.seeds import by_seed
 from brisc.atomic import atomic, write_json
-from brisc.config import AnalysePlan, load_params, read_plan
+from brisc.config import AnalysePlan, Compare, Grid, load_param, read_plan
 
 
 def main(profile: str) -> None:
-    params, reports = load_params(), Path(f"reports/{profile}")
+    joint, reports = load_param(Compare, "compare"), Path(f"reports/{profile}")
     plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))
-    runs = read_runs(Path(f"runs/{profile}/eval"), params.runs)
-    costs = gather_costs(runs, read_cells(Path(f"runs/{profile}/grid"), params.grid))
+    runs = read_runs(Path(f"runs/{profile}/eval"), load_param(list[str], "runs"))
+    costs = gather_costs(runs, read_cells(Path(f"runs/{profile}/grid"), load_param(Grid, "grid")))
     comparisons = compare(
         {run.name: run.images() for run in of_kind(runs, "model")},
         seeds=by_seed(runs),
-        joint=params.compare,
-        gap=published_gap(published, params.compare.joint),
+        joint=joint,
+        gap=published_gap(published, joint.joint),
         settings=plan.evaluate,
     )
     provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}

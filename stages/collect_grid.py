@@ -8,11 +8,11 @@ import pandas as pd
 import command
 from brisc.analysis.grid import CELL, best_of, grid_history, read_cells, summarise_grid
 from brisc.atomic import atomic, write_json
-from brisc.config import AnalysePlan, TrainingPlan, load_params, read_plan
+from brisc.config import AnalysePlan, Grid, TrainingPlan, load_param, read_plan
 
 
 def main(profile: str) -> None:
-    axes, reports, folder = load_params().grid, Path(f"reports/{profile}"), Path(f"runs/{profile}/grid")
+    axes, reports, folder = load_param(Grid, "grid"), Path(f"reports/{profile}"), Path(f"runs/{profile}/grid")
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))["grid"]
     plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
     epochs = read_plan(TrainingPlan, folder / "plan.json").run.epochs

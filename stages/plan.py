@@ -3,12 +3,18 @@
 from pathlib import Path
 
 import command
-from brisc.config import load_params
+from brisc.config import Grid, load_param
 from brisc.plan import write_plans
 
 
 def main(profile: str) -> None:
-    write_plans(profile, load_params(), Path(f"data/{profile}/plan"), Path(f"runs/{profile}/grid/plan.json"))
+    write_plans(
+        profile,
+        load_param(list[str], "runs"),
+        Path(f"data/{profile}/plan"),
+        grid_run=load_param(Grid, "grid").run,
+        grid=Path(f"runs/{profile}/grid/plan.json"),
+    )
 
 
 if __name__ == "__main__":

@@ -332,19 +332,27 @@ def load(profile: str, block: str) -> Any:
     return checked(BLOCKS[block], _block(read_yaml(path), block, path), path, block)
 
 
+PARAMS = Path("params.yaml")
+
+
 def load_params() -> Params:
     """params.yaml as its dataclass: which profile, and the lists that the stages of dvc.yaml are made of."""
-    path = Path("params.yaml")
-    params: Params = checked(Params, read_yaml(path), path, "")
+    params: Params = checked(Params, read_yaml(PARAMS), PARAMS, "")
     if params.grid.run not in params.runs:
         raise InputError(
             "a grid of a run that is not listed",
-            where=path,
+            where=PARAMS,
             got=params.grid.run,
             expected=f"one of {', '.join(params.runs)}",
             mend="Add it to runs, or name another run in grid.run.",
         )
     return params
+
+
+def load_param(kind: Any, key: str) -> Any:
+    """One key of params.yaml: what a stage that declares no other one may read."""
+    content = read_yaml(PARAMS)
+    return checked(kind, content.get(key) if isinstance(content, dict) else None, PARAMS, key)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,20 +7,22 @@ without docstrings, and comments are not in it: wording never trains anything ag
 
 import ast
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from brisc.atomic import atomic, write_json
-from brisc.config import Params, Run, load, resolve, resolve_grid
+from brisc.config import Run, load, resolve, resolve_grid
 
 # They cannot change a result: a plan has the settings as they were resolved, the others name, write and show.
 EXEMPT = frozenset(f"src/brisc/{name}.py" for name in ("atomic", "config", "errors", "progress"))
 
 
-def write_plans(profile: str, params: Params, out: Path, grid: Path) -> None:
-    """Write into the folder `out` train/<run>.json and evaluate/<run>.json of every run that `params` lists,
-    <stage>.json of the stages that read the profile besides, and to `grid` what all cells of the grid share.
+def write_plans(profile: str, runs: Sequence[str], out: Path, *, grid_run: str, grid: Path) -> None:
+    """Write into the folder `out` train/<run>.json and evaluate/<run>.json of the runs of these names,
+    <stage>.json of the stages that read the profile besides, and to the file `grid` what all cells of the
+    grid of `grid_run` share.
     """
     data, prepare, evaluate = (load(profile, block) for block in ("data", "prepare", "evaluate"))
     stages = {
@@ -38,7 +40,7 @@ def write_plans(profile: str, params: Params, out: Path, grid: Path) -> None:
     with atomic(out) as folder:
         for stage, content in stages.items():
             write_json(folder / f"{stage}.json", content)
-        for name in params.runs:
+        for name in runs:
             found = resolve(profile, name)
             arch = found.run.model["arch"]
             write_json(folder / "train" / f"{name}.json", training_plan(found.run))
@@ -54,7 +56,7 @@ def write_plans(profile: str, params: Params, out: Path, grid: Path) -> None:
                     "code": digests("stages/evaluate.py", _file_of(arch)),
                 },
             )
-    write_json(grid, training_plan(resolve_grid(profile, params.grid.run)))
+    write_json(grid, training_plan(resolve_grid(profile, grid_run)))
 
 
 def training_plan(run: Run) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""A stage as a parcel: its command, the files that it declares, the code that it names, and its outputs.
+
+Laid into an empty folder and run there, a stage sees nothing else and gives the same bytes: that is what lets
+stages run beside each other, on another machine, or where there is neither git nor DVC.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
+
+from brisc.atomic import atomic, write_text
+from brisc.errors import InputError
+from brisc.plan import EXEMPT
+
+# What every stage may import undeclared: code that cannot change a result, and what starts a stage.
+COMMON = (*sorted(EXEMPT), "src/brisc/__init__.py", "src/brisc/devices.py", "stages/command.py")
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One stage of dvc.yaml. All paths are relative to the repository's root.
+
+    inputs: files and folders that it declares, source files among them. code: source files besides, which its
+    plan names. settings: by file, the keys that it declares of params.yaml.
+    """
+
+    stage: str
+    command: str
+    inputs: tuple[str, ...]
+    code: tuple[str, ...]
+    settings: dict[str, dict[str, Any]]
+    outputs: tuple[str, ...]
+
+
+def read_parcel(root: Path, stage: str) -> Parcel:
+    """The stage of that address ("train@demo-unet") of the repository `root`, where its inputs are at
+    hand."""
+    with Repo(str(root)) as repo:
+        (found,) = repo.stage.collect(stage)
+        params = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
+        inputs = sorted(_relative(root, (dep.fs_path for dep in found.deps if dep not in params)))
+        settings = {_relative(root, [dep.fs_path])[0]: dep.read_params(flatten=False) for dep in params}
+        outputs = sorted(_relative(root, (out.fs_path for out in found.outs)))
+        command = found.cmd
+    code = sorted({*COMMON, *_named_by_plans(root, inputs)} - set(inputs))
+    return Parcel(stage, command, tuple(inputs), tuple(code), settings, tuple(outputs))
+
+
+def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], Any] = shutil.copyfile) -> None:
+    """Put everything that the stage may see into the empty `folder`. place(source, target): how a file gets
+    there; os.link and os.symlink take no space.
+
+    Raises InputError for an input that is missing in `root`.
+    """
+    for name in (*parcel.inputs, *parcel.code):
+        if not (root / name).exists():
+            raise InputError(
+                f"an input of {parcel.stage} is missing",
+                where=root / name,
+                got="no file",
+                expected="an earlier stage's output",
+                mend="Run dvc repro.",
+            )
+        for source in _files(root / name):
+            target = folder / source.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                place(str(source), str(target))
+    for name, content in parcel.settings.items():
+        write_text(folder / name, yaml.safe_dump(content, sort_keys=True))
+
+
+def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedProcess[str]:
+    """Run the stage's command in `folder`, where `lay` has put its inputs. scratch: where it may keep what
+    survives a kill."""
+    program, *words = parcel.command.split()
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "PYTHONPATH")
+    }
+    return subprocess.run(
+        [sys.executable if program == "python" else program, *words],
+        cwd=folder,
+        env={**environment, "BRISC_SCRATCH": str(scratch)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def bring_back(parcel: Parcel, folder: Path, root: Path) -> None:
+    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all. Raises
+    InputError, before anything is put there, for an output that is missing."""
+    for name in parcel.outputs:
+        if not (folder / name).exists():
+            raise InputError(
+                f"an output of {parcel.stage} is missing",
+                where=folder / name,
+                got="no file",
+                expected="what the stage writes",
+                mend="Read the stage's log.",
+            )
+    for name in parcel.outputs:
+        copy = shutil.copytree if (folder / name).is_dir() else shutil.copyfile
+        with atomic(root / name) as temporary:
+            copy(folder / name, temporary)
+
+
+def _named_by_plans(root: Path, inputs: Iterable[str]) -> Iterator[str]:
+    """The source files that the plans among a stage's inputs have a digest of."""
+    for name in inputs:
+        if name.endswith(".json") and ("/plan/" in name or name.endswith("/plan.json")):
+            yield from json.loads((root / name).read_text(encoding="utf-8")).get("code", {})
+
+
+def _relative(root: Path, paths: Iterable[str]) -> list[str]:
+    return [Path(path).relative_to(root.resolve()).as_posix() for path in paths]
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or all files in the folder and the packages' `__init__.py` above it; nothing compiled."""
+    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+    above = [parent / "__init__.py" for parent in path.parents if (parent / "__init__.py").is_file()]
+    return [*above, *(file for file in inside if file.is_file() and "__pycache__" not in file.parts)]
