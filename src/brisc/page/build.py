@@ -20,7 +20,7 @@ from brisc.page import cases
 from brisc.page.encode import write_script
 from brisc.page.results import core
 
-STATIC = files("brisc.page.") / "static"
+STATIC = files("brisc.page") / "static"
 # Classic scripts in the order in which they build on each other: modules may not be imported from disk.
 SCRIPTS = (
     "data.js",
