@@ -185,7 +185,7 @@ function footer() {
       "p",
       {},
       `${counted(cases.id.length, "test image")} at ${core.size} px, ${copied} of them also in train; ${counted(models.length, "model")}. `,
-      `Sources ${provenance.source_tree.slice(0, 10)}, data ${provenance.data.fingerprint.slice(0, 10)}. ${core.notice}.`,
+      `Data ${provenance.data.fingerprint.slice(0, 10)}. ${core.notice}.`,
     ),
     el("p", {}, el("a", { href: "copies/index.html" }, "Contact sheets of all copies")),
   ];
