@@ -70,7 +70,7 @@ def write_profile(root: Path) -> None:
     for number, (run, (kind, like, changes)) in enumerate(OTHERS.items()):
         metrics[run] = {"validation": {"n_pairs": 6, "dice_per_image": 0.7}}
         runs[run] = summary(kind, heads(like), like, changes)
-        histories.append(history(run, heads(like), number))
+        histories.append(history(run, heads(like), number + len(MODELS)))
     write_json(reports / "metrics.json", metrics)
     write_json(reports / "runs.json", runs)
     write_json(reports / "comparisons.json", comparisons())

@@ -495,10 +495,10 @@ def test_cost_is_shown_as_far_as_it_was_measured(visit: Open) -> None:
     expect(options.nth(3)).to_have_text("latency of one image, ms (not measured)")
     first = page.locator("#view-cost tbody tr").first
     expect(first.locator("th")).to_have_text("unet")
-    expect(first.locator("td").nth(1)).to_have_text("a")
-    expect(page.locator("#view-cost tbody tr", has_text="joint").locator("td").nth(1)).to_have_text("b")
+    expect(first.locator("td").nth(2)).to_have_text("a")
+    expect(page.locator("#view-cost tbody tr", has_text="joint").locator("td").nth(2)).to_have_text("b")
     expect(page.locator("#view-cost svg .dot")).to_have_count(6)
-    native = page.locator("#view-cost tbody td:nth-child(6)")
+    native = page.locator("#view-cost tbody td:nth-child(3)")
     expect(native).to_have_text(["50.0\u202f% [40.0, 60.0]", *["\u2013"] * 4])
     page.evaluate("location.hash = '#cost?cost=latency_ms'")
     expect(page.locator("#view-cost .chart").first).to_contain_text("not measured in this profile")
@@ -728,7 +728,7 @@ def test_the_contact_sheets_are_linked_and_shown(visit: Open) -> None:
         ["mirrored: 4 of 4 pairs", "neighbour: 2 of 2 pairs", "reencoded: 4 of 4 pairs"]
     )
     expect(page.locator("body")).to_contain_text("Phantom data")
-    for sheet in page.locator(".sheet").all():
+    for sheet in page.locator(".sheets img").all():
         sheet.scroll_into_view_if_needed()
         sheet.evaluate("(image) => image.decode()")
 

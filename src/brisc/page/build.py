@@ -56,7 +56,9 @@ def write_site(*, reports: Path, runs: Path, data: Path, out: Path) -> None:
     with atomic(out / "copies") as folder:
         folder.mkdir()
         relations = write_sheets(copies, slices, folder)
-        shown = {"notice": notice(read(reports / "provenance.json")), "relations": relations}
+        provenance = read(reports / "provenance.json")
+        phantom = provenance["source"] == "phantom"
+        shown = {"notice": notice(provenance), "phantom": phantom, "relations": relations}
         write_text(folder / "index.html", _rendered("copies.html.jinja", shown))
 
 

@@ -29,7 +29,7 @@ METRICS = (
     "reliability_scaled",
 )
 AUDIT = ("test_with_copy_in_train", "test_with_copy_in_train_by_relation")
-PHANTOM = "phantom data: says nothing about patients"
+PHANTOM = "Phantom data: says nothing about patients"
 BRISC = "BRISC 2025, Fateh et al., CC BY 4.0. Research material, not for diagnosis"
 
 Json = dict[str, Any]

@@ -14,9 +14,7 @@ const KEYS_HELP = [
 function startPage() {
   const main = document.getElementById("main"),
     nav = document.getElementById("nav");
-  document.getElementById("notice").textContent = core.phantom
-    ? `${core.notice[0].toUpperCase()}${core.notice.slice(1)}.`
-    : `${core.notice}.`;
+  document.getElementById("notice").textContent = `${core.notice}.`;
   const rooms = {},
     links = {};
   for (const [name, view] of Object.entries(views)) {

@@ -270,7 +270,7 @@ function verdicts(a, b) {
               : `not tested: ${counted(subsets[name].groups, "group")}`;
           return [
             name,
-            el("strong", {}, ahead),
+            el("strong", { class: "wrap" }, ahead),
             `${gapText(sign * pair.difference)}${range}`,
             fixed(pair.p_holm, 3),
             whole(subsets[name].n),

@@ -10,8 +10,13 @@ const COSTS = {
   peak_memory_mb: ["peak memory in training, MB", whole],
 };
 const REACHED = {
-  mask: { title: "Dice, mean per tumour slice", does: "Drawing tumours", images: "tumour slice" },
-  label: { title: "Accuracy", does: "Naming the class", images: "image" },
+  mask: {
+    title: "Dice, mean per tumour slice",
+    more: { dice_native: "at the image's own size" },
+    does: "Drawing tumours",
+    images: "tumour slice",
+  },
+  label: { title: "Accuracy", more: {}, does: "Naming the class", images: "image" },
 };
 
 views.cost = {
@@ -67,22 +72,21 @@ views.cost = {
       return metrics ? interval(metrics[key], metrics[`${key}_low`], metrics[`${key}_high`]) : DASH;
     };
     const names = Object.keys(parts.charts);
-    const native = modelsWith("mask").length > 0;
+    const reached = (model, name) =>
+      hasHead(model, name)
+        ? [core.heads[name].primary, ...Object.keys(REACHED[name].more)].map((key) => metric(model, key))
+        : [DASH, ...Object.keys(REACHED[name].more).map(() => DASH)];
     parts.tables.replaceChildren(
       table(
         `All models on ${SUBSETS[state.quality].title}, in the order of params.yaml`,
         [
           "model",
-          ...names.flatMap((name) => [REACHED[name].title, "letters"]),
-          ...(native ? ["the same Dice at the images' own size"] : []),
+          ...names.flatMap((name) => [REACHED[name].title, ...Object.values(REACHED[name].more), "letters"]),
           ...Object.values(COSTS).map(([title]) => title),
         ],
         core.models.map((model) => [
           model.name,
-          ...names.flatMap((name) =>
-            hasHead(model, name) ? [metric(model, core.heads[name].primary), sharedLetters(name, model)] : [DASH, DASH],
-          ),
-          ...(native ? [metric(model, "dice_native")] : []),
+          ...names.flatMap((name) => [...reached(model, name), hasHead(model, name) ? sharedLetters(name, model) : DASH]),
           ...Object.entries(COSTS).map(([key, [, format]]) => format(model.cost[key])),
         ]),
       ),

@@ -89,7 +89,7 @@ views.training = {
             whole(run.best_epoch),
             fixed(values[run.history.epoch.indexOf(run.best_epoch)], 4),
             fixed(values.at(-1), 4),
-            el("span", { class: "changes" }, changesText(run)),
+            el("span", { class: "wrap changes" }, changesText(run)),
           ];
         }),
       ),
