@@ -25,7 +25,11 @@ views.training = {
     );
     this.hidden = new Set(core.others.map(({ name }) => name));
     this.defaultCurve = drawn[0];
-    const ticks = el("div", {}, Object.keys(KINDS).map((kind) => this.buildTicks(kind)));
+    const ticks = el(
+      "div",
+      {},
+      Object.keys(KINDS).map((kind) => this.buildTicks(kind)),
+    );
     const lines = chart((width) => this.drawCurves(width));
     const note = el("div", {});
     host.append(
@@ -221,7 +225,8 @@ views.training = {
 /** What a run changes against the one that it is like. Of a model that is like no other that would be everything. */
 function changesText({ kind, like, changes }) {
   if (kind === "model" && !like) return DASH;
-  const settings = Object.entries(changes).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`);
+  const written = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
+  const settings = Object.entries(changes).map(([name, value]) => `${name} ${written(value)}`);
   return [like && `as ${like}`, ...settings].filter(Boolean).join(", ");
 }
 
