@@ -11,7 +11,7 @@ import pytest
 from made_up import write_profile
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from brisc.page.build import write_page
+from brisc.page.build import write_site
 
 FLAGS = (
     "--no-sandbox",
@@ -26,7 +26,7 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data/, runs/ and reports/ as write_page reads them."""
+    """A folder with data/, runs/ and reports/ as write_site reads them."""
     root = tmp_path_factory.mktemp("profile")
     write_profile(root)
     return root
@@ -36,7 +36,7 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of `profile`: a folder with index.html."""
     out = tmp_path_factory.mktemp("site") / "demo"
-    write_page(reports=profile / "reports", runs=profile / "runs", data=profile / "data", out=out)
+    write_site(reports=profile / "reports", runs=profile / "runs", data=profile / "data", out=out)
     return out
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from made_up import LABELS
+from made_up import MODELS
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from brisc.page.build import write_page
+from brisc.page.build import write_site
+from brisc.vocabulary import LABELS
 
 SCREENSHOTS = Path(__file__).parents[2] / ".scratch" / "screenshots"
 VIEWS = ("cases", "compare", "classes", "training", "cost", "copies")
@@ -79,7 +80,7 @@ def per_image(profile: Path, model: str) -> pd.DataFrame:
     return table.set_index(table["id"].str.removeprefix("brisc2025_").str.removesuffix("_t1"))
 
 
-# -------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------
 # cases
 
 
@@ -226,8 +227,10 @@ def test_the_masks_drawn_are_the_masks_measured(visit: Open, profile: Path, case
     assert lit(page, "Truth") == row["true_pixels"]
     assert lit(page, "Prediction") == row["predicted_pixels"]
     hit = row["intersection"]
-    expected = f"Difference: {hit} pixels right, {row['true_pixels'] - hit} missed, {row['predicted_pixels'] - hit} false alarm"
-    expect(stage(page, "Difference")).to_have_attribute("aria-label", expected)
+    missed, extra = row["true_pixels"] - hit, row["predicted_pixels"] - hit
+    expect(stage(page, "Difference")).to_have_attribute(
+        "aria-label", f"Difference: {hit} pixels right, {missed} missed, {extra} false positive"
+    )
     assert lit(page, "Difference") == row["true_pixels"] + row["predicted_pixels"] - hit
 
 
@@ -280,7 +283,7 @@ def test_what_classifiers_say_of_a_case(visit: Open, profile: Path) -> None:
     expect(stage(page, "Grad-CAM")).to_have_attribute("aria-label", re.compile("Where densenet121 looked"))
 
 
-# -----------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------
 # compare
 
 
@@ -301,22 +304,22 @@ def test_compare_begins_with_the_two_unets_and_their_largest_difference(visit: O
 def test_only_tested_differences_are_told(visit: Open) -> None:
     page = visit("#compare")
     verdict = page.locator("#view-compare .card", has_text="Do they differ?")
-    expect(verdict.locator("tbody td:nth-child(2)")).to_have_text(["not told apart"] * 3)
+    expect(verdict.locator("tbody td:nth-child(2)")).to_have_text(["not significantly different"] * 3)
     expect(verdict).not_to_contain_text("ahead")
     expect(verdict).to_contain_text("+1.0 (seed 42), \u22122.0 (seed 43)")
     choose(page, "Second model", "joint")
-    expect(verdict.locator("tbody td:nth-child(2)")).to_have_text(["told apart: unet ahead"] * 3)
+    expect(verdict.locator("tbody td:nth-child(2)")).to_have_text(["significantly different: unet ahead"] * 3)
     expect(verdict.locator("tbody td:nth-child(3)").first).to_have_text("+2.0 [\u22121.0, 5.0]")
     choose(page, "First model", "joint")
     choose(page, "Second model", "unet")
     # The other way round, so is the difference.
     expect(verdict.locator("tbody td:nth-child(3)").first).to_have_text("\u22122.0 [\u22125.0, 1.0]")
-    expect(verdict.locator("tbody td:nth-child(2)").first).to_have_text("told apart: unet ahead")
+    expect(verdict.locator("tbody td:nth-child(2)").first).to_have_text("significantly different: unet ahead")
     choose(page, "First model", "mobilenetv2")
     expect(verdict).to_contain_text("nothing to compare them by")
     choose(page, "Second model", "densenet121")
     expect(verdict.locator("tbody td:nth-child(2)")).to_have_text(
-        ["not told apart", "not told apart", "not tested: 9 groups"]
+        ["not significantly different", "not significantly different", "not tested: 9 groups"]
     )
     choose(page, "Second model", "mobilenetv2")
     expect(verdict).to_contain_text("one model twice")
@@ -336,7 +339,7 @@ def test_a_point_of_the_scatter_is_a_case(visit: Open, profile: Path) -> None:
     expect(page.locator("#pair")).to_have_attribute("data-case", "test_00024_pi_sa")
 
 
-# -----------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------
 # classes
 
 
@@ -417,8 +420,8 @@ def test_a_cell_of_the_grid_shows_its_curve_on_hover_and_on_focus(visit: Open) -
     cell.hover()
     expect(title).to_have_text("sgd, rate 1e\u22125: 47.0\u202f% [42.0, 52.0] in epoch 4, rank 1 to 6 of 6")
     expect(page.locator("#view-training svg .line.faint")).to_have_count(5)
-    claim = "the study's table: adam, rate 1e\u22125 is best, 79.0\u202f%. cannot be told: its range of ranks holds the first."
-    expect(page.locator("#view-training .claims li")).to_have_text([claim])
+    claim = "the study's table: adam, rate 1e\u22125 is best, 79.0\u202f%. inconclusive: 4 of 5 other cells"
+    expect(page.locator("#view-training .claims li")).to_contain_text([claim])
     page.locator('[data-cell="adam 1e\u22124"]').focus()
     expect(title).to_contain_text("adam, rate 1e\u22124: 55.0")
     page.keyboard.press("Tab")
@@ -446,6 +449,44 @@ def test_learning_curves_of_the_models_that_have_them(visit: Open) -> None:
     expect(chart.locator(".tip")).to_contain_text("epoch")
 
 
+def test_the_curves_of_seeds_and_recipes_are_drawn_when_asked_for(visit: Open) -> None:
+    page = visit("#training?curve=validation_dice")
+    drawing = page.locator("#view-training .chart svg").first
+    before = "validation Dice over epochs of unet, attention_unet, joint"
+    expect(drawing).to_have_attribute("aria-label", before)
+    control(page, "checkbox", "unet-43").check()
+    expect(drawing).to_have_attribute("aria-label", f"{before}, unet-43")
+    page.get_by_text("Values as a table").click()
+    rows = page.locator("#view-training details tr")
+    expect(rows.filter(has_text="unet-43")).to_contain_text("as unet, seed 43")
+    expect(rows.filter(has_text="unet-bare")).to_contain_text("as unet, epochs 4, augment.horizontal_flip 0")
+    # They name no classes, so they have no such curve.
+    choose(page, "Curve", "validation_accuracy")
+    expect(control(page, "checkbox", "unet-43")).to_be_hidden()
+    expect(page.get_by_role("group", name="Recipes")).to_be_hidden()
+
+
+def test_only_models_are_compared(visit: Open) -> None:
+    page = visit("#compare?model=unet-43&other=unet-bare")
+    for which in ("First", "Second"):
+        options = control(page, "combobox", f"{which} model").locator("option")
+        assert [option.get_attribute("value") for option in options.all()] == list(MODELS)
+    expect(page.locator(".side h3")).to_have_text(["unet", "attention_unet"])
+
+
+@pytest.mark.parametrize(
+    "code", ["absent", "measure", "alone", "diverged", "behind", "tied", "fewer", "ahead"]
+)
+def test_a_verdict_on_the_grid_has_its_reason(visit: Open, code: str) -> None:
+    page = visit("#cases")
+    numbers = {"better": 2, "tied": 3, "others": 5, "cells": 6, "published_cells": 20, "epoch": 7}
+    reason = json.dumps({"code": code, "measure": "accuracy", **numbers})
+    page.evaluate(f"core.grid.claims[0].reason = {reason}; location.hash = '#training'")
+    claim = page.locator("#view-training .claims li")
+    expect(claim).to_contain_text("inconclusive: ")
+    expect(claim).not_to_contain_text("undefined")
+
+
 def test_cost_is_shown_as_far_as_it_was_measured(visit: Open) -> None:
     page = visit("#cost")
     options = control(page, "combobox", "Cost").locator("option")
@@ -454,9 +495,11 @@ def test_cost_is_shown_as_far_as_it_was_measured(visit: Open) -> None:
     expect(options.nth(3)).to_have_text("latency of one image, ms (not measured)")
     first = page.locator("#view-cost tbody tr").first
     expect(first.locator("th")).to_have_text("unet")
-    expect(first.locator("td").nth(1)).to_have_text("a")
-    expect(page.locator("#view-cost tbody tr", has_text="joint").locator("td").nth(1)).to_have_text("b")
+    expect(first.locator("td").nth(2)).to_have_text("a")
+    expect(page.locator("#view-cost tbody tr", has_text="joint").locator("td").nth(2)).to_have_text("b")
     expect(page.locator("#view-cost svg .dot")).to_have_count(6)
+    native = page.locator("#view-cost tbody td:nth-child(3)")
+    expect(native).to_have_text(["50.0\u202f% [40.0, 60.0]", *["\u2013"] * 4])
     page.evaluate("location.hash = '#cost?cost=latency_ms'")
     expect(page.locator("#view-cost .chart").first).to_contain_text("not measured in this profile")
 
@@ -472,7 +515,9 @@ def test_names_on_the_cost_chart_cover_no_point_or_whisker(visit: Open) -> None:
                 for (const metrics of Object.values(model.metrics))
                     for (const key of ["dice_per_image", "accuracy"])
                         if (key in metrics)
-                            Object.assign(metrics, { [key]: 0.8 - 0.01 * i, [`${key}_low`]: 0.7, [`${key}_high`]: 0.9 });
+                            Object.assign(metrics, {
+                                [key]: 0.8 - 0.01 * i, [`${key}_low`]: 0.7, [`${key}_high`]: 0.9,
+                            });
             });
             location.hash = "#cost?quality=clean";
         }"""
@@ -480,10 +525,13 @@ def test_names_on_the_cost_chart_cover_no_point_or_whisker(visit: Open) -> None:
     expect(page.locator("#view-cost figcaption").first).to_contain_text("no copy in train")
     covered = page.locator("#view-cost .chart svg").evaluate_all(
         """(charts) => charts.flatMap((chart) => {
-            const boxes = (kind) => [...chart.querySelectorAll(kind)].map((one) => one.getBoundingClientRect());
-            const meet = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+            const boxes = (kind) =>
+                [...chart.querySelectorAll(kind)].map((one) => one.getBoundingClientRect());
+            const meet = (a, b) =>
+                a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
             const names = boxes(".name");
-            return names.map((name, i) => [...boxes(".dot, .whisker"), ...names.toSpliced(i, 1)].some((box) => meet(name, box)));
+            return names.map((name, i) =>
+                [...boxes(".dot, .whisker"), ...names.toSpliced(i, 1)].some((box) => meet(name, box)));
         })"""
     )
     assert covered == [False] * 6
@@ -538,7 +586,7 @@ def test_from_a_copied_case_to_its_twin_and_back(visit: Open) -> None:
     expect(page.locator("#view-copies")).to_be_visible()
 
 
-# ------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------
 # the whole page
 
 
@@ -602,8 +650,12 @@ def test_a_desk_and_a_phone(visit: Open) -> None:
             show(page, view)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, view
             small = page.evaluate(
-                """[...document.querySelectorAll("button, select, nav a, .tick")].filter((one) => one.checkVisibility())
-                    .filter((one) => { const { width, height } = one.getBoundingClientRect(); return width < 24 || height < 24; })
+                """[...document.querySelectorAll("button, select, nav a, .tick")]
+                    .filter((one) => one.checkVisibility())
+                    .filter((one) => {
+                        const { width, height } = one.getBoundingClientRect();
+                        return width < 24 || height < 24;
+                    })
                     .map((one) => one.outerHTML.slice(0, 80))"""
             )
             assert small == [], view
@@ -640,7 +692,7 @@ def test_every_view_without_the_optional_results(visit: Open, profile: Path, tmp
     (copied / "reports" / "grid.json").write_text('{"cells": []}')  # what params.yaml without a grid gives
     path = copied / "reports" / "metrics.json"
     path.write_text(json.dumps({"unet": json.loads(path.read_text())["unet"]}))
-    write_page(reports=copied / "reports", runs=copied / "runs", data=copied / "data", out=tmp_path / "site")
+    write_site(reports=copied / "reports", runs=copied / "runs", data=copied / "data", out=tmp_path / "site")
     page = visit(folder=tmp_path / "site")
     for view in VIEWS:
         show(page, view)
@@ -669,11 +721,23 @@ def test_a_folder_that_was_copied_in_part_is_told(browser: Browser, site: Path, 
     page.close()
 
 
+def test_the_contact_sheets_are_linked_and_shown(visit: Open) -> None:
+    page = visit()
+    page.get_by_role("link", name="Contact sheets of all copies").click()
+    expect(page.get_by_role("heading", level=2)).to_have_text(
+        ["mirrored: 4 of 4 pairs", "neighbour: 2 of 2 pairs", "reencoded: 4 of 4 pairs"]
+    )
+    expect(page.locator("body")).to_contain_text("Phantom data")
+    for sheet in page.locator(".sheets img").all():
+        sheet.scroll_into_view_if_needed()
+        sheet.evaluate("(image) => image.decode()")
+
+
 def test_real_data_is_not_called_phantom(visit: Open, profile: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(profile, tmp_path / "profile")
     path = copied / "reports" / "provenance.json"
     path.write_text(path.read_text().replace('"phantom"', '"brisc2025"'))
-    write_page(reports=copied / "reports", runs=copied / "runs", data=copied / "data", out=tmp_path / "site")
+    write_site(reports=copied / "reports", runs=copied / "runs", data=copied / "data", out=tmp_path / "site")
     page = visit(folder=tmp_path / "site")
     drawn(page, "test_00001_gl_ax")
     expect(page).to_have_title("Cases, BRISC study, demo")

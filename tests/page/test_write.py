@@ -14,8 +14,10 @@ import pytest
 from PIL import Image
 
 from brisc.errors import InputError
-from brisc.page.build import write_page
+from brisc.page.build import write_site
+from brisc.page.cases import Slices
 from brisc.page.encode import maps, run_lengths
+from brisc.page.sheets import CAPTION, CELL, GAP, even_steps, pair_tile
 
 
 def core_of(site: Path) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def content(script: Path) -> Any:
 
 
 def write(profile: Path, out: Path) -> Path:
-    write_page(reports=profile / "reports", runs=profile / "runs", data=profile / "data", out=out)
+    write_site(reports=profile / "reports", runs=profile / "runs", data=profile / "data", out=out)
     return out
 
 
@@ -113,6 +115,50 @@ def test_neighbours_are_no_copies(site: Path) -> None:
     assert "neighbour" not in pairs["relation"]
 
 
+def test_seeds_and_recipes_have_curves_alone(profile: Path, site: Path) -> None:
+    history = pd.read_csv(profile / "reports" / "history.csv")
+    others = core_of(site)["others"]
+    assert [(run["name"], run["kind"], run["like"]) for run in others] == [
+        ("unet-43", "seed", "unet"),
+        ("unet-bare", "recipe", "unet"),
+    ]
+    for run in others:
+        dice = history[history["run"] == run["name"]]["validation_dice"]
+        assert run["history"]["validation_dice"] == dice.tolist()
+        assert "cases" not in run
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "positions"),
+    [(0, 3, []), (2, 3, [0, 1]), (3, 3, [0, 1, 2]), (5, 3, [0, 2, 4]), (10, 4, [0, 3, 6, 9])],
+)
+def test_a_sheet_goes_through_its_pairs_in_even_steps(count: int, most: int, positions: list[int]) -> None:
+    assert even_steps(count, most) == positions
+
+
+@pytest.mark.parametrize(("mirrored", "black"), [(1, True), (0, False)])
+def test_a_mirrored_twin_is_turned_back(profile: Path, mirrored: int, black: bool) -> None:
+    slices = Slices(profile / "data" / "cache")
+    names = ("brisc2025_test_00002_me_ax_t1", "brisc2025_train_00002_me_ax_t1")  # one mirrors the other
+    pair = {"test_id": names[0], "train_id": names[1], "mirrored": mirrored, "aligned": 0.99}
+    tile = pair_tile(pair, slices)
+    test, twin, apart = (tile[CAPTION : CAPTION + CELL, i * CELL : (i + 1) * CELL] for i in range(3))
+    assert test.any()
+    assert np.array_equal(test, twin) == black
+    assert (not apart.any()) == black
+
+
+def test_a_sheet_for_each_relation(site: Path) -> None:
+    pairs = {"mirrored": 4, "neighbour": 2, "reencoded": 4}
+    assert {path.name for path in (site / "copies").iterdir()} == {
+        "index.html",
+        *(f"{name}.png" for name in pairs),
+    }
+    for name, count in pairs.items():
+        with Image.open(site / "copies" / f"{name}.png") as sheet:
+            assert sheet.size == (3 * (3 * CELL + GAP), -(-count // 3) * (CAPTION + CELL + GAP))
+
+
 def test_a_fine_cam_is_made_coarser(profile: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(profile, tmp_path / "profile")
     path = copied / "runs" / "eval" / "mobilenetv2" / "cam.npz"
@@ -156,8 +202,9 @@ def test_a_copy_of_an_unknown_image_is_told(profile: Path, tmp_path: Path) -> No
 
 def test_a_name_that_leads_elsewhere_is_refused(profile: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(profile, tmp_path / "profile")
-    path = copied / "reports" / "metrics.json"
-    path.write_text(path.read_text().replace('"unet":', '"../unet":'))
+    for file in ("metrics.json", "runs.json"):
+        path = copied / "reports" / file
+        path.write_text(path.read_text().replace('"unet":', '"../unet":'))
     with pytest.raises(InputError, match=re.escape("'../unet'")):
         write(copied, tmp_path / "site")
 
@@ -168,6 +215,6 @@ def test_nothing_comes_from_elsewhere(site: Path) -> None:
         "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:;" in index
     )
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:", index)
-    for path in [site / "index.html", *(site / "page").glob("*.*")]:
+    for path in [site / "index.html", site / "copies" / "index.html", *(site / "page").glob("*.*")]:
         addresses = set(re.findall(r"(?:https?:)?//[a-z][\w.-]+\.[a-z]{2,}[^\"' ]*", path.read_text()))
         assert addresses <= {"http://www.w3.org/2000/svg"}, path.name

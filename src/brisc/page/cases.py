@@ -11,7 +11,7 @@ from PIL import Image
 
 from brisc.errors import InputError
 from brisc.page.encode import maps, run_lengths, write_script
-from brisc.vocabulary import LABELS, PLANES
+from brisc.vocabulary import HEADS, LABELS, PLANES
 
 CAM_SIDE = 32  # px; a Grad-CAM is a blurred map, and a finer one would only weigh more
 
@@ -62,11 +62,11 @@ def model_cases(evaluated: Path, slices: Slices) -> dict[str, Any]:
     """
     table, _ = _evaluated(evaluated, slices)
     columns: dict[str, Any] = {}
-    if "dice" in table:
+    if HEADS["mask"].column in table:
         columns |= {name: table[name].astype(int).tolist() for name in ("predicted_pixels", "intersection")}
         columns |= {name: _numbers(table[name], 4) for name in ("dice", "iou", "boundary_dice")}
         columns["hd95_px"] = _numbers(table["hd95_px"], 1)
-    if "predicted" in table:
+    if HEADS["label"].column in table:
         probabilities = table[[f"p_{label}" for label in LABELS]].to_numpy()
         columns["predicted"] = [LABELS.index(label) for label in table["predicted"]]
         columns["probabilities"] = np.round(probabilities, 4).tolist()
@@ -104,22 +104,26 @@ def write_truth(slices: Slices, path: Path) -> None:
     write_script(path, [slices.mask(slices.row[name]) for name in slices.test["id"]])
 
 
-def copied_pairs(copies: pd.DataFrame, slices: Slices) -> pd.DataFrame:
-    """Pairs of a test image and a train image that show the same slice, neighbours left out; columns as in
-    copies.csv."""
-    pairs = copies[copies["relation"] != "neighbour"].sort_values(
-        ["test_id", "aligned"], ascending=[True, False]
-    )
-    unknown = sorted({*pairs["test_id"], *pairs["train_id"]} - slices.row.keys())
+def read_copies(path: Path, slices: Slices) -> pd.DataFrame:
+    """copies.csv: pairs of a test image and a train image that show the same slice or neighbouring ones."""
+    copies = pd.read_csv(path)
+    unknown = sorted({*copies["test_id"], *copies["train_id"]} - slices.row.keys())
     if unknown:
         raise InputError(
             "copies of images that are not in the cache",
-            where="copies.csv",
+            where=path,
             got=unknown[0],
             expected="an id of samples.csv",
             mend="Run the audit and prepare stages again.",
         )
-    return pairs
+    return copies
+
+
+def copied_pairs(copies: pd.DataFrame) -> pd.DataFrame:
+    """The pairs that show the same slice, the closest of each test image first."""
+    return copies[copies["relation"] != "neighbour"].sort_values(
+        ["test_id", "aligned"], ascending=[True, False]
+    )
 
 
 def write_copies(pairs: pd.DataFrame, slices: Slices, path: Path) -> None:

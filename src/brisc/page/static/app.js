@@ -14,9 +14,7 @@ const KEYS_HELP = [
 function startPage() {
   const main = document.getElementById("main"),
     nav = document.getElementById("nav");
-  document.getElementById("notice").textContent = core.phantom
-    ? `${core.notice[0].toUpperCase()}${core.notice.slice(1)}.`
-    : `${core.notice}.`;
+  document.getElementById("notice").textContent = `${core.notice}.`;
   const rooms = {},
     links = {};
   for (const [name, view] of Object.entries(views)) {
@@ -185,7 +183,7 @@ function footer() {
       "p",
       {},
       `${counted(cases.id.length, "test image")} at ${core.size} px, ${copied} of them also in train; ${counted(models.length, "model")}. `,
-      `Sources ${provenance.source_tree.slice(0, 10)}, data ${provenance.data.fingerprint.slice(0, 10)}. ${core.notice}.`,
+      `Data ${provenance.data.fingerprint.slice(0, 10)}. ${core.notice}.`,
     ),
     el("p", {}, el("a", { href: "copies/index.html" }, "Contact sheets of all copies")),
   ];

@@ -86,7 +86,7 @@ views.cases = {
           ["prediction", "prediction"],
           ["hit", "right"],
           ["missed", "missed (chequered)"],
-          ["false-alarm", "false alarm"],
+          ["false-positive", "false positive"],
         ),
       ),
       about,
@@ -206,7 +206,7 @@ const rankScore = (model, index) => (hasHead(model, "mask") && isHealthy(index) 
 function scoreText(model, index) {
   if (hasHead(model, "mask")) {
     if (!isHealthy(index)) return `Dice ${percent(model.cases.dice[index])}`;
-    return model.cases.predicted_pixels[index] === 0 ? "healthy: right" : "false alarm";
+    return model.cases.predicted_pixels[index] === 0 ? "healthy: right" : "false positive";
   }
   return model.cases.predicted[index] === core.cases.label[index]
     ? "right"

@@ -61,7 +61,7 @@ views.compare = {
           ["prediction", "prediction"],
           ["hit", "right"],
           ["missed", "missed (chequered)"],
-          ["false-alarm", "false alarm"],
+          ["false-positive", "false positive"],
         ),
       ),
       el("div", { class: "halves uneven" }, el("div", { class: "stack" }, shared, keyApart), tested),
@@ -238,9 +238,14 @@ function comparable(a, b, index) {
 
 const gapText = (gap) => (absent(gap) ? "no Dice" : `${gap > 0 ? "+" : ""}${points(gap)}`);
 
+const TESTS = {
+  bootstrap: "Paired bootstrap over groups of similar slices",
+  bootstrap_and_mcnemar: "Paired bootstrap over groups of similar slices and McNemar's exact test, the larger p of the two",
+};
+
 /** What comparisons.json says of two models, head by head and subset by subset. It alone says whether one is ahead. */
 function verdicts(a, b) {
-  const heads = ["mask", "label"].filter((head) => hasHead(a, head) && hasHead(b, head));
+  const heads = a.heads.filter((head) => hasHead(b, head));
   const title = el("h3", {}, "Do they differ?");
   if (a === b) return [title, el("p", {}, "This is one model twice.")];
   if (heads.length === 0) return [title, el("p", {}, "One draws masks and the other names classes: nothing to compare them by.")];
@@ -250,7 +255,7 @@ function verdicts(a, b) {
     title,
     ...heads.flatMap((head) => {
       const { measure, test, subsets } = core.comparisons.heads[head];
-      const rows = ["official", "clean", "strict"]
+      const rows = core.subsets
         .filter((name) => subsets[name])
         .map((name) => {
           const pair = subsets[name].pairs.find((one) => [one.a, one.b].includes(a.name) && [one.a, one.b].includes(b.name));
@@ -258,14 +263,14 @@ function verdicts(a, b) {
           const sign = pair.a === a.name ? 1 : -1;
           const bounds = sign === 1 ? [pair.low, pair.high] : [negative(pair.high), negative(pair.low)];
           const range = bounds.some(absent) ? "" : ` [${bounds.map(points).join(", ")}]`;
-          const ahead = pair.told_apart
-            ? `told apart: ${pair.a} ahead`
+          const ahead = pair.significant
+            ? `significantly different: ${pair.a} ahead`
             : subsets[name].tested
-              ? "not told apart"
+              ? "not significantly different"
               : `not tested: ${counted(subsets[name].groups, "group")}`;
           return [
             name,
-            el("strong", {}, ahead),
+            el("strong", { class: "wrap" }, ahead),
             `${gapText(sign * pair.difference)}${range}`,
             fixed(pair.p_holm, 3),
             whole(subsets[name].n),
@@ -280,7 +285,7 @@ function verdicts(a, b) {
         el(
           "p",
           { class: "hint" },
-          `${test[0].toUpperCase()}${test.slice(1)}; p corrected over all pairs of models. Over all classes and planes, whatever the filters.`,
+          `${TESTS[test] ?? words(test)}; p corrected over all pairs of models. Over all classes and planes, whatever the filters.`,
         ),
       ];
     }),

@@ -5,7 +5,6 @@ const RELATIONS = {
   same_bytes: "the same file",
   same_pixels: "the same pixels in another file",
   reencoded: "encoded again",
-  rescaled: "at another size",
   mirrored: "mirrored left to right",
 };
 const SWAP_MS = 450; // two swaps make a flash; three flashes a second are the most that is safe

@@ -10,8 +10,13 @@ const COSTS = {
   peak_memory_mb: ["peak memory in training, MB", whole],
 };
 const REACHED = {
-  mask: { key: "dice_per_image", title: "Dice, mean per tumour slice", n: "n_pairs" },
-  label: { key: "accuracy", title: "Accuracy", n: "n_images" },
+  mask: {
+    title: "Dice, mean per tumour slice",
+    more: { dice_native: "at the image's own size" },
+    does: "Drawing tumours",
+    images: "tumour slice",
+  },
+  label: { title: "Accuracy", more: {}, does: "Naming the class", images: "image" },
 };
 
 views.cost = {
@@ -25,10 +30,10 @@ views.cost = {
     );
     const quality = choice(
       "Subset",
-      ["official", "clean", "strict"].map((name) => [name, SUBSETS[name].title]),
+      core.subsets.map((name) => [name, SUBSETS[name].title]),
       (value) => go({ quality: value }),
     );
-    const heads = ["mask", "label"].filter((head) => modelsWith(head).length);
+    const heads = Object.keys(core.heads).filter((head) => modelsWith(head).length);
     const charts = Object.fromEntries(heads.map((head) => [head, chart((width) => this.drawPoints(width, head))]));
     const tables = el("div", {});
     host.append(
@@ -40,7 +45,7 @@ views.cost = {
           el(
             "section",
             { class: "card" },
-            el("h3", {}, head === "mask" ? "Drawing tumours" : "Naming the class"),
+            el("h3", {}, REACHED[head].does),
             charts[head].element,
           ),
         ),
@@ -62,20 +67,26 @@ views.cost = {
     parts.cost.set(cost);
     parts.quality.set(state.quality);
     for (const one of Object.values(parts.charts)) one.redraw();
-    const head = (model, name) => {
-      if (!hasHead(model, name)) return DASH;
-      const { key } = REACHED[name],
-        metrics = model.metrics[state.quality];
+    const metric = (model, key) => {
+      const metrics = model.metrics[state.quality];
       return metrics ? interval(metrics[key], metrics[`${key}_low`], metrics[`${key}_high`]) : DASH;
     };
     const names = Object.keys(parts.charts);
+    const reached = (model, name) =>
+      hasHead(model, name)
+        ? [core.heads[name].primary, ...Object.keys(REACHED[name].more)].map((key) => metric(model, key))
+        : [DASH, ...Object.keys(REACHED[name].more).map(() => DASH)];
     parts.tables.replaceChildren(
       table(
         `All models on ${SUBSETS[state.quality].title}, in the order of params.yaml`,
-        ["model", ...names.flatMap((name) => [REACHED[name].title, "letters"]), ...Object.values(COSTS).map(([title]) => title)],
+        [
+          "model",
+          ...names.flatMap((name) => [REACHED[name].title, ...Object.values(REACHED[name].more), "letters"]),
+          ...Object.values(COSTS).map(([title]) => title),
+        ],
         core.models.map((model) => [
           model.name,
-          ...names.flatMap((name) => [head(model, name), hasHead(model, name) ? sharedLetters(name, model) : DASH]),
+          ...names.flatMap((name) => [...reached(model, name), hasHead(model, name) ? sharedLetters(name, model) : DASH]),
           ...Object.entries(COSTS).map(([key, [, format]]) => format(model.cost[key])),
         ]),
       ),
@@ -83,14 +94,15 @@ views.cost = {
         "p",
         { class: "hint" },
         core.comparisons
-          ? `Two models that share a letter are not told apart on this subset (paired tests, Holm's correction, 5 % level). ${DASH}: not measured in this profile, or no such head.`
+          ? `Two models that share a letter are not significantly different on this subset (paired tests, Holm's correction, 5 % level). ${DASH}: not measured in this profile, or no such head.`
           : `No tests between models were run in this profile: no order of models is claimed. ${DASH}: not measured.`,
       ),
     );
   },
   drawPoints(width, head) {
     const { cost } = this,
-      { key, title, n } = REACHED[head];
+      { primary: key, images } = core.heads[head],
+      { title } = REACHED[head];
     const dots = modelsWith(head)
       .map((model) => ({
         model,
@@ -123,12 +135,12 @@ views.cost = {
       placed.push({ name: model.name, at, cx, cy, top, bottom });
     }
     root.append(...nameTags(placed, area));
-    const count = dots[0].model.metrics[state.quality][n];
+    const count = dots[0].model.metrics[state.quality][images];
     return el(
       "figure",
       {},
       root,
-      caption(`${counted(count, head === "mask" ? "tumour slice" : "image")}: ${SUBSETS[state.quality].title}`),
+      caption(`${counted(count, REACHED[head].images)}: ${SUBSETS[state.quality].title}`),
     );
   },
 };

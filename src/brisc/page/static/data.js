@@ -70,9 +70,9 @@ async function camOf(model, index) {
 const modelNamed = (name) => core.models.find((model) => model.name === name);
 const modelsWith = (head) => core.models.filter((model) => model.heads.includes(head));
 const hasHead = (model, head) => model.heads.includes(head);
-const isHealthy = (index) => core.labels[core.cases.label[index]] === "no_tumor";
+const isHealthy = (index) => core.labels[core.cases.label[index]] === core.healthy;
 
-// Which test images a subset holds. "copied" is what "clean" leaves out.
+// What the subsets of test are called here, and "copied", which is what "clean" leaves out.
 const SUBSETS = {
   official: { title: "all test images", holds: () => true },
   clean: { title: "clean: no copy in train", holds: (index) => core.cases.clean[index] === 1 },

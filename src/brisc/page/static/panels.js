@@ -18,16 +18,16 @@ function modelPanels() {
       if (found.mask) {
         const hit = overlap(truth, found.mask),
           missed = pixelCount(truth) - hit,
-          alarm = pixelCount(found.mask) - hit;
+          extra = pixelCount(found.mask) - hit;
         prediction.draw(null, (context) => fill(context, found.mask, "#fff"));
-        prediction.describe(`Mask predicted by ${model.name}: ${counted(hit + alarm, "pixel")}`);
+        prediction.describe(`Mask predicted by ${model.name}: ${counted(hit + extra, "pixel")}`);
         over.draw(id, (context) => {
           fill(context, found.mask, INK.prediction, opacity);
           outline(context, truth, INK.truth);
         });
         over.describe(`Prediction of ${model.name} over the slice, the truth as an outline`);
         apart.draw(id, (context) => difference(context, truth, found.mask));
-        apart.describe(`Difference: ${hit} pixels right, ${missed} missed, ${alarm} false alarm`);
+        apart.describe(`Difference: ${hit} pixels right, ${missed} missed, ${extra} false positive`);
       }
       if (found.cam) {
         const guess = words(core.labels[model.cases.predicted[index]]);
@@ -88,7 +88,7 @@ function maskFacts(model, index) {
     return [
       [
         "No tumour here",
-        predicted[index] === 0 ? "nothing drawn: right" : `${counted(predicted[index], "pixel")} drawn: false alarm`,
+        predicted[index] === 0 ? "nothing drawn: right" : `${counted(predicted[index], "pixel")} drawn: false positive`,
       ],
     ];
   }

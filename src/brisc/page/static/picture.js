@@ -4,7 +4,7 @@
 const GRAIN = Math.max(2, Math.round(512 / core.size)); // canvas pixels to a pixel of the mask
 const SIDE = core.size * GRAIN;
 const INK = Object.fromEntries(
-  ["truth", "prediction", "hit", "missed", "false-alarm", "other"].map((name) => [
+  ["truth", "prediction", "hit", "missed", "false-positive", "other"].map((name) => [
     name,
     getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim(),
   ]),
@@ -80,7 +80,7 @@ function fill(context, mask, colour, alpha = 1, keep = (index) => mask[index]) {
   context.globalAlpha = 1;
 }
 
-/** Every second pixel, so that missed tumour and false alarm differ by more than their colour. */
+/** Every second pixel, so that missed and false positive pixels differ by more than their colour. */
 const chequered = (index) => ((index % core.size) + Math.floor(index / core.size)) % 2 === 0;
 
 let zoom = 1; // of the slices that are drawn now, see zoomTo
@@ -112,7 +112,7 @@ function outline(context, mask, colour) {
 }
 
 /** Truth against prediction: both, only the truth (chequered), only the prediction. */
-function difference(context, truth, predicted, ink = ["hit", "missed", "false-alarm"]) {
+function difference(context, truth, predicted, ink = ["hit", "missed", "false-positive"]) {
   fill(context, truth, INK[ink[0]], 0.85, (index) => truth[index] && predicted[index]);
   fill(context, truth, INK[ink[1]], 0.45, (index) => truth[index] && !predicted[index]);
   fill(context, truth, INK[ink[1]], 1, (index) => truth[index] && !predicted[index] && chequered(index));

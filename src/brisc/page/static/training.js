@@ -1,5 +1,5 @@
 "use strict";
-// Training: learning curves of all models, and the grid of optimisers and rates.
+// Training: learning curves of all runs, and the grid of optimisers and rates.
 
 const CURVES = {
   validation_dice: "validation Dice",
@@ -9,20 +9,27 @@ const CURVES = {
   train_loss: "training loss",
   learning_rate: "learning rate",
 };
+// Models first and drawn from the start; the others when they are asked for.
+const KINDS = { model: "Models", seed: "Other seeds", recipe: "Recipes" };
 const curveName = (key) => CURVES[key] ?? words(key);
 
 views.training = {
   title: "Training",
   build(host) {
-    const drawn = Object.keys(CURVES).filter((key) => core.models.some(({ history }) => history[key]));
+    this.runs = [...core.models, ...core.others];
+    const drawn = Object.keys(CURVES).filter((key) => this.runs.some(({ history }) => history[key]));
     const curve = choice(
       "Curve",
       drawn.map((key) => [key, curveName(key)]),
       (value) => go({ curve: value }),
     );
-    this.hidden = new Set();
+    this.hidden = new Set(core.others.map(({ name }) => name));
     this.defaultCurve = drawn[0];
-    const ticks = el("fieldset", { class: "series" }, el("legend", {}, "Models"));
+    const ticks = el(
+      "div",
+      {},
+      Object.keys(KINDS).map((kind) => this.buildTicks(kind)),
+    );
     const lines = chart((width) => this.drawCurves(width));
     const note = el("div", {});
     host.append(
@@ -43,53 +50,65 @@ views.training = {
       this.buildGrid(),
     );
     this.parts = { curve, ticks, lines, note };
-    core.models.forEach((model, at) => {
-      const one = tick("", true, (on) => {
-        this.hidden[on ? "delete" : "add"](model.name);
+  },
+  buildTicks(kind) {
+    const ticks = this.runs.map((run, at) => {
+      if (run.kind !== kind) return null;
+      const one = tick("", !this.hidden.has(run.name), (on) => {
+        this.hidden[on ? "delete" : "add"](run.name);
         this.parts.lines.redraw();
       });
-      one.element.append(swatchLine(at), model.name);
-      one.element.dataset.model = model.name;
-      ticks.append(one.element);
+      one.element.append(swatchLine(at), run.name);
+      one.element.dataset.run = run.name;
+      return one.element;
     });
+    return el("fieldset", { class: "series" }, el("legend", {}, KINDS[kind]), ticks);
+  },
+  /** The runs that have the curve that is looked at, each with its place among all, which gives its colour. */
+  get shown() {
+    return this.runs.map((run, at) => ({ ...run, at })).filter(({ history }) => history[this.curve]);
   },
   get curve() {
-    return core.models.some(({ history }) => history[state.curve]) ? state.curve : this.defaultCurve;
+    return this.runs.some(({ history }) => history[state.curve]) ? state.curve : this.defaultCurve;
   },
   update() {
     const { parts, curve } = this;
     parts.curve.set(curve);
-    for (const label of parts.ticks.querySelectorAll("label")) label.hidden = !modelNamed(label.dataset.model).history[curve];
+    const names = this.shown.map(({ name }) => name);
+    for (const group of parts.ticks.children) {
+      const labels = [...group.querySelectorAll("label")];
+      for (const label of labels) label.hidden = !names.includes(label.dataset.run);
+      group.hidden = labels.every(({ hidden }) => hidden);
+    }
     parts.lines.redraw();
     parts.note.replaceChildren(
       valueTable(
         `${curveName(curve)}, last and kept epoch`,
-        ["model", "epochs", "kept", "value there", "last value"],
-        core.models
-          .filter(({ history }) => history[curve])
-          .map(({ name, history, run }) => {
-            const at = history.epoch.indexOf(run.best_epoch);
-            return [
-              name,
-              whole(history.epoch.length),
-              whole(run.best_epoch),
-              fixed(history[curve][at], 4),
-              fixed(history[curve].at(-1), 4),
-            ];
-          }),
+        ["run", "epochs", "kept", "value there", "last value", "differs by"],
+        this.shown.map((run) => {
+          const values = run.history[curve];
+          return [
+            run.name,
+            whole(run.history.epoch.length),
+            whole(run.best_epoch),
+            fixed(values[run.history.epoch.indexOf(run.best_epoch)], 4),
+            fixed(values.at(-1), 4),
+            el("span", { class: "wrap changes" }, changesText(run)),
+          ];
+        }),
       ),
     );
   },
   drawCurves(width) {
     const { curve } = this;
-    const series = core.models
-      .map(({ name, history, run }, at) => ({ name, at, x: history.epoch, y: history[curve], best: run.best_epoch }))
-      .filter(({ name, y }) => y && !this.hidden.has(name));
+    const series = this.shown
+      .filter(({ name }) => !this.hidden.has(name))
+      .map(({ name, at, history, best_epoch: best }) => ({ name, at, x: history.epoch, y: history[curve], best }));
     return lineChart(width, {
       series,
       x: { label: "epoch" },
       y: { label: curveName(curve) },
-      label: `${curveName(curve)} over epochs of ${series.map(({ name }) => name).join(", ") || "no model"}`,
+      label: `${curveName(curve)} over epochs of ${series.map(({ name }) => name).join(", ") || "no run"}`,
     });
   },
   buildGrid() {
@@ -152,7 +171,7 @@ views.training = {
       el(
         "p",
         { class: "hint" },
-        "Point at a cell, or reach it by the tab key, to see its curve among all the others; press it to keep it. Cells whose ranges of ranks overlap are not told apart.",
+        "Point at a cell, or reach it by the tab key, to see its curve among all the others; press it to keep it. Cells whose ranges of ranks overlap may stand in either order.",
       ),
       this.gridTitle,
       this.gridLines.element,
@@ -165,7 +184,7 @@ views.training = {
             {},
             `${claim.source}: ${gridName(claim)} is best, ${percent(claim.published)}. `,
             el("strong", {}, claim.verdict),
-            `: ${claim.reason}`,
+            `: ${REASONS[claim.reason.code](claim.reason)}.`,
           ),
         ),
       ),
@@ -173,7 +192,7 @@ views.training = {
         "details",
         { class: "values" },
         el("summary", {}, "How the cells were ranked"),
-        grid.method.map((line) => el("p", {}, line)),
+        RANKING.map((line) => el("p", {}, line)),
       ),
     );
     return card;
@@ -201,6 +220,32 @@ views.training = {
       label: `${measure} over epochs with ${gridName(this.cell)}`,
     });
   },
+};
+
+/** What a run changes against the one that it is like. Of a model that is like no other that would be everything. */
+function changesText({ kind, like, changes }) {
+  if (kind === "model" && !like) return DASH;
+  const written = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
+  const settings = Object.entries(changes).map(([name, value]) => `${name} ${written(value)}`);
+  return [like && `as ${like}`, ...settings].filter(Boolean).join(", ");
+}
+
+const RANKING = [
+  "Each cell is one run. Its score is that of its best epoch on the validation images, which also chose the epoch, so it flatters every cell.",
+  "Intervals and ranks say what other images would change, drawn by groups of similar slices. They do not say what another seed would change.",
+  "A rank is a range: the places that other images could give the cell. The ranges of all cells hold together with a probability of 95 %.",
+];
+// Why a published claim holds in this grid or not, by the code of its reason.
+const REASONS = {
+  absent: () => "this grid does not have the cell",
+  measure: ({ measure }) => `this grid measures ${GRID_MEASURES[measure]}, the study Dice`,
+  alone: () => "this grid has no other cell",
+  diverged: ({ epoch }) => `it diverged in epoch ${epoch}`,
+  behind: ({ better, others }) => `${better} of ${others} other cells are significantly better`,
+  tied: ({ tied, others }) => `${tied} of ${others} other cells are not significantly different from it`,
+  fewer: ({ cells, published_cells: published }) =>
+    `it is better than every other cell of this grid of ${cells}, but the study's had ${published}`,
+  ahead: () => "it is significantly better than every other cell",
 };
 
 const GRID_MEASURES = { dice: "Dice", accuracy: "accuracy", score: "score" };
