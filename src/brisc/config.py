@@ -305,14 +305,6 @@ class AnalysePlan(Strict):
     evaluate: Evaluate
 
 
-@dataclass(frozen=True, kw_only=True)
-class SitePlan(Strict):
-    """seed: by which copies are drawn for the contact sheets."""
-
-    source: Literal["phantom", "brisc2025"]
-    seed: Seed
-
-
 Plan = TypeVar("Plan")
 
 

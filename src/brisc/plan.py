@@ -35,7 +35,6 @@ def write_plans(profile: str, runs: Sequence[str], out: Path, *, grid_run: str, 
         },
         "prepare": {"prepare": asdict(prepare)},
         "analyse": {"source": data.source, "prepare": asdict(prepare), "evaluate": asdict(evaluate)},
-        "site": {"source": data.source, "seed": prepare.seed},
     }
     with atomic(out) as folder:
         for stage, content in stages.items():
