@@ -21,6 +21,7 @@ def evaluate_training(profile: str, model: str, *, training: Path, out: Path) ->
     command.before_torch(train, devices=1)
     # Only now: torch reads those settings when it is imported.
     from brisc.data.dataset import load_samples
+    from brisc.data.native import load_native
     from brisc.evaluation.evaluate import evaluate
     from brisc.models import build
     from brisc.training.resume import load_weights
@@ -32,6 +33,7 @@ def evaluate_training(profile: str, model: str, *, training: Path, out: Path) ->
         net,
         load_samples(cache),
         out,
+        native=load_native(Path(f"data/{profile}/masks.npz")),
         training=training,
         data=cache / "fingerprint.json",
         settings=settings,

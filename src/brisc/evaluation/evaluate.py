@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,14 @@ from torch import nn
 from brisc.atomic import atomic, write_json
 from brisc.config import Evaluate, Train
 from brisc.data.dataset import Samples
+from brisc.data.native import NativeMasks
+from brisc.errors import InputError
 from brisc.evaluation.calibration import fit_temperature, summarise_calibration
 from brisc.evaluation.classification import codes, measure_labels, summarise_labels
 from brisc.evaluation.cost import measure_cost
 from brisc.evaluation.gradcam import activation_maps
-from brisc.evaluation.predict import Inference, predict
+from brisc.evaluation.native import dice_native
+from brisc.evaluation.predict import Inference, Output, predict_batches
 from brisc.evaluation.rows import FLOAT_FORMAT
 from brisc.evaluation.segmentation import measure, summarise
 from brisc.training.result import copy_records
@@ -32,6 +35,7 @@ class Job:
 
     net: Inference
     samples: Samples
+    native: NativeMasks
     rows: np.ndarray
     settings: Evaluate
 
@@ -41,7 +45,7 @@ class Head:
     """How what a head predicts is measured, a row per image, summed up by subset, and shown."""
 
     column: str  # that a table of this head's measurements has, and no other
-    measure: Callable[[np.ndarray, Job], pd.DataFrame]
+    measure: Callable[[Output, Job], pd.DataFrame]
     summarise: Callable[[Subsets, Evaluate], dict[str, Any]]
     file: str
     picture: Callable[[np.ndarray, Job], np.ndarray]
@@ -52,6 +56,7 @@ def evaluate(
     samples: Samples,
     out: Path,
     *,
+    native: NativeMasks,
     training: Path,
     data: Path,
     settings: Evaluate,
@@ -59,17 +64,18 @@ def evaluate(
 ) -> None:
     """Write out/metrics.json, out/per_image.csv, out/cost.json and what shows each head at work.
 
-    training: the folder of the training whose weights `net` has; what it records is copied to out/training.
-    data: what the prepare stage says of its cache, copied to out/data.json. `net` is left in evaluation mode,
-    without gradients of its weights. metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds
+    native: the masks that `dice_native` is measured against. training: the folder of the training whose
+    weights `net` has; what it records is copied to out/training. data: what the prepare stage says of its
+    cache, copied to out/data.json. `net` is left in evaluation mode, without gradients of its weights.
+    metrics.json: see `subset_metrics`. masks.npz, of a mask head, holds
     "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a byte; cam.npz, of a label head,
     "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row order of per_image.csv:
     validation and test images by id.
     """
+    _check_rows(samples, native)
     rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in ("validation", "test")]))
-    job = Job(Inference(net, train), samples, rows, settings)
-    predictions = predict(job.net, samples, rows, settings=settings)
-    table = measure_images(predictions, job)
+    job = Job(Inference(net, train), samples, native, rows, settings)
+    table, predictions = measure_images(job)
     pictures = {
         HEADS[head].file: HEADS[head].picture(prediction, job) for head, prediction in predictions.items()
     }
@@ -91,13 +97,24 @@ def evaluate(
         shutil.copyfile(data, folder / "data.json")
 
 
-def measure_images(predictions: Mapping[str, np.ndarray], job: Job) -> pd.DataFrame:
-    """The content of per_image.csv: what is known of each image, and what is measured of each head's
-    prediction."""
-    known = job.samples.table.iloc[job.rows].drop(columns="mask_pixels").reset_index(drop=True)
-    return pd.concat(
-        [known, *(HEADS[head].measure(predictions[head], job) for head in HEADS if head in predictions)],
-        axis=1,
+def measure_images(job: Job) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The content of per_image.csv, what is known of each image and what is measured of each head; and each
+    head's predictions.
+
+    Batch by batch, since logits of all images would not fit into memory.
+    """
+    tables: list[pd.DataFrame] = []
+    predictions: dict[str, list[np.ndarray]] = {}
+    for rows, outputs in predict_batches(job.net, job.samples, job.rows, settings=job.settings):
+        part = replace(job, rows=rows)
+        known = job.samples.table.iloc[rows].drop(columns="mask_pixels").reset_index(drop=True)
+        measured = [HEADS[head].measure(outputs[head], part) for head in HEADS if head in outputs]
+        tables.append(pd.concat([known, *measured], axis=1))
+        for head, output in outputs.items():
+            predictions.setdefault(head, []).append(output.prediction(job.settings.threshold))
+    return (
+        pd.concat(tables, ignore_index=True),
+        {head: np.concatenate(parts) for head, parts in predictions.items()},
     )
 
 
@@ -117,12 +134,26 @@ def subset_metrics(table: pd.DataFrame, settings: Evaluate) -> dict[str, Any]:
     return metrics
 
 
-def _measure_masks(masks: np.ndarray, job: Job) -> pd.DataFrame:
-    return measure(masks, job.samples.masks[job.rows] > 0)
+def _check_rows(samples: Samples, native: NativeMasks) -> None:
+    if len(native) != len(samples.table):
+        raise InputError(
+            "original masks and cache differ in length",
+            where="masks.npz",
+            got=f"{len(native)} masks",
+            expected=f"{len(samples.table)}",
+            mend="Run the prepare stage again.",
+        )
 
 
-def _measure_labels(probabilities: np.ndarray, job: Job) -> pd.DataFrame:
-    return measure_labels(probabilities)
+def _measure_masks(output: Output, job: Job) -> pd.DataFrame:
+    threshold = job.settings.threshold
+    table = measure(output.prediction(threshold), job.samples.masks[job.rows] > 0)
+    scores = dice_native(output.mask_logits(), job.native, job.rows, threshold=threshold)
+    return table.assign(dice_native=scores)
+
+
+def _measure_labels(output: Output, job: Job) -> pd.DataFrame:
+    return measure_labels(output.prediction(job.settings.threshold))
 
 
 def _summarise_masks(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
