@@ -65,7 +65,15 @@ def collect(folder: Path, *, archive: Path | None, size: int, slices: Splits, si
         members.extractall(folder / "files", [*index["image"], *index["mask"].dropna()])
     # So few images that the profile's share would leave some class without any to validate on.
     settings: Prepare = replace(load("laptop", "prepare"), size=size, validation_fraction=VALIDATION)
-    prepare(raw, index, strangers(index), folder / "cache", prepare=settings, track=silent)
+    prepare(
+        raw,
+        index,
+        strangers(index),
+        folder / "cache",
+        native=folder / "masks.npz",
+        prepare=settings,
+        track=silent,
+    )
     return Material(folder, settings)
 
 

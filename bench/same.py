@@ -12,8 +12,8 @@ from bench import study
 from bench.race import in_child
 from bench.training import Job, first_epoch
 from brisc.config import Evaluate, Train
-from brisc.data.cache import MASK_LEVEL
 from brisc.data.dataset import TrainingBatches, evaluation_batches, load_samples
+from brisc.data.picture import MASK_LEVEL
 from brisc.evaluation.predict import Inference, predict
 from brisc.models import build
 from brisc.progress import silent

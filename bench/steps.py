@@ -136,6 +136,7 @@ def preparing(job: Job, rounds: int) -> float:
                 index,
                 strangers(index),
                 out,
+                native=Path(folder) / "masks.npz",
                 prepare=job.material.prepare,
                 track=silent,
             )

@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from brisc.config import Optimizer, Prepare
-from brisc.data.cache import MASK_LEVEL, read_grey, to_square
 from brisc.data.dataset import Batch, TrainingBatches
+from brisc.data.picture import MASK_LEVEL, read_grey, to_square
 from brisc.training.losses import TotalLoss
 from brisc.vocabulary import LABELS
 

@@ -15,6 +15,7 @@ def main(profile: str, name: str) -> None:
     command.before_torch(run, devices=1)
     # Only now: torch reads those settings when it is imported.
     from brisc.data.dataset import load_samples
+    from brisc.data.native import load_native
     from brisc.evaluation.evaluate import evaluate
     from brisc.models import build
 
@@ -22,6 +23,7 @@ def main(profile: str, name: str) -> None:
         build(**run.model),
         load_samples(cache),
         Path(f"runs/{profile}/eval/{name}"),
+        native=load_native(Path(f"data/{profile}/masks.npz")),
         training=training,
         data=cache / "fingerprint.json",
         plan=plan,

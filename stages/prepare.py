@@ -17,6 +17,7 @@ def main(profile: str) -> None:
         pd.read_csv(folder / "index.csv"),
         pd.read_csv(folder / "groups.csv"),
         folder / "cache",
+        native=folder / "masks.npz",
         prepare=plan.prepare,
         track=command.track,
     )

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from brisc.analysis.ablation import read_recipes, summarise_ablation
+from brisc.evaluation.recipe import score_images
 from torch import nn
 
-from brisc.analysis.ablation import read_recipes, summarise_ablation
 from brisc.config import Ablated, Ablation, Evaluate, load
 from brisc.data.dataset import Samples
 from brisc.errors import InputError
 from brisc.evaluation.predict import Inference
-from brisc.evaluation.recipe import score_images
 
 ABLATED = Ablated(model="unet", recipes=["plain", "good", "bad", "noise", "lost"])
 ABLATION = Ablation(

@@ -4,6 +4,7 @@ import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 from brisc.config import Prepare
-from brisc.data.cache import assign_samples, prepare, read_grey, reserved, to_square
+from brisc.data.cache import assign_samples, prepare, reserved
+from brisc.data.native import load_native, pack, write_native
+from brisc.data.picture import from_square, read_grey, to_square
 from brisc.errors import InputError
 from brisc.progress import silent
 
@@ -55,6 +58,29 @@ def test_squeezing_fills_and_padding_keeps_the_aspect_ratio() -> None:
     tall = np.full((8, 4), 50, np.uint8)
     assert (to_square(tall, size=4, fit="squeeze") == 50).all()
     assert to_square(tall, size=4, fit="pad").tolist() == [[0, 50, 50, 0]] * 4
+
+
+@pytest.mark.parametrize("fit", ["squeeze", "pad"])
+@pytest.mark.parametrize("shape", [(7, 7), (5, 8), (9, 4)])
+def test_back_from_the_square_each_pixel_is_where_it_was(
+    fit: Literal["squeeze", "pad"], shape: tuple[int, int]
+) -> None:
+    # A slope of one level a pixel, the same along a row: no interpolation changes it, away from the borders.
+    grey = np.tile(np.arange(shape[1], dtype=np.uint8) * 10 + 50, (shape[0], 1))
+    square = to_square(grey, size=max(shape), fit=fit)
+    back = from_square(square.astype(np.float64), shape=shape, fit=fit)
+    assert back.shape == shape
+    if fit == "pad":
+        assert (back == grey).all()
+    assert back[:, 1:-1] == pytest.approx(grey[:, 1:-1], abs=1)
+
+
+def test_enlarging_interpolates_between_the_middles_of_pixels() -> None:
+    # Of 4 columns from 2 the middles lie at -.25, .25, .75 and 1.25, and nothing is beyond the ends.
+    small = np.array([[0.0, 8.0], [0.0, 8.0]])
+    assert from_square(small, shape=(2, 4), fit="squeeze").tolist() == [[0, 2, 6, 8]] * 2
+    assert from_square(small, shape=(2, 4), fit="pad").tolist() == [[0, 2, 6, 8]] * 2
+    assert from_square(small, shape=(4, 2), fit="pad").tolist() == [[2, 6]] * 4
 
 
 def table(train: int, test: int) -> pd.DataFrame:
@@ -131,7 +157,15 @@ def test_arrays_follow_the_table(tmp_path: Path) -> None:
                 archive.writestr(row.mask, encode(mask))
     index.to_csv(tmp_path / "index.csv", index=False)
     read = pd.read_csv(tmp_path / "index.csv")
-    prepare(tmp_path / "raw.zip", read, groups(index), tmp_path / "cache", prepare=SETTINGS, track=silent)
+    prepare(
+        tmp_path / "raw.zip",
+        read,
+        groups(index),
+        tmp_path / "cache",
+        native=tmp_path / "masks.npz",
+        prepare=SETTINGS,
+        track=silent,
+    )
     images, masks = (
         np.load(tmp_path / "cache" / f"{name}.npy", mmap_mode="r") for name in ("images", "masks")
     )
@@ -146,23 +180,92 @@ def test_arrays_follow_the_table(tmp_path: Path) -> None:
     assert masks[0, 8:16, :16].all()
 
 
-def test_two_caches_are_the_same_bytes(tmp_path: Path) -> None:
+def prepared(folder: Path, name: str, settings: Prepare = SETTINGS) -> tuple[Path, Path]:
+    """The cache and the original masks of folder/raw.zip and folder/index.csv."""
+    index = pd.read_csv(folder / "index.csv")
+    cache, native = folder / name, folder / f"{name}.npz"
+    prepare(folder / "raw.zip", index, groups(index), cache, native=native, prepare=settings, track=silent)
+    return cache, native
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> tuple[Path, dict[str, np.ndarray]]:
+    """A folder with an archive of odd pictures, and what their masks are, by id."""
     index = table(8, 1)
     index["image"], index["mask"] = index["id"] + ".png", ""
+    tumours = index.index[index["label"] != "no_tumor"]
+    index.loc[tumours, "mask"] = index["id"] + "_mask.png"
+    rng, truth = np.random.default_rng(0), {}
     with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:
-        for name in index["image"]:
-            archive.writestr(name, encode(np.full((40, 50), len(name), np.uint8)))
-    digests = []
-    for name in ("a", "b"):
-        prepare(tmp_path / "raw.zip", index, groups(index), tmp_path / name, prepare=SETTINGS, track=silent)
-        digests.append((tmp_path / name / "fingerprint.json").read_text())
-    assert digests[0] == digests[1]
-    prepare(
-        tmp_path / "raw.zip",
-        index,
-        groups(index),
-        tmp_path / "c",
-        prepare=replace(SETTINGS, fit="pad"),
-        track=silent,
-    )
-    assert (tmp_path / "c" / "fingerprint.json").read_text() != digests[0]
+        for k, row in enumerate(index.itertuples()):
+            height, width = 33 + 2 * k, 47 - k
+            grey = rng.integers(0, 255, (height, width), dtype=np.uint8)
+            exif = Image.Exif()
+            if k % 3 == 0:
+                exif[0x0112] = 6  # shown turned by 90 degrees clockwise
+            archive.writestr(row.image, encode(grey, exif=exif))
+            shown = np.rot90(grey, -1) if k % 3 == 0 else grey
+            truth[row.id] = np.zeros(shown.shape, bool)
+            if row.mask:
+                # Speckles up to all four borders; 127 is background, 128 is tumour.
+                drawn = rng.choice(np.array([0, 3, 127, 128, 250, 255], np.uint8), (height, width))
+                colour = np.stack([drawn] * 3, axis=-1) if k % 2 else drawn
+                archive.writestr(row.mask, encode(colour, exif=exif))
+                truth[row.id] = (np.rot90(drawn, -1) if k % 3 == 0 else drawn) >= 128
+    index.to_csv(tmp_path / "index.csv", index=False)
+    return tmp_path, truth
+
+
+@pytest.mark.parametrize("fit", ["squeeze", "pad"])
+def test_original_masks_are_restored_exactly(
+    odd: tuple[Path, dict[str, np.ndarray]], fit: Literal["squeeze", "pad"]
+) -> None:
+    folder, truth = odd
+    cache, path = prepared(folder, "cache", replace(SETTINGS, fit=fit))
+    masks, ids = load_native(path), pd.read_csv(cache / "samples.csv")["id"]
+    assert (len(masks), masks.fit) == (36, fit)
+    for row, id in enumerate(ids):
+        assert masks.shape(row) == truth[id].shape
+        assert masks.mask(row).dtype == bool
+        assert np.array_equal(masks.mask(row), truth[id]), id
+    healthy = [row for row, id in enumerate(ids) if "no_tumor" in id]
+    assert len(healthy) == 9
+    assert not any(masks.mask(row).any() for row in healthy)
+
+
+def test_a_mask_is_stored_as_its_own_part_of_the_image(tmp_path: Path) -> None:
+    # One pixel, a row, a column, two far corners, and all of an image.
+    masks = [np.zeros((30, 21), bool) for _ in range(6)]
+    masks[0][29, 20] = True
+    masks[1][7] = True
+    masks[2][:, 3] = True
+    masks[3][[0, 29], [20, 0]] = True
+    masks[4][:] = True
+    write_native(tmp_path / "masks.npz", [pack(mask) for mask in masks], fit="pad")
+    stored = load_native(tmp_path / "masks.npz")
+    assert all(np.array_equal(stored.mask(row), mask) for row, mask in enumerate(masks))
+    # Eight pixels to a byte, each mask on bytes of its own: 1, 21 and 30 pixels, twice 630, and none.
+    assert len(stored.bits) == 1 + 3 + 4 + 79 + 79 + 0
+
+
+def test_two_caches_are_the_same_bytes(odd: tuple[Path, dict[str, np.ndarray]]) -> None:
+    folder, _ = odd
+    (first, masks), (second, again) = (prepared(folder, name) for name in ("a", "b"))
+    assert {path.name: path.read_bytes() for path in first.iterdir()} == {
+        path.name: path.read_bytes() for path in second.iterdir()
+    }
+    assert masks.read_bytes() == again.read_bytes()
+    with zipfile.ZipFile(masks) as archive:  # the two were written within a second: nothing is dated
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    padded, _ = prepared(folder, "c", replace(SETTINGS, fit="pad"))
+    assert (padded / "fingerprint.json").read_text() != (first / "fingerprint.json").read_text()
+
+
+def test_original_masks_lie_beside_the_cache(odd: tuple[Path, dict[str, np.ndarray]]) -> None:
+    cache, _ = prepared(odd[0], "cache")
+    assert sorted(path.name for path in cache.iterdir()) == [
+        "fingerprint.json",
+        "images.npy",
+        "masks.npy",
+        "samples.csv",
+    ]

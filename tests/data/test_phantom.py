@@ -17,8 +17,8 @@ from scipy import ndimage
 
 from brisc.config import Phantom, Splits
 from brisc.data import head, phantom
-from brisc.data.cache import read_grey
 from brisc.data.phantom import MANIFEST_COLUMNS, PlantedCopy, generate
+from brisc.data.picture import read_grey
 from brisc.errors import InputError
 from brisc.progress import silent
 

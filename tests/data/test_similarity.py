@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from brisc.config import Audit, Planes
-from brisc.data.cache import read_grey
+from brisc.data.picture import read_grey
 from brisc.data.similarity import (
     Views,
     best_orientation,

@@ -9,6 +9,7 @@ import pytest
 
 from brisc.config import Evaluate, Train, load
 from brisc.data.dataset import Samples
+from brisc.data.native import load_native, pack, write_native
 from brisc.vocabulary import LABELS
 
 
@@ -55,3 +56,14 @@ def train(repository: Path) -> Train:
 def settings(repository: Path) -> Evaluate:
     knobs: Evaluate = load("demo", "evaluate")
     return replace(knobs, batch_size=5, flips=False, calibration_bins=4, bootstrap_resamples=50)
+
+
+@pytest.fixture
+def native_of(tmp_path: Path):
+    """Masks (H, W) bool of any sizes as the prepare stage writes the original ones."""
+
+    def written(masks, fit="squeeze"):
+        write_native(tmp_path / "native.npz", [pack(mask) for mask in masks], fit=fit)
+        return load_native(tmp_path / "native.npz")
+
+    return written

@@ -25,15 +25,17 @@ OF_MASK = [
     "iou",
     "hd95_px",
     "boundary_dice",
+    "dice_native",
 ]
 OF_LABEL = [*PROBABILITIES, "predicted"]
 
 
 @pytest.fixture
-def run(samples, settings, train, tmp_path):
-    """Evaluate a net into a fresh folder and return the folder."""
+def run(samples, settings, train, native_of, tmp_path):
+    """Evaluate a net into a fresh folder and return the folder; unless given, the original masks are those of
+    the cache."""
 
-    def evaluated(net, name="eval", *, samples=samples, **knobs):
+    def evaluated(net, name="eval", *, samples=samples, native=None, **knobs):
         training = tmp_path / "training"
         training.mkdir(exist_ok=True)
         for file in ("weights.pt", *RECORDS):
@@ -44,6 +46,7 @@ def run(samples, settings, train, tmp_path):
             net,
             samples,
             tmp_path / name,
+            native=native or native_of(samples.masks > 0),
             training=training,
             data=data,
             settings=replace(settings, **knobs),
@@ -107,6 +110,37 @@ def test_masks_by_hand(run):
         assert metrics[name]["dice_per_image"] == metrics[name]["dice_study"] == 1.0
     assert metrics["official"]["false_alarms"]["rate"] == 1.0
     assert metrics.keys() == set(SUBSETS)
+
+
+def test_original_masks_of_the_cache_s_size_give_the_dice_of_the_cache(run):
+    table = pd.read_csv(run(joint()) / "per_image.csv")
+    assert 0 < table["dice"].mean() < 1
+    assert list(table["dice_native"]) == list(table["dice"])
+
+
+def test_each_image_is_scored_against_its_own_original(run, samples, native_of):
+    # Corner finds one pixel of 16 x 16, at logit 2 among -3. Enlarged three times, the corner's pixels lie at
+    # 0, 0, 1/3, 2/3 .. along each axis, so that 2 - 5 (1 - (1 - y)(1 - x)) is above 0 where (1 - y)(1 - x) >
+    # .6: at y, x of 0 and 1/3 but for both 1/3, with 4/9. That is 8 pixels.
+    masks = np.zeros((24, 48, 48), bool)
+    masks[4, :3, :3] = True  # 2 x 8 / (8 + 9)
+    masks[23, :, 0] = True  # 2 x 3 / (8 + 48)
+    folder = run(Corner(), native=native_of(masks))
+    table = pd.read_csv(folder / "per_image.csv").set_index("id")
+    assert table["dice_native"]["i04"] == pytest.approx(16 / 17, abs=1e-6)
+    assert table["dice_native"]["i23"] == pytest.approx(6 / 56, abs=1e-6)
+    assert (table["dice_native"].drop(["i04", "i23"]) == 0).all()
+    # i23 is one of the nine pairs among twelve test images, and none of the clean ones.
+    metrics = metrics_of(folder)
+    labels = table[table["official"] == 1]["label"]
+    tumours = int((labels != "no_tumor").sum())
+    assert metrics["official"]["dice_native"] == pytest.approx(6 / 56 / tumours, abs=1e-6)
+    assert (metrics["clean"]["dice_native"], metrics["clean"]["dice_native_high"]) == (0, 0)
+
+
+def test_original_masks_of_another_cache_are_told(run, samples, native_of):
+    with pytest.raises(InputError, match="got 23 masks, expected 24"):
+        run(Bright(), native=native_of(samples.masks[1:] > 0))
 
 
 def subset(table, name):
@@ -245,12 +279,13 @@ def test_every_knob_is_alive_but_the_batch_size(run):
     assert metrics_of(run(joint(), batch_size=20)) == expected
 
 
-def test_cost_holds_no_times_unless_they_are_measured(run, samples, settings, train, tmp_path):
+def test_cost_holds_no_times_unless_they_are_measured(run, samples, settings, train, native_of, tmp_path):
     assert json.loads((run(joint()) / "cost.json").read_text())["latency_ms"] is None
     evaluate(
         joint(),
         samples,
         tmp_path / "timed",
+        native=native_of(samples.masks > 0),
         training=tmp_path / "training",
         data=tmp_path / "fingerprint.json",
         settings=settings,

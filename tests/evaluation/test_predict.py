@@ -5,7 +5,7 @@ import pytest
 import torch
 from nets import Bright, Classifier, Corner, Joint
 
-from brisc.evaluation.predict import VIEWS, Inference, mean_probabilities, predict
+from brisc.evaluation.predict import VIEWS, Inference, outputs_of, predict
 from brisc.vocabulary import LABELS
 
 ROWS = np.arange(4, 24)
@@ -67,6 +67,31 @@ def test_flips_mirror_masks_back_before_they_are_averaged(samples, settings, tra
         assert (masks == expected).all()
 
 
+def test_logits_of_a_mask_are_the_net_s_own_or_those_of_the_mean_probability(train):
+    net, image = Inference(Corner(), train), torch.zeros(2, 1, 6, 6)
+    alone = outputs_of(net, image, VIEWS[:1])["mask"].mask_logits()
+    assert alone.shape == (2, 6, 6)
+    assert alone[1, 0, 0] == 2
+    assert alone.sum() == 2 * (2 - 35 * 3)
+    # With flips each corner is the mean of one view at 2 and three at -3.
+    share = (sigmoid(2) + 3 * sigmoid(-3)) / 4
+    flipped = outputs_of(net, image, VIEWS)["mask"].mask_logits()
+    assert flipped[0, [0, 0, -1, -1], [0, -1, 0, -1]] == pytest.approx(np.log(share / (1 - share)))
+    assert flipped[1, 1:5, 1:5] == pytest.approx(-3)
+
+
+def test_logits_of_a_mean_probability_are_finite(train):
+    class Sure(Bright):
+        def forward(self, image):
+            return {"mask": 1e4 * (image - 0.5)}
+
+    image = torch.cat([torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)])
+    logits = outputs_of(Inference(Sure(), train), image, VIEWS)["mask"].mask_logits()
+    assert (logits[0] < -18).all()
+    assert (logits[1] > 18).all()
+    assert np.isfinite(logits).all()
+
+
 def test_flips_do_not_change_what_sees_no_left_and_right(samples, settings, train):
     net = Inference(Bright(), train)
     masks = [
@@ -120,6 +145,6 @@ def test_precision_and_layout_are_those_of_training(train, channels_last):
     image = torch.rand(2, 3, 16, 16)[:, :1]  # in neither layout
     for precision, dtype in [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]:
         net = Inference(Witness(), replace(train, precision=precision, channels_last=channels_last))
-        assert mean_probabilities(net, image, VIEWS[:1])["label"].dtype == torch.float64
+        assert outputs_of(net, image, VIEWS[:1])["label"].probability.dtype == torch.float64
         assert seen == {"dtype": dtype, "layout": True, "training": False}
         assert not any(parameter.requires_grad for parameter in net.net.parameters())

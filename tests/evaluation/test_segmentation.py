@@ -317,6 +317,22 @@ def test_summary_by_hand(table):
     assert 0 <= summary["dice_per_image_low"] < 0.55 < summary["dice_per_image_high"] <= 1
 
 
+def test_scores_at_the_images_own_size_by_hand(table):
+    # Over the pairs alone: (.6 + .5 + 0 + .8 + .9) / 5. The draws of the interval are those of Dice.
+    native = [0.6, 0.5, 0.0, 0.8, 0.9, 1.0, 0.0, 0.0]
+    summary, older = summarise(table.assign(dice_native=native), **KNOBS), summarise(table, **KNOBS)
+    assert summary["dice_native"] == pytest.approx(0.56)
+    same = summarise(table.assign(dice=native), **KNOBS)
+    assert [summary[f"dice_native_{end}"] for end in ("low", "high")] == [
+        same[f"dice_per_image_{end}"] for end in ("low", "high")
+    ]
+    # No other number moves, and an older table has none of these.
+    names = ("dice_native", "dice_native_low", "dice_native_high")
+    assert {name: value for name, value in summary.items() if name not in names} == older
+    nothing = summarise(table[5:].assign(dice_native=1.0), **KNOBS)
+    assert [nothing[name] for name in names] == [None, None, None]
+
+
 def test_interval_of_the_study_average_redraws_its_batches(table):
     # With batches of one image it is the mean over images, from the same draws; with one batch of all it is
     # pooled.

@@ -24,7 +24,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
 from brisc.config import Audit, AuditPlan
-from brisc.data.cache import MASK_LEVEL, read_grey, to_square
+from brisc.data.picture import MASK_LEVEL, read_grey, to_square
 from brisc.data.similarity import (
     COPIES,
     FRAME,

@@ -1,65 +1,46 @@
 """Decode once: every image and mask of the archive as one uint8 array that training maps into memory."""
 
 import hashlib
-import io
 import os
 import zipfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
 
 from brisc.atomic import atomic, write_json
 from brisc.config import Prepare
+from brisc.data.native import PackedMask, pack, write_native
+from brisc.data.picture import MASK_LEVEL, read_grey, to_square
 from brisc.data.split import assign_validation
 from brisc.errors import InputError
 from brisc.progress import Track
 from brisc.vocabulary import HEALTHY
 
-MASK_LEVEL = 127  # masks carry grey ringing near 0 and near 255; `> 0` would be a different target
-
-
-def read_grey(data: bytes) -> np.ndarray:
-    """Decoded image file as shown to a person: (H, W) uint8, EXIF rotation applied, colour reduced to
-    luminance.
-
-    Part of the no-tumour files carries a rotation tag and no tumour file does: ignoring the tag would hand
-    the classifier a shortcut.
-    """
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("L"))
-
-
-def to_square(grey: np.ndarray, *, size: int, fit: Literal["squeeze", "pad"]) -> np.ndarray:
-    """(H, W) uint8 to (size, size) uint8 by area averaging.
-
-    "squeeze" changes the aspect ratio, as the study does; "pad" centres the image on a black square first.
-    """
-    if fit == "pad":
-        height, width = grey.shape
-        side = max(height, width)
-        top, left = (side - height) // 2, (side - width) // 2
-        square = np.zeros((side, side), np.uint8)
-        square[top : top + height, left : left + width] = grey
-        grey = square
-    return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
-
 
 def prepare(
-    raw: Path, index: pd.DataFrame, groups: pd.DataFrame, out: Path, *, prepare: Prepare, track: Track
+    raw: Path,
+    index: pd.DataFrame,
+    groups: pd.DataFrame,
+    out: Path,
+    *,
+    native: Path,
+    prepare: Prepare,
+    track: Track,
 ) -> None:
-    """Write out/{images,masks}.npy, out/samples.csv and out/fingerprint.json.
+    """Write out/{images,masks}.npy, out/samples.csv and out/fingerprint.json, and the original masks to the
+    file `native`, which lies outside `out` so that no training depends on it.
 
     images.npy and masks.npy are (N, size, size) uint8 in the row order of samples.csv (0..255, and 0 or 1; a
     healthy slice has an empty mask). samples.csv has the columns id, split (train, validation, test, pruned),
-    label, plane, group, official, clean, strict (0 or 1: the subsets of test), mask_pixels.
+    label, plane, group, official, clean, strict (0 or 1: the subsets of test), mask_pixels. `native` is in
+    that row order too.
     """
     samples = assign_samples(index, groups, prepare)
+    originals: list[PackedMask] = []
     with atomic(out) as folder:
         folder.mkdir()
         shape = (len(index), prepare.size, prepare.size)
@@ -72,12 +53,14 @@ def prepare(
             with ThreadPoolExecutor(2) as pool:
                 decoded = pool.map(lambda pair: _decode(pair[0], pair[1], prepare), data)
                 for row, _ in enumerate(track(range(len(index)), "prepare")):
-                    images[row], masks[row] = next(decoded)
+                    images[row], masks[row], original = next(decoded)
+                    originals.append(original)
         samples["mask_pixels"] = masks.sum(axis=(1, 2), dtype=np.int64)
         images.flush()
         masks.flush()
         samples.to_csv(folder / "samples.csv", index=False, lineterminator="\n")
         write_json(folder / "fingerprint.json", fingerprint(raw, folder, prepare.size))
+        write_native(native, originals, fit=prepare.fit)
 
 
 def reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
@@ -147,14 +130,13 @@ def _sha256(path: Path) -> "hashlib._Hash":
         return hashlib.file_digest(file, "sha256")
 
 
-def _decode(image: bytes, mask: bytes, prepare: Prepare) -> tuple[np.ndarray, np.ndarray]:
-    picture = to_square(read_grey(image), size=prepare.size, fit=prepare.fit)
-    if not mask:
-        return picture, np.zeros_like(picture)
+def _decode(image: bytes, mask: bytes, prepare: Prepare) -> tuple[np.ndarray, np.ndarray, PackedMask]:
+    """Picture and mask as squares, and the mask as it is; a healthy slice has an empty one."""
+    grey = read_grey(image)
+    drawn = read_grey(mask) if mask else np.zeros_like(grey)
+    picture, square = (to_square(pixels, size=prepare.size, fit=prepare.fit) for pixels in (grey, drawn))
     # Averaged while still grey, thresholded after: the outline falls where half of a pixel's area is tumour.
-    return picture, (to_square(read_grey(mask), size=prepare.size, fit=prepare.fit) > MASK_LEVEL).astype(
-        np.uint8
-    )
+    return picture, (square > MASK_LEVEL).astype(np.uint8), pack(drawn > MASK_LEVEL)
 
 
 def _check_split(samples: pd.DataFrame, prepare: Prepare) -> None:

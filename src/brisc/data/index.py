@@ -19,8 +19,8 @@ import pandas as pd
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from brisc.config import Expected
-from brisc.data.cache import MASK_LEVEL, read_grey
 from brisc.data.manifest import FILE_LIMIT, MANIFEST, Entry, bad, read_manifest, told
+from brisc.data.picture import MASK_LEVEL, read_grey
 from brisc.data.source import ROOT, Folder, Zip, open_source
 from brisc.errors import InputError
 from brisc.progress import Track

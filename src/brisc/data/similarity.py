@@ -26,7 +26,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from brisc.config import Audit
-from brisc.data.cache import read_grey, to_square
+from brisc.data.picture import read_grey, to_square
 from brisc.progress import Track
 
 FRAME = 256  # side of the square that a whole image is brought to

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,20 @@ from torch import nn
 from brisc.atomic import atomic, write_json
 from brisc.config import Evaluate, EvaluationPlan, Run
 from brisc.data.dataset import Samples
+from brisc.data.native import NativeMasks
+from brisc.errors import InputError
 from brisc.evaluation.calibration import fit_temperature, summarise_calibration
 from brisc.evaluation.classification import codes, measure_labels, summarise_labels
 from brisc.evaluation.cost import measure_cost
 from brisc.evaluation.gradcam import activation_maps
-from brisc.evaluation.predict import Inference, predict
+from brisc.evaluation.native import dice_native
+from brisc.evaluation.predict import Inference, Output, predict_batches
 from brisc.evaluation.rows import FLOAT_FORMAT, subset_of
 from brisc.evaluation.segmentation import measure, summarise
 from brisc.evaluation.validation import score_images, summarise_validation
 from brisc.training.result import copy_records
 from brisc.training.resume import load_weights
-from brisc.vocabulary import LABELS, SUBSETS, TUMOURS, VALIDATION
+from brisc.vocabulary import HEADS, LABELS, SUBSETS, TUMOURS, VALIDATION
 
 Subsets = Mapping[str, pd.DataFrame]
 
@@ -35,16 +38,16 @@ class Job:
 
     net: Inference
     samples: Samples
+    native: NativeMasks
     rows: np.ndarray
     settings: Evaluate
 
 
 @dataclass(frozen=True)
-class Head:
+class Evaluator:
     """How what a head predicts is measured, a row per image, summed up by subset, and shown."""
 
-    column: str  # that a table of this head's measurements has, and no other
-    measure: Callable[[np.ndarray, Job], pd.DataFrame]
+    measure: Callable[[Output, Job], pd.DataFrame]
     summarise: Callable[[Subsets, Evaluate], dict[str, Any]]
     file: str
     picture: Callable[[np.ndarray, Job], np.ndarray]
@@ -55,6 +58,7 @@ def evaluate(
     samples: Samples,
     out: Path,
     *,
+    native: NativeMasks,
     training: Path,
     data: Path,
     plan: EvaluationPlan,
@@ -64,9 +68,10 @@ def evaluate(
 
     out/run.json: what the run is to the others. out/training/: all that the training recorded but its
     weights. out/data.json: a copy of `data`, what the prepare stage says of its cache. out/metrics.json and
-    what else `judge_on_test` or `judge_on_validation` say. `net` is left in evaluation mode, without
-    gradients.
+    what else `judge_on_test` or `judge_on_validation` say. native: the masks that `dice_native` is measured
+    against. `net` is left in evaluation mode, without gradients.
     """
+    _check_rows(samples, native)
     with atomic(out) as folder:
         copy_records(training, folder / "training")
         shutil.copyfile(data, folder / "data.json")
@@ -79,10 +84,9 @@ def evaluate(
         if plan.judge == VALIDATION:
             judge_on_validation(Inference(net, run), samples, folder, settings=plan.evaluate, run=run)
         else:
-            weights = training / "weights.pt"
-            judge_on_test(
-                Inference(net, run), samples, folder, settings=plan.evaluate, run=run, weights=weights
-            )
+            splits = [samples.rows(split, healthy=True) for split in (VALIDATION, "test")]
+            job = Job(Inference(net, run), samples, native, np.sort(np.concatenate(splits)), plan.evaluate)
+            judge_on_test(job, folder, weights=training / "weights.pt", measure_seconds=run.measure_seconds)
 
 
 def judge_on_validation(
@@ -94,40 +98,46 @@ def judge_on_validation(
     write_json(folder / "metrics.json", summarise_validation(table, settings))
 
 
-def judge_on_test(
-    net: Inference, samples: Samples, folder: Path, *, settings: Evaluate, run: Run, weights: Path
-) -> None:
+def judge_on_test(job: Job, folder: Path, *, weights: Path, measure_seconds: bool) -> None:
     """metrics.json, see `subset_metrics`, per_image.csv, inference.json, and what shows each head at work.
 
     masks.npz, of a mask head, holds "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a
-    byte; cam.npz, of a label head, "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the
-    row order of per_image.csv: validation and test images by id.
+    byte; cam.npz, of a label head, "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row
+    order of per_image.csv: validation and test images by id. weights: the file that the net's came from.
     """
-    rows = np.sort(np.concatenate([samples.rows(split, healthy=True) for split in (VALIDATION, "test")]))
-    job = Job(net, samples, rows, settings)
-    predictions = predict(job.net, samples, rows, settings=settings)
-    table = measure_images(predictions, job)
+    table, predictions = measure_images(job)
     table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
     for head, prediction in predictions.items():
-        np.savez_compressed(folder / HEADS[head].file, rows=HEADS[head].picture(prediction, job))
-    write_json(folder / "metrics.json", subset_metrics(table, settings))
+        np.savez_compressed(folder / EVALUATORS[head].file, rows=EVALUATORS[head].picture(prediction, job))
+    write_json(folder / "metrics.json", subset_metrics(table, job.settings))
     cost = measure_cost(
-        net,
-        size=samples.images.shape[1],
-        batch_size=settings.batch_size,
+        job.net,
+        size=job.samples.images.shape[1],
+        batch_size=job.settings.batch_size,
         weights=weights,
-        measure_seconds=run.measure_seconds,
+        measure_seconds=measure_seconds,
     )
     write_json(folder / "inference.json", cost)
 
 
-def measure_images(predictions: Mapping[str, np.ndarray], job: Job) -> pd.DataFrame:
-    """The content of per_image.csv: what is known of each image, and what is measured of each head's
-    prediction."""
-    known = job.samples.table.iloc[job.rows].drop(columns="mask_pixels").reset_index(drop=True)
-    return pd.concat(
-        [known, *(HEADS[head].measure(predictions[head], job) for head in HEADS if head in predictions)],
-        axis=1,
+def measure_images(job: Job) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The content of per_image.csv, what is known of each image and what is measured of each head; and each
+    head's predictions.
+
+    Batch by batch, since logits of all images would not fit into memory.
+    """
+    tables: list[pd.DataFrame] = []
+    predictions: dict[str, list[np.ndarray]] = {}
+    for rows, outputs in predict_batches(job.net, job.samples, job.rows, settings=job.settings):
+        part = replace(job, rows=rows)
+        known = job.samples.table.iloc[rows].drop(columns="mask_pixels").reset_index(drop=True)
+        measured = [EVALUATORS[head].measure(outputs[head], part) for head in HEADS if head in outputs]
+        tables.append(pd.concat([known, *measured], axis=1))
+        for head, output in outputs.items():
+            predictions.setdefault(head, []).append(output.prediction(job.settings.threshold))
+    return (
+        pd.concat(tables, ignore_index=True),
+        {head: np.concatenate(parts) for head, parts in predictions.items()},
     )
 
 
@@ -140,18 +150,32 @@ def subset_metrics(table: pd.DataFrame, settings: Evaluate) -> dict[str, Any]:
     """
     subsets = {name: subset_of(table, name) for name in SUBSETS}
     metrics: dict[str, Any] = {}
-    for head in HEADS.values():
+    for name, head in HEADS.items():
         if head.column in table:
-            metrics = _merge(metrics, head.summarise(subsets, settings))
+            metrics = _merge(metrics, EVALUATORS[name].summarise(subsets, settings))
     return metrics
 
 
-def _measure_masks(masks: np.ndarray, job: Job) -> pd.DataFrame:
-    return measure(masks, job.samples.masks[job.rows] > 0)
+def _check_rows(samples: Samples, native: NativeMasks) -> None:
+    if len(native) != len(samples.table):
+        raise InputError(
+            "original masks and cache differ in length",
+            where="masks.npz",
+            got=f"{len(native)} masks",
+            expected=f"{len(samples.table)}",
+            mend="Run the prepare stage again.",
+        )
 
 
-def _measure_labels(probabilities: np.ndarray, job: Job) -> pd.DataFrame:
-    return measure_labels(probabilities)
+def _measure_masks(output: Output, job: Job) -> pd.DataFrame:
+    threshold = job.settings.threshold
+    table = measure(output.prediction(threshold), job.samples.masks[job.rows] > 0)
+    scores = dice_native(output.mask_logits(), job.native, job.rows, threshold=threshold)
+    return table.assign(dice_native=scores)
+
+
+def _measure_labels(output: Output, job: Job) -> pd.DataFrame:
+    return measure_labels(output.prediction(job.settings.threshold))
 
 
 def _summarise_masks(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
@@ -204,7 +228,7 @@ def _merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-HEADS = {
-    "mask": Head("dice", _measure_masks, _summarise_masks, "masks.npz", _pack),
-    "label": Head("predicted", _measure_labels, _summarise_labels, "cam.npz", _explain),
+EVALUATORS = {
+    "mask": Evaluator(_measure_masks, _summarise_masks, "masks.npz", _pack),
+    "label": Evaluator(_measure_labels, _summarise_labels, "cam.npz", _explain),
 }

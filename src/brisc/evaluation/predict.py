@@ -1,6 +1,7 @@
 """What a trained net says of each image, without gradients."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from brisc.training.device import build_fabric
 
 # Axes of (B, C, H, W) to mirror: the image itself, left-right, upside down, both.
 VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
+
+# No mean probability counts as nearer to 0 or 1, so that its logit is finite and exact to eight digits.
+CERTAIN = 1e-8
 
 
 class Inference:
@@ -36,7 +40,7 @@ class Inference:
 
 
 @dataclass(frozen=True)
-class Head:
+class Readout:
     """How the logits of a head become a prediction; probabilities are float64, so that their mean over views
     is exact enough."""
 
@@ -45,13 +49,13 @@ class Head:
     decide: Callable[[torch.Tensor, float], torch.Tensor]  # from the mean probability and the threshold
 
 
-HEADS = {
-    "mask": Head(
+READOUTS = {
+    "mask": Readout(
         probability=torch.sigmoid,
         restore=lambda probability, view: probability.flip(view),
         decide=lambda probability, threshold: probability[:, 0] > threshold,
     ),
-    "label": Head(
+    "label": Readout(
         probability=lambda logits: torch.softmax(logits, dim=1),
         restore=lambda probability, view: probability,
         decide=lambda probability, threshold: probability,
@@ -59,7 +63,33 @@ HEADS = {
 }
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Output:
+    """What one head says of a batch: for each view of it the logits, float64 on the CPU."""
+
+    readout: Readout
+    logits: Mapping[tuple[int, ...], torch.Tensor]
+
+    @functools.cached_property
+    def probability(self) -> torch.Tensor:
+        """Mean over the views, (B, 1, H, W) or (B, K) float64."""
+        restored = (
+            self.readout.restore(self.readout.probability(x), view) for view, x in self.logits.items()
+        )
+        return functools.reduce(torch.add, restored) / len(self.logits)
+
+    def prediction(self, threshold: float) -> np.ndarray:
+        decided: np.ndarray = self.readout.decide(self.probability, threshold).numpy()
+        return decided
+
+    def mask_logits(self) -> np.ndarray:
+        """(B, H, W) float64: the net's own, or of several views those of their mean probability."""
+        several = len(self.logits) > 1
+        logits = torch.logit(self.probability, eps=CERTAIN) if several else self.logits[()]
+        grids: np.ndarray = logits[:, 0].numpy()
+        return grids
+
+
 def predict(
     net: Inference, samples: Samples, rows: np.ndarray, *, settings: Evaluate
 ) -> dict[str, np.ndarray]:
@@ -69,22 +99,29 @@ def predict(
     With `settings.flips` a probability is the mean over the image and its three mirror images, masks mirrored
     back.
     """
+    found: dict[str, list[np.ndarray]] = {}
+    for _, outputs in predict_batches(net, samples, rows, settings=settings):
+        for head, output in outputs.items():
+            found.setdefault(head, []).append(output.prediction(settings.threshold))
+    return {head: np.concatenate(parts) for head, parts in found.items()}
+
+
+@torch.no_grad()
+def predict_batches(
+    net: Inference, samples: Samples, rows: np.ndarray, *, settings: Evaluate
+) -> Iterator[tuple[np.ndarray, dict[str, Output]]]:
+    """The rows of each batch, and what each head of the net says of them."""
     views = VIEWS if settings.flips else VIEWS[:1]
-    found: dict[str, list[torch.Tensor]] = {}
-    for batch in evaluation_batches(samples, rows, batch_size=settings.batch_size):
-        for head, probability in mean_probabilities(net, batch["image"], views).items():
-            found.setdefault(head, []).append(HEADS[head].decide(probability, settings.threshold))
-    return {head: torch.cat(parts).numpy() for head, parts in found.items()}
+    chunks = (rows[start : start + settings.batch_size] for start in range(0, len(rows), settings.batch_size))
+    batches = evaluation_batches(samples, rows, batch_size=settings.batch_size)
+    for chosen, batch in zip(chunks, batches, strict=True):
+        yield chosen, outputs_of(net, batch["image"], views)
 
 
-def mean_probabilities(
-    net: Inference, image: torch.Tensor, views: Sequence[tuple[int, ...]]
-) -> dict[str, torch.Tensor]:
-    """By head of the net, the mean over the views of the images (B, 1, H, W): (B, 1, H, W) or (B, K) float64,
-    on the CPU."""
-    total: dict[str, torch.Tensor] = {}
+def outputs_of(net: Inference, image: torch.Tensor, views: Sequence[tuple[int, ...]]) -> dict[str, Output]:
+    """By head of the net, what it says of the images (B, 1, H, W)."""
+    found: dict[str, dict[tuple[int, ...], torch.Tensor]] = {}
     for view in views:
         for head, logits in net(image.flip(view)).items():
-            probability = HEADS[head].restore(HEADS[head].probability(logits.cpu().double()), view)
-            total[head] = total[head] + probability if head in total else probability
-    return {head: probability / len(views) for head, probability in total.items()}
+            found.setdefault(head, {})[view] = logits.cpu().double()
+    return {head: Output(READOUTS[head], logits) for head, logits in found.items()}

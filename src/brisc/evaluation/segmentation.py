@@ -84,7 +84,7 @@ def measure(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> pd.DataF
             "predicted_pixels": predicted_pixels,
             "intersection": intersection,
             "pixels": np.full(len(truth), truth.shape[1] * truth.shape[2]),
-            "dice": _dice(intersection, predicted_pixels, true_pixels),
+            "dice": dice(intersection, predicted_pixels, true_pixels),
             "iou": _iou(intersection, predicted_pixels, true_pixels),
             "hd95_px": hd95_px,
             "boundary_dice": boundary_dice,
@@ -98,13 +98,13 @@ def dice_study(pairs: pd.DataFrame, batch_size: int) -> float | None:
     The last batch may be short and counts as much as the others. The only average to compare with the
     published 88.22. None without pairs; a batch of empty against empty counts as 1.
     """
-    return _mean(_dice(*_sums(_counts(pairs), batch_size)))
+    return _mean(dice(*_sums(_counts(pairs), batch_size)))
 
 
 def dice_study_statistic(pairs: pd.DataFrame, batch_size: int) -> Statistic:
     """`dice_study` of resamples of the pairs, for the bootstraps; positions count in order of id."""
     counts = _counts(pairs)
-    return lambda rows: float(_dice(*_sums(counts[rows], batch_size)).mean())
+    return lambda rows: float(dice(*_sums(counts[rows], batch_size)).mean())
 
 
 def iou_study_statistic(pairs: pd.DataFrame, batch_size: int) -> Statistic:
@@ -154,12 +154,13 @@ def summarise(
 ) -> dict[str, Any]:
     """All numbers of one subset, as plain Python numbers and None where undefined. Row order does not matter.
 
-    table: the columns of `measure` and `id`, `group`, `label`, `plane`. Healthy slices (label no_tumor) are
-    included. Pairs are the tumour slices, even where resizing left no pixel of the mask; every number but
-    `n_images` and `false_alarms` is over pairs alone, as in the study. Intervals are those of the bootstrap
-    over groups, at 95 %; the false alarm rate has Wilson's. All strata are always there, with n = 0 when
-    empty. class_weights: images of each tumour class in the official test set. `class_weighted` is the mean
-    of the class means in that mix, so that subsets of another mix compare with it.
+    table: the columns of `measure` and `id`, `group`, `label`, `plane`, and in newer ones `dice_native`, see
+    brisc.evaluation.native. Healthy slices (label no_tumor) are included. Pairs are the tumour slices, even
+    where resizing left no pixel of the mask; every number but `n_images` and `false_alarms` is over pairs
+    alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %; the false alarm rate
+    has Wilson's. All strata are always there, with n = 0 when empty. class_weights: images of each tumour
+    class in the official test set. `class_weighted` is the mean of the class means in that mix, so that
+    subsets of another mix compare with it.
 
     Raises InputError for a table with other columns, labels or planes, repeated ids, or healthy slices with a
     tumour.
@@ -201,6 +202,7 @@ def summarise(
         "dice_per_image": dice_per_image(pairs),
         "dice_per_image_low": low,
         "dice_per_image_high": high,
+        **_native(pairs, resamples, seed),
         "iou_per_image": iou_per_image(pairs),
         "dice_pooled": dice_pooled(pairs),
         "iou_pooled": iou_pooled(pairs),
@@ -250,6 +252,14 @@ def _false_alarms(healthy: pd.DataFrame) -> dict[str, Any]:
 def _hd95(rows: pd.DataFrame) -> dict[str, Any]:
     defined = rows["hd95_px"].dropna()
     return {"hd95_px": _mean(defined), "hd95_undefined": len(rows) - len(defined)}
+
+
+def _native(pairs: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
+    """Nothing for a table that was written before masks were scored at their images' own sizes."""
+    if "dice_native" not in pairs:
+        return {}
+    low, high = bootstrap_mean(pairs["dice_native"], groups=pairs["group"], resamples=resamples, seed=seed)
+    return {"dice_native": _mean(pairs["dice_native"]), "dice_native_low": low, "dice_native_high": high}
 
 
 def _dice_interval(rows: pd.DataFrame, resamples: int, seed: int) -> Interval:
@@ -317,7 +327,7 @@ def _sums(counts: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
     return sums
 
 
-def _dice(
+def dice(
     intersection: NDArray[np.int64], predicted: NDArray[np.int64], true: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """2 |X.Y| / (|X| + |Y|), the study's form without a smoothing term."""
