@@ -387,11 +387,11 @@ def _gap(results: Results, claim: Claim) -> Ours:
 
 def _best_cell(results: Results, claim: Claim) -> Ours:
     """The best cell of our grid and what grid.json says of the claimed one."""
-    ranking = [] if results.grid is None else scored(results.grid)
-    judged = [] if results.grid is None else results.grid.summary.listed("claims")
-    key = (claim.about["optimizer"], claim.about["learning_rate"])
+    if results.grid is None or not (ranking := scored(results.grid)):
+        return Ours(missing=Code.UNTRAINED)
+    key, judged = _key(claim), results.grid.summary.listed("claims")
     said = next((entry for entry in judged if (entry["optimizer"], entry["learning_rate"]) == key), None)
-    if said is None or not ranking:
+    if said is None:
         return Ours(missing=Code.UNTRAINED)
     more = sum(cell.may_be_best for cell in ranking[1:])
     best = {"optimizer": ranking[0].optimizer, "learning_rate": ranking[0].learning_rate, "more": more}
@@ -400,8 +400,7 @@ def _best_cell(results: Results, claim: Claim) -> Ours:
 
 
 def _cell_score(results: Results, claim: Claim) -> Ours:
-    key = (claim.about["optimizer"], claim.about["learning_rate"])
-    cell = None if results.grid is None else find(results.grid, *key)
+    cell = None if results.grid is None else find(results.grid, *_key(claim))
     if cell is None:
         return Ours(missing=Code.UNTRAINED)
     if cell.score is None:
@@ -411,13 +410,13 @@ def _cell_score(results: Results, claim: Claim) -> Ours:
 
 def _higher_rates(results: Results, claim: Claim) -> Ours:
     """The rates that may be the best of each optimiser, as far as the images tell."""
-    optimizer = claim.about["optimizer"]
-    names = [] if results.grid is None else [cell.optimizer for cell in cells(results.grid)]
-    best = {name: rates_of(results.grid, name) for name in dict.fromkeys(names) if results.grid is not None}
-    own = best.pop(optimizer, [])
-    if not own:
+    if results.grid is None:
         return Ours(missing=Code.UNTRAINED)
-    others = {name: rates for name, rates in best.items() if rates}
+    names = dict.fromkeys(cell.optimizer for cell in cells(results.grid))
+    others = {name: rates for name in names if (rates := rates_of(results.grid, name))}
+    own = others.pop(claim.about["optimizer"], None)
+    if own is None:
+        return Ours(missing=Code.UNTRAINED)
     shows = higher(own, list(others.values()))
     return Ours(shows, shows=shows, facts={"own": own, "others": others})
 
@@ -465,10 +464,14 @@ def _timed(results: Results, value: float | None, facts: Mapping[str, Any]) -> O
 
 
 def _epochs(results: Results) -> dict[str, Any]:
-    """How long a cell of the study's grid and of ours is trained, and whether that is the same."""
+    """How long a cell of the study's grid is trained, and one of ours."""
     theirs = results.published.record("grid").count("epochs")
     ours = theirs if results.grid is None else results.grid.summary.count("epochs")
     return {"study_epochs": theirs, "epochs": ours}
+
+
+def _key(claim: Claim) -> tuple[str, float]:
+    return claim.about["optimizer"], claim.about["learning_rate"]
 
 
 def _measured(results: Results, model: str, head: str) -> bool:
