@@ -25,7 +25,7 @@ class Pair(NamedTuple):
     low: float | None
     high: float | None
     p: float | None
-    told_apart: bool
+    significant: bool
 
 
 class OverSeeds(NamedTuple):
@@ -146,13 +146,13 @@ def turned(pair: Pair) -> Pair:
     """The same test, told from the other side."""
     difference = None if pair.difference is None else -pair.difference
     low, high = (None if bound is None else -bound for bound in (pair.high, pair.low))
-    return Pair(pair.second, pair.first, difference, low, high, pair.p, pair.told_apart)
+    return Pair(pair.second, pair.first, difference, low, high, pair.p, pair.significant)
 
 
 def _pair(entry: Record) -> Pair:
     difference, low, high, p = (entry.number(key) for key in ("difference", "low", "high", "p_holm"))
-    return Pair(entry["a"], entry["b"], difference, low, high, p, bool(entry["told_apart"]))
+    return Pair(entry["a"], entry["b"], difference, low, high, p, bool(entry["significant"]))
 
 
 def _apart(pair: Pair | None) -> bool:
-    return pair is not None and pair.told_apart
+    return pair is not None and pair.significant

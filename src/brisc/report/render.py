@@ -8,15 +8,15 @@ from pathlib import Path
 
 import jinja2
 
-from brisc.analysis import claims as ledgers
+from brisc.analysis.claims import Finding, judge_all, tally
 from brisc.analysis.results import Results, read_results
 from brisc.analysis.standing import tiers
 from brisc.atomic import atomic, write_text
 from brisc.report import prose, tables
 from brisc.report.cells import Table
+from brisc.report.claims import claims_text
 from brisc.report.figures import PHANTOM, Chart, charts, save
 from brisc.report.heads import HEADS
-from brisc.report.tables.provenance import deviations
 
 CHARTS = "figures"
 
@@ -30,8 +30,9 @@ def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> N
     Raises InputError for a file, column or key that is missing or unusable; then nothing is written.
     """
     results = read_results(reports, profile=profile, published=published, estimate=estimate)
-    drawn, ledger = charts(results), ledgers.claims(results)
-    report, claims = report_text(results, drawn, ledger), claims_text(results, ledger)
+    drawn, findings = charts(results), judge_all(results)
+    report = report_text(results, drawn, findings)
+    claims = _tidy(claims_text(_environment(), results, findings))
     with atomic(reports / CHARTS) as folder:
         folder.mkdir()
         for chart in drawn:
@@ -40,7 +41,7 @@ def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> N
     write_text(reports / "claims.md", claims)
 
 
-def report_text(results: Results, drawn: Sequence[Chart], ledger: Sequence[ledgers.Claim]) -> str:
+def report_text(results: Results, drawn: Sequence[Chart], findings: Sequence[Finding]) -> str:
     """The report in Markdown. Tables and figures are numbered as they come; those of phantoms say so in each
     caption."""
     table_number, figure_number = count(1), count(1)
@@ -59,7 +60,8 @@ def report_text(results: Results, drawn: Sequence[Chart], ledger: Sequence[ledge
         .get_template("report.md.jinja")
         .render(
             results=results,
-            ledger=ledger,
+            total=len(findings),
+            tally=tally(findings),
             prose=prose,
             tables=tables,
             table=table,
@@ -68,24 +70,6 @@ def report_text(results: Results, drawn: Sequence[Chart], ledger: Sequence[ledge
             heads=tuple(HEADS.values()),
             phantom=PHANTOM,
             comparisons=[head for head in HEADS.values() if tiers(results, head, "official") is not None],
-        )
-    )
-    return _tidy(text)
-
-
-def claims_text(results: Results, ledger: Sequence[ledgers.Claim]) -> str:
-    """The ledger of claims in Markdown."""
-    text = (
-        _environment()
-        .get_template("claims.md.jinja")
-        .render(
-            profile=results.profile,
-            phantom=results.phantom,
-            counts=ledgers.counted(ledger),
-            rules=ledgers.RULES,
-            deviations=deviations(results),
-            topics=list(dict.fromkeys(claim.topic for claim in ledger)),
-            table=lambda topic: ledgers.table(ledger, topic).markdown(),
         )
     )
     return _tidy(text)

@@ -1,8 +1,5 @@
 """The first screen: which model, with which settings, how sure, and what is left of it without the copies."""
 
-from collections.abc import Sequence
-
-from brisc.analysis.claims import Claim, counted
 from brisc.analysis.results import Results
 from brisc.analysis.standing import tiers
 from brisc.report.cells import percent
@@ -12,7 +9,7 @@ from brisc.report.prose.scores import best, gap
 from brisc.report.words import joined, knobs, number_of, span
 
 
-def answer(results: Results, ledger: Sequence[Claim]) -> list[str]:
+def answer(results: Results, counted: str) -> list[str]:
     """A paragraph for each thing that a reader wants to know first."""
     heads = [head for head in HEADS.values() if results.with_head(head)]
     return [
@@ -20,7 +17,7 @@ def answer(results: Results, ledger: Sequence[Claim]) -> list[str]:
         f"**With which settings.** {' '.join(_settings(results, head) for head in heads)}{_grid(results)}",
         f"**How sure.** {' '.join(sentence for head in heads for sentence in _sure(results, head))}",
         f"**Official against clean.** {data.copies(results)} {gap(results, heads)}",
-        f"**Against the study.** {_study(results, ledger)}",
+        f"**Against the study.** {_study(results, counted)}",
     ]
 
 
@@ -51,7 +48,7 @@ def _sure(results: Results, head: Head) -> list[str]:
     ]
     standing = tiers(results, head, "official")
     if standing is not None and standing.family > 0:
-        apart = sum(pair.told_apart for pair in standing.pairs)
+        apart = sum(pair.significant for pair in standing.pairs)
         said.append(
             f"Of {number_of(standing.family, 'pair')} of models, {apart} can be told apart on official."
         )
@@ -77,7 +74,7 @@ def _seeds(results: Results, head: Head) -> list[str]:
     ]
 
 
-def _study(results: Results, ledger: Sequence[Claim]) -> str:
+def _study(results: Results, counted: str) -> str:
     if results.phantom:
         return "The published figures are for patients' slices, so phantoms are not compared with them."
-    return f"{counted(ledger)}. [claims.md](claims.md) has each beside ours, with the reason."
+    return f"{counted}. [claims.md](claims.md) has each beside ours, with the reason."

@@ -51,7 +51,7 @@ def verdict(tests: Sequence[Pair]) -> str:
     """What the tests of one pair on several subsets say together."""
     if all(test.p is None for test in tests):
         return "There are too few groups of slices for a test, so the question stays open."
-    ahead = {test.first if (test.difference or 0) > 0 else test.second for test in tests if test.told_apart}
+    ahead = {test.first if (test.difference or 0) > 0 else test.second for test in tests if test.significant}
     if not ahead:
         return "No test tells the two apart: these images show no difference that attention gates make."
     if len(ahead) == 2:

@@ -76,7 +76,7 @@ def paired(pair: Pair, subset: str, unit: str) -> str:
     if pair.low is not None and pair.high is not None:
         text += f" (95 % interval {signed_points(pair.low)} to {signed_points(pair.high)}"
         text += ", not tested)" if pair.p is None else f", corrected p {equals(p_value(pair.p))})"
-    return f"{text}: {'told apart' if pair.told_apart else 'not told apart'}"
+    return f"{text}: {'told apart' if pair.significant else 'not told apart'}"
 
 
 def gap(results: Results, heads: Sequence[Head]) -> str:

@@ -47,7 +47,7 @@ def _pair(subset: str, n: int, pair: Pair) -> list[str | Cell]:
         f"{n:,}",
         points(pair.difference, pair.low, pair.high),
         shown(pair.p, p_value, NO_P),
-        "yes" if pair.told_apart else "no",
+        "yes" if pair.significant else "no",
     ]
 
 

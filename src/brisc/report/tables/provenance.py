@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from brisc.analysis.deviations import deviations as found
 from brisc.analysis.results import Record, Results
 from brisc.report.cells import DASH, NOT_MEASURED, Cell, Table, flat, in_words, setting
 
@@ -89,56 +90,18 @@ def _same(values: list[Any]) -> bool:
 
 
 def deviations(results: Results) -> Table:
-    """Where the settings differ from the study's, found by comparing them."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for model in results.models:
-        for difference in differing(results, model):
-            found.setdefault(difference, []).append(model)
+    """Where the settings differ from the study's."""
     rows = [
         [
-            name,
-            study,
-            ours,
+            deviation.name,
+            setting(deviation.study),
+            setting(deviation.ours),
             "all" if len(models) == len(results.models) else ", ".join(f"`{model}`" for model in models),
         ]
-        for (name, study, ours), models in found.items()
+        for deviation, models in found(results)
     ]
     caption = "Settings that differ from the study's, compared one by one."
     return Table(caption, ["setting", "study", "here", "models"], rows, left=4)
-
-
-def differing(results: Results, model: str, *, prefix: str = "") -> list[tuple[str, str, str]]:
-    """(name, the study's value, ours) of each setting in which a training differs; prefix: of the knobs to
-    compare."""
-    shared = [
-        Record(entry, results.published.where) for entry in results.published.record("study")["settings"]
-    ]
-    known = results.published_model(model)
-    own = known.listed("settings") if "settings" in known else []
-    compared = [
-        (entry, _look_up(results, model, entry["knob"]))
-        for entry in [*shared, *own]
-        if entry["knob"].startswith(prefix)
-    ]
-    return [
-        (entry["name"], setting(entry["value"]), setting(ours))
-        for entry, ours in compared
-        if ours != entry["value"]
-    ]
-
-
-def _look_up(results: Results, model: str, knob: str) -> Any:
-    """A dotted knob in the training's own block or, for what all models share, in the provenance; None where
-    there is none."""
-    first, *rest = knob.split(".")
-    block: Any = results.runs.record(model).record("run").content
-    if first not in block:
-        block = results.provenance.content
-    for key in (first, *rest):
-        if not isinstance(block, dict) or key not in block:
-            return None
-        block = block[key]
-    return block
 
 
 def choices(results: Results) -> list[tuple[str, str]]:
