@@ -162,7 +162,7 @@ def _places(split: str, total: int) -> Iterator[Slice]:
             where="phantom.slices",
             got=total,
             expected=f"at least {len(CELLS)}, one per class and plane",
-            mend="Raise the knob in the profile.",
+            mend="Raise the setting in the profile.",
         )
     mix = np.array(MIX[split], float)
     shares = np.ones(len(mix), int)

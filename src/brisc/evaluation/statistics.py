@@ -19,7 +19,7 @@ from scipy.special import ndtri, stdtrit
 
 from brisc.errors import InputError
 
-# The convention of every table of the study's field, and not a knob of a profile.
+# The convention of every table of the study's field, and not a setting of a profile.
 LEVEL = 0.95
 
 # With fewer groups a percentile bootstrap gives intervals that are too narrow, and finds differences that are

@@ -11,10 +11,10 @@ from torch import nn
 from brisc.errors import InputError
 
 
-def build(arch: str, **knobs: Any) -> nn.Module:
+def build(arch: str, **settings: Any) -> nn.Module:
     """The net of brisc/models/<arch>.py: forward(image (B, 1, H, W)) -> {head: logits}.
 
-    Raises InputError for an unknown arch or knob, and where pretrained weights are asked for and cannot be
+    Raises InputError for an unknown arch or setting, and where pretrained weights are asked for and cannot be
     fetched.
     """
     known = sorted(
@@ -30,18 +30,18 @@ def build(arch: str, **knobs: Any) -> nn.Module:
         )
     make = import_module(f"brisc.models.{arch}").build
     try:
-        inspect.signature(make).bind(**knobs)
+        inspect.signature(make).bind(**settings)
     except TypeError as error:
-        known_knobs = ", ".join(inspect.signature(make).parameters)
+        known_settings = ", ".join(inspect.signature(make).parameters)
         raise InputError(
-            "wrong knobs",
+            "wrong settings",
             where=f"model block of arch {arch}",
             got=str(error),
-            expected=known_knobs,
+            expected=known_settings,
             mend="Correct the profile.",
         ) from None
     try:
-        net: nn.Module = make(**knobs)
+        net: nn.Module = make(**settings)
     except OSError as error:  # the only thing that a net reads is pretrained weights
         raise InputError(
             "no pretrained weights",
