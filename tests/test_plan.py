@@ -46,7 +46,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "stages/a.py": "import b\nfrom brisc.c import x\n",
         "stages/b.py": "VALUE = 1\n",
         "src/brisc/__init__.py": "",
-        "src/brisc/c.py": '"""Says what."""\nfrom brisc import d\n\ndef f():\n    """Doc."""\n    return d.N\n',
+        "src/brisc/c.py": '"""Says."""\nfrom brisc import d\n\ndef f():\n    """Doc."""\n    return d.N\n',
         "src/brisc/d.py": "N = 2  # of something\n",
         "src/brisc/e.py": "N = 3\n",
     }.items():
@@ -64,7 +64,7 @@ def test_imports_are_followed_from_the_script_down(code: Path) -> None:
     ("file", "old", "new", "changes"),
     [
         ("src/brisc/d.py", "# of something", "# of something else", set()),
-        ("src/brisc/c.py", "Says what.", "Says more.", set()),
+        ("src/brisc/c.py", "Says.", "Says more.", set()),
         ("src/brisc/c.py", '    """Doc."""\n', '    """Longer doc."""\n', set()),
         ("src/brisc/c.py", "return d.N", "return (d.N)", set()),
         ("src/brisc/d.py", "N = 2", "N = 4", {"src/brisc/d.py"}),
