@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from brisc.errors import InputError
 from brisc.plan import digests, imports, write_plans
 
 ROOT = Path(__file__).parents[1]
@@ -84,11 +85,17 @@ def test_a_digest_sees_code_and_no_wording(
     assert {name for name in before | after if before.get(name) != after.get(name)} == changes
 
 
-def test_every_run_gets_its_settings_and_every_stage_its_blocks(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for folder in ("src", "stages"):
-        (repository / folder).symlink_to(ROOT / folder)
+def test_an_unknown_architecture_is_told_before_any_data_is_read(repository: Path) -> None:
+    path = Path("profiles/demo.yaml")
+    path.write_text(path.read_text().replace("arch: unet,", "arch: vnet,", 1))
+    with pytest.raises(
+        InputError, match=r"profiles/demo\.yaml: unknown architecture in runs\.unet\.model\.arch"
+    ):
+        write_plans("demo", ["unet"], Path("plan"), grid_run="unet", grid=Path("grid.json"))
+    assert not Path("plan").exists()
+
+
+def test_every_run_gets_its_settings_and_every_stage_its_blocks(repository: Path) -> None:
     runs = ["unet", "unet-43", "unet-ema"]
     write_plans("demo", runs, Path("plan"), grid_run="unet", grid=Path("grid.json"))
     found = {name: json.loads(Path(f"plan/train/{name}.json").read_text()) for name in runs}
