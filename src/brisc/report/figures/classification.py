@@ -1,4 +1,4 @@
-"""Charts of how classes are named: confusion matrices and reliability."""
+"""Charts of classification: confusion matrices and reliability."""
 
 import numpy as np
 import pandas as pd
@@ -43,14 +43,14 @@ def confusion(results: Results) -> Chart:
             yticklabels=names if i % columns == 0 else False,
             annot_kws={"fontsize": 7, "color": INK},
         )
-        ax.set(title=model, xlabel="called", ylabel="is" if i % columns == 0 else "")
+        ax.set(title=model, xlabel="predicted", ylabel="true" if i % columns == 0 else "")
         ax.tick_params(left=False, bottom=False)
         ax.set_xticks(ax.get_xticks(), names, rotation=35, ha="right", rotation_mode="anchor")
     bar_beside(figure, axes[0], "share of the true class, %")
     n = results.subsets(models[0])["official"].count("n_images")
     caption = (
-        f"Official test images (n = {n:,}) by true class, down, and the class they are given, across: number of images, shaded "
-        "by their share of the true class in %."
+        f"Official test images (n = {n:,}) by true class, down, and predicted class, across: number of images, "
+        "shaded by their share of the true class in %."
     )
     return Chart("confusion", caption, figure)
 

@@ -16,9 +16,7 @@ from brisc.report.figures.style import (
     sheet,
     span,
 )
-from brisc.report.heads import HEADS
-from brisc.report.tables.segmentation import official_tumours
-from brisc.vocabulary import TEST_SUBSETS
+from brisc.vocabulary import HEADS, TEST_SUBSETS
 
 MASK = HEADS["mask"]
 
@@ -45,9 +43,9 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     _zero(difference)
     name_rows([difference], names)
     difference.set(title="difference in mean Dice", xlabel="points of dice_per_image")
-    slices = official_tumours(results, without).set_index("id")
+    slices = results.tumours(without).set_index("id")
     x = 100 * slices["dice"]
-    y = 100 * official_tumours(results, with_it).set_index("id")["dice"].reindex(slices.index)
+    y = 100 * results.tumours(with_it).set_index("id")["dice"].reindex(slices.index)
     clean = slices["clean"] == 1
     for chosen, name, colour, marker in ((~clean, "also in train", ORANGE, "s"), (clean, "clean", BLUE, "o")):
         both.plot(
@@ -93,7 +91,7 @@ def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str,
 
 def joint(results: Results, block: Record) -> Chart:
     """Joint less separate, like for like: a panel for each measure, a row for each joint net and subset."""
-    measures = [head.compared for head in HEADS.values()]
+    measures = [head.published for head in HEADS.values()]
     entries = [
         (subset, entry)
         for subset in TEST_SUBSETS
@@ -115,7 +113,7 @@ def joint(results: Results, block: Record) -> Chart:
         published = block.record("published")
         gap = published.number(measure) if measure in published else None
         if gap is not None:
-            label = "published gap" if not results.phantom else "published gap (BRISC 2025)"
+            label = "published" if not results.phantom else "published (BRISC 2025)"
             ax.axvline(100 * gap, color="black", linestyle="--", linewidth=1, label=label)
         _zero(ax)
         partner = ", ".join(
@@ -126,9 +124,9 @@ def joint(results: Results, block: Record) -> Chart:
     legend_below(figure, list(axes), 4)
     n = "; ".join(f"{measure}: {_numbers(entries, measure)}" for measure in measures)
     caption = (
-        "Score of the joint net less that of the separate net that differs from it in one thing, on the same images, in points "
-        f"with the 95 % interval of the paired bootstrap (n: {n}). Dashed: the gap that the study publishes, which has no "
-        "interval."
+        "Score of the joint model less that of the separate one that differs from it in one thing, on the same "
+        f"images, in points with the 95 % interval of the paired bootstrap (n: {n}). Dashed: the difference that "
+        "the study published, which has no interval."
     )
     return Chart("joint", caption, figure)
 

@@ -1,4 +1,4 @@
-"""Charts of how tumours are drawn."""
+"""Charts of segmentation."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,6 @@ from brisc.report.figures.style import (
     sheet,
     span,
 )
-from brisc.report.tables.segmentation import official_tumours
 
 
 def size_strata(results: Results) -> Chart:
@@ -71,7 +70,7 @@ def dice_distribution(results: Results) -> Chart:
     axes = figure.subplots(len(models), len(labels), squeeze=False, sharex=True, sharey=True)
     bins = np.linspace(0, 100, 21)
     for model, row in zip(models, axes, strict=True):
-        tumours = official_tumours(results, model)
+        tumours = results.tumours(model)
         for label, ax in zip(labels, row, strict=True):
             official = tumours[tumours["label"] == label]
             clean = official[official["clean"] == 1]
@@ -105,7 +104,7 @@ def dice_heatmap(results: Results) -> Chart:
     """A panel for each model: mean per-image Dice by class and plane, with n."""
     models = results.masks()
     figure, axes = panels(results, "Dice by class and plane", len(models), columns=3, height=1.9, share=False)
-    tables = {model: _class_by_plane(official_tumours(results, model)) for model in models}
+    tables = {model: _class_by_plane(results.tumours(model)) for model in models}
     lowest = min(
         (means.min(axis=None) for means, _ in tables.values() if means.notna().any(axis=None)), default=0
     )
@@ -150,7 +149,7 @@ def dice_by_size(results: Results) -> Chart:
     )
     looks = list(zip([BLUE, ORANGE, GREEN, RED], "os^D", strict=True))
     for ax, model in zip(axes, models, strict=True):
-        tumours = official_tumours(results, model)
+        tumours = results.tumours(model)
         tumours = tumours[tumours["true_pixels"] > 0]
         area = 100 * tumours["true_pixels"] / tumours["pixels"]
         for label, (colour, marker) in zip(sorted(set(tumours["label"])), looks, strict=False):

@@ -29,7 +29,7 @@ def learning_curves(results: Results) -> Chart:
     pairs = axes.reshape(-1, 2)
     drops = False
     for model, (loss, score) in zip(models, pairs, strict=False):
-        history = results.history[results.history["model"] == model]
+        history = results.history[results.history["run"] == model]
         best = history[history["best"] == 1]
         for column, (name, colour, dash, marker) in LOSSES.items():
             loss.plot(

@@ -1,0 +1,69 @@
+"""Does one net for both tasks lose anything against two?"""
+
+from dataclasses import dataclass
+
+from brisc.analysis.results import Record, Results
+from brisc.analysis.standing import like_for_like
+from brisc.vocabulary import HEADS
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A joint net less the separate one that differs from it in one thing, on official by the published
+    metric; remains: as a share of the published difference, None where there is none to hold it against."""
+
+    measure: str
+    separate: str
+    n: int
+    difference: float
+    low: float | None
+    high: float | None
+    significant: bool
+    published: float | None
+    remains: float | None
+    remains_low: float | None
+    remains_high: float | None
+
+
+@dataclass(frozen=True)
+class JointNet:
+    model: str
+    differences: tuple[Difference, ...]
+
+
+def joint(results: Results) -> tuple[JointNet, ...]:
+    """Empty where there is nothing to compare."""
+    if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
+        return ()
+    entries = results.comparisons.record("joint_against_separate").record("subsets").listed("official")
+    nets = [
+        JointNet(net, tuple(_differences(results, net))) for net in dict.fromkeys(e["joint"] for e in entries)
+    ]
+    return tuple(net for net in nets if net.differences)
+
+
+def _differences(results: Results, net: str) -> list[Difference]:
+    entries = [like_for_like(results, net, head.published, "official") for head in HEADS.values()]
+    found = [_difference(results, entry) for entry in entries if entry is not None]
+    return [difference for difference in found if difference is not None]
+
+
+def _difference(results: Results, entry: Record) -> Difference | None:
+    difference = entry.number("difference")
+    if difference is None:
+        return None
+    held = ("published", "remains", "remains_low", "remains_high")
+    published, remains, low, high = (None if results.phantom else entry.number(key) for key in held)
+    return Difference(
+        measure=entry["measure"],
+        separate=entry["separate"],
+        n=entry.count("n"),
+        difference=difference,
+        low=entry.number("low"),
+        high=entry.number("high"),
+        significant=bool(entry["significant"]),
+        published=published,
+        remains=remains,
+        remains_low=low,
+        remains_high=high,
+    )
