@@ -50,14 +50,3 @@ def test_settings_are_apart_where_models_differ(build: Build, read: Callable[[Pa
     assert own["`loss.cross_entropy`"] == ["0", "1"]
     assert own["`model.levels`"] == ["5", Cell(DASH, "the net has no such knob")]
     assert set(common) & set(own) == set()
-
-
-def test_a_knob_that_a_net_lacks_differs_from_the_study_s(
-    build: Build, read: Callable[[Path], Results]
-) -> None:
-    folder = build(source="brisc2025")
-    edit(folder / "runs.json", lambda runs: runs["unet"]["run"].update(model={"arch": "smp"}))
-    assert provenance.differing(read(folder), "unet", prefix="model.") == [
-        ("channels of the first level", "64", "not set"),
-        ("levels", "5", "not set"),
-    ]

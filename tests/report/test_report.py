@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from result_files import edit
 
-from brisc.analysis.claims import claims
+from brisc.analysis.claims import judge_all
 from brisc.analysis.results import Results
 from brisc.errors import InputError
 from brisc.report.cells import MINUS
@@ -53,7 +53,7 @@ def text(read: Read) -> Text:
         names += OF_GRID if results.grid is not None else ()
         names += OF_AUDIT if results.audit is not None else ()
         return report_text(
-            results, [Chart(name, f"Caption of {name}.", Figure()) for name in names], claims(results)
+            results, [Chart(name, f"Caption of {name}.", Figure()) for name in names], judge_all(results)
         )
 
     return make

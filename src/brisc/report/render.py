@@ -8,19 +8,32 @@ from pathlib import Path
 
 import jinja2
 
-from brisc.analysis import claims as ledgers
+from brisc.analysis.claims import Finding, judge_all, tally
 from brisc.analysis.findings import find
 from brisc.analysis.results import Results, read_results
 from brisc.analysis.standing import tiers
 from brisc.atomic import atomic, write_text
 from brisc.report import cells, tables, words
 from brisc.report.cells import Table
+from brisc.report.claims import claims_text
 from brisc.report.figures import PHANTOM, Chart, charts, save
 from brisc.report.heads import DISPLAYS
-from brisc.report.tables.provenance import deviations
 from brisc.vocabulary import HEADS
 
 CHARTS = "figures"
+
+# Of report.md, in the order in which a reader asks.
+CHAPTERS = (
+    "answer",
+    "segmentation",
+    "attention",
+    "classification",
+    "efficiency",
+    "joint",
+    "grid",
+    "recipes",
+    "data",
+)
 
 # What templates write numbers and lists with.
 WRITTEN = {
@@ -56,8 +69,9 @@ def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> N
     Raises InputError for a file, column or key that is missing or unusable; then nothing is written.
     """
     results = read_results(reports, profile=profile, published=published, estimate=estimate)
-    drawn, ledger = charts(results), ledgers.claims(results)
-    texts = {**report_texts(results, drawn, ledger), "claims.md": claims_text(results, ledger)}
+    drawn, claims = charts(results), judge_all(results)
+    texts = report_texts(results, drawn, claims)
+    texts["claims.md"] = _tidy(claims_text(_environment(), results, claims))
     with atomic(reports / CHARTS) as folder:
         folder.mkdir()
         for chart in drawn:
@@ -66,67 +80,53 @@ def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> N
         write_text(reports / name, text)
 
 
-def report_texts(
-    results: Results, drawn: Sequence[Chart], ledger: Sequence[ledgers.Claim]
-) -> dict[str, str]:
+def report_texts(results: Results, drawn: Sequence[Chart], claims: Sequence[Finding]) -> dict[str, str]:
     """report.md, and details.md, whose tables and figures have a D before their number."""
     context = {
         "results": results,
         "found": find(results),
-        "verdicts": ledgers.tally(ledger),
+        "provenance": results.provenance,
+        "size": results.provenance["data"]["size"],
+        "total": len(claims),
+        "tally": tally(claims),
         "compared": [head for head in HEADS.values() if tiers(results, head, "official") is not None],
-        "tables": tables,
+        "chapters": CHAPTERS,
         "figures": {chart.name for chart in drawn},
+        "tables": tables,
         "phantom": PHANTOM,
     }
     label = f" ({PHANTOM})" if results.phantom else ""
-    return {
-        name: _tidy(
-            _environment()
-            .get_template(f"{name}.jinja")
-            .render(**context, table=_numbered_tables(prefix, label), figure=_figures(prefix, label, drawn))
-        )
-        for name, prefix in (("report.md", ""), ("details.md", "D"))
-    }
+    texts = {}
+    for name, prefix in (("report.md", ""), ("details.md", "D")):
+        template = _environment().get_template(f"{name}.jinja")
+        table, figure = _tables(prefix, label), _figures(prefix, label, drawn)
+        texts[name] = _tidy(template.render(**context, table=table, figure=figure))
+    return texts
 
 
-def _numbered_tables(prefix: str, label: str) -> Callable[..., str]:
-    """A function of a table and, in a call block, what is to be said below its caption."""
+def _tables(prefix: str, label: str) -> Callable[..., str]:
+    """A function of a table and, in a call block, of what is to be said behind its caption."""
     numbers = count(1)
 
     def table(made: Table, caller: Callable[[], str] = str) -> str:
-        caption = f"**Table {prefix}{next(numbers)}{label}.** {made.caption} {caller()}".rstrip()
-        return f"{caption}\n\n{made.markdown()}\n"
+        caption = f"**Table {prefix}{next(numbers)}{label}.** {made.caption} {_paragraph(caller())}"
+        return f"{caption.rstrip()}\n\n{made.markdown()}\n"
 
     return table
 
 
 def _figures(prefix: str, label: str, drawn: Sequence[Chart]) -> Callable[[str], str]:
+    """A function of the name of a chart."""
     numbers, by_name = count(1), {chart.name: chart for chart in drawn}
+    captions = _environment().get_template("captions.jinja").module
 
     def figure(name: str) -> str:
-        number, chart = f"{prefix}{next(numbers)}", by_name[name]
-        return f"![Figure {number}]({CHARTS}/{chart.name}.png)\n\n**Figure {number}{label}.** {chart.caption}"
+        number, caption = f"{prefix}{next(numbers)}", getattr(captions, name)(by_name[name].facts)
+        return (
+            f"![Figure {number}]({CHARTS}/{name}.png)\n\n**Figure {number}{label}.** {_paragraph(caption)}\n"
+        )
 
     return figure
-
-
-def claims_text(results: Results, ledger: Sequence[ledgers.Claim]) -> str:
-    """The ledger of claims in Markdown."""
-    text = (
-        _environment()
-        .get_template("claims.md.jinja")
-        .render(
-            profile=results.profile,
-            phantom=results.phantom,
-            counts=ledgers.counted(ledger),
-            rules=ledgers.RULES,
-            deviations=deviations(results),
-            topics=list(dict.fromkeys(claim.topic for claim in ledger)),
-            table=lambda topic: ledgers.table(ledger, topic).markdown(),
-        )
-    )
-    return _tidy(text)
 
 
 @cache
@@ -140,20 +140,14 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.globals.update(WRITTEN)
+    environment.filters["paragraph"] = _paragraph
     return environment
 
 
+def _paragraph(text: str) -> str:
+    """One line, however its template is wrapped and whichever of its sentences are there."""
+    return re.sub(r" +([.,;:)])", r"\1", " ".join(text.split()))
+
+
 def _tidy(text: str) -> str:
-    """Each paragraph on one line, however its template is wrapped, and one blank line between blocks."""
-    blocks = (_flow(block) for block in re.split(r"\n\s*\n", text) if block.strip())
-    return "\n\n".join(blocks) + "\n"
-
-
-def _flow(block: str) -> str:
-    lines: list[str] = []
-    for line in (line.strip() for line in block.strip().splitlines()):
-        if not lines or line.startswith(("|", "- ", "#", ">")) or lines[-1].startswith(("|", "#")):
-            lines.append(line if line.startswith("|") else " ".join(line.split()))
-        else:
-            lines[-1] += " " + " ".join(line.split())
-    return "\n".join(lines)
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"

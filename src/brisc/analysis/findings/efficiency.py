@@ -89,9 +89,7 @@ def _cheapest(results: Results, head: Head) -> Cheapest | None:
         return None
     first, least = standing.order[0].model, min(work, key=lambda model: (work[model], model))
     share = work[least] / work[first] if least != first and first in work else None
-    return Cheapest(
-        head, least, first, len(work), work[least], results.cost_of(least, "parameters"), share
-    )
+    return Cheapest(head, least, first, len(work), work[least], results.cost_of(least, "parameters"), share)
 
 
 def _time(results: Results) -> Time | None:

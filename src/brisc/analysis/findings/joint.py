@@ -31,8 +31,23 @@ class JointNet:
     differences: tuple[Difference, ...]
 
 
-def joint(results: Results) -> tuple[JointNet, ...]:
-    """Empty where there is nothing to compare."""
+@dataclass(frozen=True)
+class Joint:
+    """verdict: absent (nothing to compare), or of the significant differences: none, loses, gains or both."""
+
+    verdict: str
+    nets: tuple[JointNet, ...]
+
+
+def joint(results: Results) -> Joint:
+    nets = _nets(results)
+    differences = [difference for net in nets for difference in net.differences]
+    lower = {difference.difference < 0 for difference in differences if difference.significant}
+    verdict = {(): "none", (True,): "loses", (False,): "gains"}.get(tuple(lower), "both")
+    return Joint(verdict if nets else "absent", nets)
+
+
+def _nets(results: Results) -> tuple[JointNet, ...]:
     if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
         return ()
     entries = results.comparisons.record("joint_against_separate").record("subsets").listed("official")

@@ -183,9 +183,7 @@ def _baselines(results: Results, head: Head) -> Iterable[Baseline]:
     baseline = results.audit.record("baselines").record(name)
     for subset in ASKED:
         evaluated = [results.subsets(model) for model in results.with_head(head)]
-        lows = [
-            subsets[subset].number(f"{head.primary}_low") for subsets in evaluated if subset in subsets
-        ]
+        lows = [subsets[subset].number(f"{head.primary}_low") for subsets in evaluated if subset in subsets]
         value = baseline.record(subset).number(key) if subset in baseline else None
         if value is not None and lows:
             above = sum(low is not None and low > value for low in lows)

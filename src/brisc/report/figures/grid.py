@@ -1,6 +1,7 @@
 """Charts of the grid of optimisers and learning rates."""
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,12 +68,7 @@ def heatmap(results: Results, grid: Grid) -> Chart:
     ax.set(xlabel="learning rate (no unit)", ylabel="")
     ax.grid(False)
     ax.tick_params(left=False, bottom=False, labelrotation=0)
-    caption = (
-        f"Validation {_measure(grid)} in % of the best epoch of each cell (`{grid.summary['model']}`, "
-        f"{grid.summary.count('epochs')} epochs at most, {_images(results, grid)}). A star marks the cells that may be the best, "
-        "by 95 % ranges of ranks; a cell that diverged says so."
-    )
-    return Chart("grid_heatmap", caption, figure)
+    return Chart("grid_heatmap", figure, _facts(results, grid))
 
 
 def _text(cell: GridCell) -> str:
@@ -86,10 +82,11 @@ def _measure(grid: Grid) -> str:
     return MEASURES[grid.summary["measure"]]
 
 
-def _images(results: Results, grid: Grid) -> str:
+def _facts(results: Results, grid: Grid) -> dict[str, Any]:
+    """images: None where the model of the grid is not among the models."""
     model = grid.summary["model"]
-    if model not in results.models:
-        return "on the validation images"
+    images = results.runs.record(model).count("validation_images") if model in results.models else None
+    return {"model": model, "epochs": grid.summary["epochs"], "measure": _measure(grid), "images": images}
     return f"n = {results.runs.record(model).count('validation_images'):,} validation images"
 
 
@@ -121,12 +118,7 @@ def ranking(results: Results, grid: Grid) -> Chart:
     ax.tick_params(left=False, axis="y", labelsize=7)
     ax.grid(False, axis="y")
     legend_below(figure, [ax], 2)
-    caption = (
-        f"Validation {_measure(grid)} in % of each cell with its 95 % interval ({_images(results, grid)}), and the 95 % "
-        "range of its rank, for all cells together. The order is that of the means; cells whose ranges overlap "
-        "are not significantly different."
-    )
-    return Chart("grid_ranking", caption, figure)
+    return Chart("grid_ranking", figure, _facts(results, grid))
 
 
 def curves(results: Results, grid: Grid) -> Chart:
@@ -154,8 +146,4 @@ def curves(results: Results, grid: Grid) -> Chart:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     label_outer(axes)
     legend_below(figure, axes, len(rates))
-    caption = (
-        f"Validation {_measure(grid)} in % after each epoch, a line for each learning rate ({_images(results, grid)}); a "
-        "line that ends early diverged or was stopped."
-    )
-    return Chart("grid_curves", caption, figure)
+    return Chart("grid_curves", figure, _facts(results, grid))

@@ -28,7 +28,7 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     figure = sheet(results, f"{with_it} less {without}", 3.7)
     difference, both = figure.subplots(1, 2, width_ratios=[1.15, 1])
     names: list[str] = []
-    counts: list[str] = []
+    images: list[tuple[str, int]] = []
     rows: dict[str, int] = {}
     for subset in (*TEST_SUBSETS, "validation"):
         standing = tiers(results, MASK, subset)
@@ -38,7 +38,7 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
         span(difference, test.difference, test.low, test.high, y=len(names), subset=subset, label="")
         rows[subset] = len(names)
         names.append(f"{subset}\nn = {standing.n:,}")
-        counts.append(f"{subset} {standing.n:,}")
+        images.append((subset, standing.n))
     seeds = _seeds(difference, results, pair, rows)
     _zero(difference)
     name_rows([difference], names)
@@ -66,13 +66,8 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
         aspect="equal",
     )
     legend_below(figure, [difference, both], 3)
-    crosses = "; crosses: with each seed" if seeds else ""
-    caption = (
-        f"Left: mean per-image Dice of `{with_it}` less that of `{without}` on the same tumour slices (n: "
-        f"{', '.join(counts)}), in points, with the 95 % interval of the paired bootstrap{crosses}. Right: Dice in % of both "
-        "on every official test image with a tumour; on the line both are equal."
-    )
-    return Chart("attention", caption, figure)
+    facts = {"model": with_it, "baseline": without, "images": images, "seeds": seeds}
+    return Chart("attention", figure, facts)
 
 
 def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str, int]) -> bool:
@@ -122,20 +117,14 @@ def joint(results: Results, block: Record) -> Chart:
         ax.set(title=f"less {partner}" if partner else "not compared", xlabel=f"points of {measure}")
     name_rows(axes, nets)
     legend_below(figure, list(axes), 4)
-    n = "; ".join(f"{measure}: {_numbers(entries, measure)}" for measure in measures)
-    caption = (
-        "Score of the joint model less that of the separate one that differs from it in one thing, on the same "
-        f"images, in points with the 95 % interval of the paired bootstrap (n: {n}). Dashed: the difference that "
-        "the study published, which has no interval."
-    )
-    return Chart("joint", caption, figure)
+    images = {measure: _images(entries, measure) for measure in measures}
+    return Chart("joint", figure, {"images": images})
 
 
-def _numbers(entries: Sequence[tuple[str, Record]], measure: str) -> str:
-    counts = dict.fromkeys(
-        f"{subset} {entry.count('n'):,}" for subset, entry in entries if entry["measure"] == measure
-    )
-    return ", ".join(counts) or "none"
+def _images(entries: Sequence[tuple[str, Record]], measure: str) -> list[tuple[str, int]]:
+    """How many images each subset holds of those that the measure is the mean of."""
+    found = [(subset, entry.count("n")) for subset, entry in entries if entry["measure"] == measure]
+    return list(dict.fromkeys(found))
 
 
 def _zero(ax: Axes) -> None:

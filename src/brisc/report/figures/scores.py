@@ -36,7 +36,8 @@ def comparison(results: Results, head: Head) -> Chart:
     """A row for each model with that head; published figures as diamonds, ours on each subset with
     intervals."""
     models, display = results.with_head(head), DISPLAYS[head.name]
-    title = f"{display.measure[0].upper()}{display.measure[1:]} on the test images, published and measured here"
+    measure = display.measure[0].upper() + display.measure[1:]
+    title = f"{measure} on the test images, published and measured here"
     figure = sheet(results, title, 1.5 + (0.75 if len(models) < 3 else 0.58) * len(models))
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, key in zip(axes, display.shown, strict=True):
@@ -67,15 +68,8 @@ def comparison(results: Results, head: Head) -> Chart:
     name_rows(axes, models)
     legend_below(figure, list(axes), 4)
     first = results.subsets(models[0])
-    n = ", ".join(f"{subset} {scores.count(head.images):,}" for subset, scores in first.items())
-    left, right = display.shown
-    caption = (
-        f"`{left}` and `{right}` in % on the test {display.images} (n: {n}), with their 95 % intervals where they "
-        "have one; published figures have none."
-    )
-    if head.published != head.primary:
-        caption += f" Only `{head.published}` may stand beside the published figure."
-    return Chart(display.task, caption, figure)
+    images = [(subset, scores.count(head.images)) for subset, scores in first.items()]
+    return Chart(display.task, figure, {"head": head, "images": images})
 
 
 def _point(ax: Axes, scores: Record, key: str, y: float, subset: str) -> None:
@@ -128,11 +122,7 @@ def efficiency(results: Results) -> Chart:
         _show_a_span(ax, places)
         _log_ticks(ax)
     legend_below(figure, list(axes), 4)
-    caption = (
-        "Score in % on the official test images with its 95 % interval against the multiply-adds of one image (logarithmic "
-        "axis). The area of a point grows with the number of parameters. Points of nearly equal cost are set apart a little."
-    )
-    return Chart("efficiency", caption, figure)
+    return Chart("efficiency", figure)
 
 
 def _show_a_span(ax: Axes, places: Sequence[float]) -> None:

@@ -54,11 +54,7 @@ def size_strata(results: Results) -> Chart:
         ax.title.set_fontsize(8)
     name_rows(axes, models)
     legend_below(figure, list(axes), 2)
-    caption = (
-        "Mean per-image Dice in % by true tumour area, with its 95 % interval, on the official test images with a tumour and "
-        "on those of them that are in clean; n is in the titles. Small: under 1 % of the image's area; large: 2 % or more."
-    )
-    return Chart("dice_by_stratum", caption, figure)
+    return Chart("dice_by_stratum", figure)
 
 
 def dice_distribution(results: Results) -> Chart:
@@ -92,12 +88,7 @@ def dice_distribution(results: Results) -> Chart:
     for ax in axes[-1]:
         ax.set_xlabel("Dice, %")
     legend_below(figure, list(axes.ravel()), 2)
-    caption = (
-        "Distribution of per-image Dice in % over the official test images with a tumour (filled) and over those of them that "
-        "are in clean (line), in steps of 5 points, as a share of the images; n is in the titles. The bar at the left end "
-        "holds the missed tumours."
-    )
-    return Chart("dice_distribution", caption, figure)
+    return Chart("dice_distribution", figure)
 
 
 def dice_heatmap(results: Results) -> Chart:
@@ -129,8 +120,7 @@ def dice_heatmap(results: Results) -> Chart:
         ax.set(title=model, xlabel="", ylabel="")
         ax.tick_params(left=False, bottom=False, labelrotation=0)
     bar_beside(figure, axes[0], "Dice, %")
-    caption = "Mean per-image Dice in % by class and plane over the official test images with a tumour; n is their number."
-    return Chart("dice_heatmap", caption, figure)
+    return Chart("dice_heatmap", figure)
 
 
 def _class_by_plane(tumours: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -190,8 +180,4 @@ def dice_by_size(results: Results) -> Chart:
         ncols=4 if len(models) > 1 else 2,
         markerscale=2,
     )
-    caption = (
-        "Per-image Dice in % against the true tumour area in % of the image (logarithmic axis), one point for each official test "
-        "image with a tumour."
-    )
-    return Chart("dice_by_size", caption, figure)
+    return Chart("dice_by_size", figure)

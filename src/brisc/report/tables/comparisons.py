@@ -98,37 +98,27 @@ def joint(results: Results, block: Record, *, brief: bool) -> Table:
         for entry in subsets.listed(subset)
         if entry["like_for_like"] or not brief
     ]
-    header = [
-        "subset",
-        "joint",
-        "separate",
-        "like for like",
-        "measure",
-        "n",
-        "joint, %",
-        "separate, %",
-        "joint less separate, points",
-        "p",
-        "published, points",
-        "of it remains, %",
-    ]
-    return Table("Joint against separate models on the same images.", header, rows, left=5)
+    columns = [name for name in rows[0] if not (brief and name == "like for like")] if rows else []
+    cells = [[row[name] for name in columns] for row in rows]
+    return Table("Joint against separate models on the same images.", columns, cells, left=len(columns) - 7)
 
 
-def _joint(results: Results, subset: str, entry: Record) -> list[str | Cell]:
-    return [
-        subset,
-        f"`{entry['joint']}`",
-        f"`{entry['separate']}`",
-        "yes" if entry["like_for_like"] else "no",
-        f"`{entry['measure']}`",
-        f"{entry.count('n'):,}",
-        shown(entry.number("joint_value"), percent, NO_IMAGES),
-        shown(entry.number("separate_value"), percent, NO_IMAGES),
-        points(*(entry.number(key) for key in ("difference", "low", "high"))),
-        shown(entry.number("p_holm"), p_value, NO_P),
-        *_published(results, entry),
-    ]
+def _joint(results: Results, subset: str, entry: Record) -> dict[str, str | Cell]:
+    published, remains = _published(results, entry)
+    return {
+        "subset": subset,
+        "joint": f"`{entry['joint']}`",
+        "separate": f"`{entry['separate']}`",
+        "like for like": "yes" if entry["like_for_like"] else "no",
+        "metric": f"`{entry['measure']}`",
+        "n": f"{entry.count('n'):,}",
+        "joint, %": shown(entry.number("joint_value"), percent, NO_IMAGES),
+        "separate, %": shown(entry.number("separate_value"), percent, NO_IMAGES),
+        "joint less separate, points": points(*(entry.number(key) for key in ("difference", "low", "high"))),
+        "p": shown(entry.number("p_holm"), p_value, NO_P),
+        "published, points": published,
+        "of it remains, %": remains,
+    }
 
 
 def _published(results: Results, entry: Record) -> list[str | Cell]:

@@ -20,7 +20,6 @@ from brisc.report.cells import (
 )
 from brisc.report.words import hours, number_of
 
-
 STOPPED = {"finished": "at the last epoch", "early": "early", "diverged": "diverged"}
 
 

@@ -2,7 +2,17 @@
 
 from brisc.analysis.grid_cells import cells
 from brisc.analysis.results import Grid
-from brisc.report.cells import DASH, NOT_MEASURED, Cell, Table, percent, setting, shown, thousands, with_interval
+from brisc.report.cells import (
+    DASH,
+    NOT_MEASURED,
+    Cell,
+    Table,
+    percent,
+    setting,
+    shown,
+    thousands,
+    with_interval,
+)
 from brisc.report.words import MEASURES
 
 DIVERGED = "it diverged in its first epoch"

@@ -1,0 +1,53 @@
+"""Which settings of a run differ from those of the reproduced study, found by comparing them one by one."""
+
+from typing import Any, NamedTuple
+
+from brisc.analysis.results import Record, Results
+
+
+class Deviation(NamedTuple):
+    """A setting with the study's value and ours, which is None where the run has no such setting."""
+
+    name: str
+    study: Any
+    ours: Any
+
+
+def deviations(results: Results) -> list[tuple[Deviation, list[str]]]:
+    """Each deviation with the models that have it, in the order in which they come."""
+    found: list[tuple[Deviation, list[str]]] = []
+    for model in results.models:
+        for deviation in differing(results, model):
+            models = next((models for known, models in found if known == deviation), None)
+            if models is None:
+                found.append((deviation, [model]))
+            else:
+                models.append(model)
+    return found
+
+
+def differing(results: Results, model: str, *, prefix: str = "") -> list[Deviation]:
+    """The settings whose dotted name starts with `prefix` in which `model` differs from the study."""
+    known = results.published_model(model)
+    compared = [
+        *results.published.record("study").listed("settings"),  # the same for all models
+        *(known.listed("settings") if "settings" in known else []),
+    ]
+    return [
+        Deviation(entry["name"], entry["value"], ours)
+        for entry in compared
+        if entry["setting"].startswith(prefix)
+        and (ours := _value(results, model, entry["setting"])) != entry["value"]
+    ]
+
+
+def _value(results: Results, model: str, setting: str) -> Any:
+    """A dotted setting of the run or, for what is done to the data, of the profile."""
+    path = setting.split(".")
+    run: Record = results.runs.record(model).record("settings")
+    block: Any = run.content if path[0] in run else results.provenance.content
+    for key in path:
+        if not isinstance(block, dict) or key not in block:
+            return None
+        block = block[key]
+    return block

@@ -1,0 +1,28 @@
+"""Which settings differ from the study's."""
+
+from typing import Any
+
+from brisc.analysis.deviations import Deviation, deviations, differing
+from small_results import small_results
+
+
+def test_what_differs_is_listed_with_the_models_that_have_it() -> None:
+    def change(runs: dict[str, Any]) -> None:
+        runs["unet"]["settings"]["epochs"] = 30
+        runs["joint"]["settings"]["epochs"] = 30
+        runs["densenet121"]["settings"] |= {"epochs": 20, "optimizer": {"learning_rate": 0.001}}
+
+    size = Deviation("image size", 256, 128)
+    assert deviations(small_results(runs=change)) == [
+        (size, ["unet", "attention_unet", "densenet121", "joint"]),
+        (Deviation("epochs", 100, 30), ["unet", "joint"]),
+        (Deviation("epochs", 100, 20), ["densenet121"]),
+        (Deviation("rate", 0.0001, 0.001), ["densenet121"]),
+    ]
+    same = small_results(provenance=lambda origin: origin["prepare"].update(size=256))
+    assert deviations(same) == []
+
+
+def test_a_setting_that_a_net_lacks_differs() -> None:
+    results = small_results(runs=lambda runs: runs["unet"]["settings"].update(model={"arch": "smp"}))
+    assert differing(results, "unet", prefix="model.") == [Deviation("levels", 5, None)]
