@@ -47,11 +47,10 @@ class OverSeeds(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiers:
-    """All models of one head on one subset, the highest mean first. The order alone is no claim, a significant
-    difference is."""
+    """All models of one head on one subset, the highest mean first. The order alone is no claim, a
+    significant difference is."""
 
     subset: str
-    level: float
     n: int
     groups: int
     tested: bool
@@ -100,7 +99,6 @@ def tiers(results: Results, head: Head, subset: str) -> Tiers | None:
     record = subsets.record(subset)
     return Tiers(
         subset=subset,
-        level=float(results.comparisons["level"]),
         n=record.count("n"),
         groups=record.count("groups"),
         tested=bool(record["tested"]),

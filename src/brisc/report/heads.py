@@ -42,7 +42,7 @@ DISPLAYS = {
             Metric("dice_study", "Dice, study average, %", percent),
             Metric("dice_per_image", "Dice, mean per image, %", percent),
             Metric(
-                "dice_native", "Dice, mean per image at native size, %", percent, absent="not measured at it"
+                "dice_native", "Dice, mean per image at native size, %", percent, absent="not scored at native size"
             ),
             Metric("dice_pooled", "Dice, all pixels pooled, %", percent),
             Metric("iou_study", "IoU, study average, %", percent),

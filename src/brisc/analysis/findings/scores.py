@@ -1,7 +1,7 @@
 """Which model leads, how sure that is, and what is left of its score without the copies."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brisc.analysis.results import Results
 from brisc.analysis.standing import Tiers, tiers
@@ -123,28 +123,29 @@ def leads(results: Results, head: Head) -> tuple[Lead, ...]:
     if len(models) == 1:
         subsets = [subset for subset in ASKED if subset in results.subsets(models[0])]
         return (Lead("only", models[0], _measured(results, head, models[0], subsets)),)
-    found = [(subset, standing) for subset in ASKED if (standing := tiers(results, head, subset)) is not None]
-    if len({_said(standing) for _, standing in found}) < len(found):
-        return (_lead(results, head, [subset for subset, _ in found], found[0][1]),)
-    return tuple(_lead(results, head, [subset], standing) for subset, standing in found)
+    standings = [tiers(results, head, subset) for subset in ASKED]
+    found = [_lead(results, head, standing) for standing in standings if standing is not None]
+    if len(found) == 2 and _said(found[0]) == _said(found[1]):
+        return (replace(found[0], scores=found[0].scores + found[1].scores),)
+    return tuple(found)
 
 
-def _said(standing: Tiers) -> tuple[str, str, frozenset[str]]:
+def _said(lead: Lead) -> tuple[str, str, set[str]]:
     """What a subset says of the models, whatever their order behind the first."""
+    return lead.verdict, lead.model, set(lead.tied)
+
+
+def _lead(results: Results, head: Head, standing: Tiers) -> Lead:
     first, *tied = standing.with_the_first()
-    return _verdict(standing), first, frozenset(tied)
+    measured = _measured(results, head, first, [standing.subset])
+    return Lead(_verdict(results, standing), first, measured, tuple(tied), standing.behind())
 
 
-def _lead(results: Results, head: Head, subsets: list[str], standing: Tiers) -> Lead:
-    first, *tied = standing.with_the_first()
-    measured = _measured(results, head, first, subsets)
-    return Lead(_verdict(standing), first, measured, tuple(tied), standing.behind())
-
-
-def _verdict(standing: Tiers) -> str:
+def _verdict(results: Results, standing: Tiers) -> str:
+    assert results.comparisons is not None
     if not standing.tested:
         return "few_groups"
-    if standing.smallest_p is not None and standing.smallest_p >= 1 - standing.level:
+    if standing.smallest_p is not None and standing.smallest_p >= 1 - results.comparisons["level"]:
         return "few_resamples"
     if len(standing.with_the_first()) == 1:
         return "leads"
