@@ -14,7 +14,8 @@ def reports(tmp_path: Path) -> Path:
     (folder / "figures").mkdir(parents=True)
     (folder / "figures" / "a.png").write_bytes(PIXEL)
     (folder / "report.md").write_text(
-        "# Results of `demo` <&>\n\n- see [claims.md](claims.md)\n- [details](details.md#more)\n\n![Figure 1](figures/a.png)\n\n**Figure 1.** A caption.\n\n"
+        "# Results of `demo` <&>\n\n- see [claims.md](claims.md)\n- [details](details.md#more)\n\n"
+        "![Figure 1](figures/a.png)\n\n**Figure 1.** A caption.\n\n"
         "| name | n |\n| :-- | --: |\n| a | 1<sup>b</sup> |\n"
     )
     (folder / "claims.md").write_text("# Claims\n\n- [BRISC](https://example.org)\n")

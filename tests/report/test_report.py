@@ -80,9 +80,10 @@ def test_each_chart_stands_once_in_one_of_the_two_files(five: Path, texts: Texts
 
 
 def test_tables_and_figures_are_numbered_in_order(five: Path, texts: Texts) -> None:
+    made = texts(five)
     for name, prefix in (("report.md", ""), ("details.md", "D")):
         for kind in ("Table", "Figure"):
-            numbers = re.findall(rf"^\*\*{kind} (\w+)", texts(five)[name], flags=re.MULTILINE)
+            numbers = re.findall(rf"^\*\*{kind} (\w+)", made[name], flags=re.MULTILINE)
             assert numbers == [f"{prefix}{i}" for i in range(1, len(numbers) + 1)]
             assert len(numbers) >= 5
 

@@ -32,6 +32,8 @@ class Display:
         return next(metric for metric in self.metrics if metric.key == key)
 
 
+NATIVE = "Dice, mean per image at native size, %"
+
 DISPLAYS = {
     "mask": Display(
         task="segmentation",
@@ -41,9 +43,7 @@ DISPLAYS = {
         metrics=(
             Metric("dice_study", "Dice, study average, %", percent),
             Metric("dice_per_image", "Dice, mean per image, %", percent),
-            Metric(
-                "dice_native", "Dice, mean per image at native size, %", percent, absent="not scored at native size"
-            ),
+            Metric("dice_native", NATIVE, percent, absent="not scored at native size"),
             Metric("dice_pooled", "Dice, all pixels pooled, %", percent),
             Metric("iou_study", "IoU, study average, %", percent),
             Metric("iou_per_image", "IoU, mean per image, %", percent),

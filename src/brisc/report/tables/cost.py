@@ -150,8 +150,12 @@ def estimate(estimate: Record) -> Table:
         "verdict",
     ]
     header += [f"largest batch that fits, {name}" for name in names]
-    caption = f"**Estimated by counting, not measured**: peak memory of training in the `{estimate['profile']}` profile."
-    return Table(caption, header, rows, words=(3, 5, *range(6, len(header))))
+    return Table(
+        "**Estimated by counting, not measured**: peak memory of training.",
+        header,
+        rows,
+        words=(3, 5, *range(6, len(header))),
+    )
 
 
 def _batches(record: Record) -> str:
