@@ -268,7 +268,7 @@ def test_whether_a_joint_model_loses_anything(
     edit(copied / "comparisons.json", plant)
     found = find(read(copied)).joint
     assert found.verdict == verdict
-    assert [part.separate for part in found.nets[0].differences] == ["unet", "densenet121"]
+    assert [part.separate for part in found.models[0].differences] == ["unet", "densenet121"]
 
 
 def test_the_grid_s_best_cell_and_those_that_may_be(five: Path, read: Read) -> None:

@@ -1,36 +1,22 @@
 """The ledger of claims: every figure that the study published beside ours, with a verdict.
 
-A claim is data, read from published.json. `TABLE` says for each kind of figure where ours comes from and by
-which rule the two are held against each other. What a rule or a reason means is said in words on top of
-claims.md; here are numbers and codes alone.
+`TABLE` says for each kind of figure where ours comes from and by which rule the two are held against each
+other. Here are numbers and codes alone; what rules and reasons mean is said in the templates of claims.md.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import combinations
 from typing import Any
 
 from brisc.analysis.deviations import differing
 from brisc.analysis.grid_cells import cells, find, rates_of, scored
-from brisc.analysis.results import Record, Results
+from brisc.analysis.published import Claim, head_of, published_claims
+from brisc.analysis.results import Results
 from brisc.analysis.standing import like_for_like, tiers
-from brisc.errors import InputError
-from brisc.vocabulary import HEADS, VALIDATION
 
 # A wall time on the published device counts as the same within a tenth: clocks, drivers and cooling differ.
 SAME_SPEED = 0.1
-
-# The metrics that can be published and the head that each measures.
-MEASURED_HEAD = {
-    "dice_study": "mask",
-    "dice_per_image": "mask",
-    "iou_study": "mask",
-    "pixel_accuracy": "mask",
-    "accuracy": "label",
-    "f1_macro": "label",
-}
-TOPICS = {"mask": "segmentation", "label": "classification"}
 
 
 class Verdict(StrEnum):
@@ -68,18 +54,6 @@ class Code(StrEnum):
     OTHER_DEVICE = "other_device"
     # the study's validation images are augmented, ours are not
     AUGMENTED = "augmented"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A published figure. figure: a key of TABLE; about: of which model, metric, cell, ...; published: scores
-    and their differences are fractions, known to `digits` decimals of a percent."""
-
-    topic: str
-    figure: str
-    published: Any
-    about: Mapping[str, Any]
-    digits: int = 2
 
 
 @dataclass(frozen=True)
@@ -137,123 +111,6 @@ def tally(findings: Sequence[Finding]) -> dict[Verdict, int]:
     """How many claims have each verdict."""
     verdicts = [finding.verdict for finding in findings]
     return {verdict: verdicts.count(verdict) for verdict in Verdict}
-
-
-# -----------------------------------------------------------------------------------------------------------
-# the claims
-
-
-def published_claims(published: Record) -> list[Claim]:
-    models, grid = published.record("models").records(), published.record("grid")
-    return [
-        *_counts(published.record("data")),
-        *_scores(models, "test", "score", "official"),
-        *_scores_by_class(models),
-        *_scores(models, VALIDATION, "validation_score", VALIDATION),
-        *_orders(models),
-        *_gaps(models),
-        *_grid(grid),
-        *_sizes(models),
-        *_speeds(published.record("study").record("cost"), grid),
-        *_others(published),
-    ]
-
-
-def _counts(data: Record) -> Iterator[Claim]:
-    for kind in ("images", "pairs"):
-        for half in data.record(kind).keys:
-            yield Claim("data", "count", data.record(kind).count(half), {"kind": kind, "half": half})
-
-
-def _scores(models: dict[str, Record], block: str, figure: str, subset: str) -> Iterator[Claim]:
-    for model, known in models.items():
-        for metric, value in _numbers(known, block):
-            about = {"model": model, "metric": metric, "subset": subset}
-            yield Claim(TOPICS[_head_of(metric, known)], figure, value / 100, about)
-
-
-def _scores_by_class(models: dict[str, Record]) -> Iterator[Claim]:
-    for model, known in models.items():
-        for label, value in _numbers(known, "f1_by_class"):
-            about = {"model": model, "metric": "f1", "subset": "official", "label": label}
-            yield Claim(TOPICS["label"], "class_score", value / 100, about, digits=1)
-
-
-def _orders(models: dict[str, Record]) -> Iterator[Claim]:
-    """The order of each two models of which the study published the same metric."""
-    for head in HEADS.values():
-        known = {
-            model: dict(_numbers(record, "test")).get(head.published) for model, record in models.items()
-        }
-        scores = [(value, model) for model, value in known.items() if value is not None]
-        ranked = sorted(scores, key=lambda score: -score[0])
-        for (high, better), (low, worse) in combinations(ranked, 2):
-            about = {"model": better, "other": worse, "metric": head.published, "primary": head.primary}
-            yield Claim(TOPICS[head.name], "order", (high - low) / 100, about)
-
-
-def _gaps(models: dict[str, Record]) -> Iterator[Claim]:
-    """What a joint net gains on separate ones."""
-    for model, known in models.items():
-        for metric, value in _numbers(known, "against_separate"):
-            yield Claim("joint", "gap", value / 100, {"model": model, "metric": metric})
-
-
-def _grid(grid: Record) -> Iterator[Claim]:
-    for source in ("best", "log"):
-        record = grid.record(source)
-        cell = {"optimizer": record["optimizer"], "learning_rate": record["learning_rate"]}
-        yield Claim("grid", "best_cell", cell, {**cell, "source": source})
-        dice = record.number("dice")
-        if dice is not None:
-            yield Claim("grid", "cell_score", dice / 100, cell)
-    yield Claim("grid", "higher_rates", True, {"optimizer": grid["higher_rates"]})
-
-
-def _sizes(models: dict[str, Record]) -> Iterator[Claim]:
-    for model, known in models.items():
-        for key, value in _numbers(known, "cost"):
-            if key == "weights_mb":
-                yield Claim("cost", "size", value, {"model": model})
-
-
-def _speeds(cost: Record, grid: Record) -> Iterator[Claim]:
-    figures = (
-        ("speed", cost.number("images_per_second"), {"model": cost["model"]}),
-        ("cell_minutes", grid.number("minutes"), {"epochs": grid.count("epochs")}),
-        ("hours", cost.number("gpu_hours"), {"trainings": cost.count("trainings")}),
-    )
-    for figure, value, about in figures:
-        if value is not None:
-            yield Claim("cost", figure, value, about)
-
-
-def _others(published: Record) -> Iterator[Claim]:
-    """What others than the study report, to whole percents."""
-    for record in published.listed("others"):
-        value = record.number("about")
-        if value is not None:
-            about = {key: record[key] for key in ("model", "metric", "source")} | {"subset": "official"}
-            yield Claim("others", "about_score", value / 100, about, digits=0)
-
-
-def _numbers(known: Record, block: str) -> Iterator[tuple[str, float]]:
-    """The numbers of a block of published.json; one that is null was not published."""
-    if block in known:
-        record = known.record(block)
-        yield from ((key, value) for key in record.keys if (value := record.number(key)) is not None)
-
-
-def _head_of(metric: str, known: Record) -> str:
-    if metric not in MEASURED_HEAD:
-        raise InputError(
-            f"unknown metric {metric}",
-            where=known.where,
-            got=metric,
-            expected=", ".join(MEASURED_HEAD),
-            mend="Name a metric that is measured here.",
-        )
-    return MEASURED_HEAD[metric]
 
 
 # -----------------------------------------------------------------------------------------------------------
@@ -341,8 +198,7 @@ def _count(results: Results, claim: Claim) -> Ours:
 def _score(results: Results, claim: Claim) -> Ours:
     """A metric of a model on a subset, of one class where the claim names it."""
     model, metric, label = claim.about["model"], claim.about["metric"], claim.about.get("label")
-    head = "label" if label is not None else MEASURED_HEAD[metric]
-    if not _measured(results, model, head):
+    if not _measured(results, model, head_of(metric)):
         return Ours(missing=Code.UNTRAINED)
     scores = results.metrics.record(model).record(claim.about["subset"])
     if label is not None:
@@ -357,7 +213,7 @@ def _score(results: Results, claim: Claim) -> Ours:
 
 def _order(results: Results, claim: Claim) -> Ours:
     """The paired test of two models, by the primary metric."""
-    first, second, head = claim.about["model"], claim.about["other"], MEASURED_HEAD[claim.about["metric"]]
+    first, second, head = claim.about["model"], claim.about["other"], head_of(claim.about["metric"])
     if not all(_measured(results, model, head) for model in (first, second)):
         return Ours(missing=Code.UNTRAINED)
     standing = tiers(results, next(known for known in results.heads(first) if known.name == head), "official")

@@ -119,7 +119,7 @@ def test_of(results: Results, head: Head) -> str:
 
 
 def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Record | None:
-    """The comparison of a joint net with the separate one that differs from it in one thing."""
+    """The comparison of a joint model with the separate one that differs from it in one thing."""
     if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
         return None
     subsets = results.comparisons.record("joint_against_separate").record("subsets")

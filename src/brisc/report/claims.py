@@ -5,7 +5,8 @@ from typing import Any
 
 import jinja2
 
-from brisc.analysis.claims import MEASURED_HEAD, SAME_SPEED, Finding, tally
+from brisc.analysis.claims import SAME_SPEED, Finding, tally
+from brisc.analysis.published import head_of
 from brisc.analysis.results import Results
 from brisc.report import cells
 from brisc.report.cells import DASH, Cell, Table
@@ -43,15 +44,21 @@ def _row(words: Any, finding: Finding) -> list[str | Cell]:
     claim, ours = finding.claim, finding.ours
     show_theirs, show_ours = _shows(words)[claim.figure]
     value: str | Cell
+    interval: str | Cell
     if ours.missing is not None:
-        value = bounds = Cell(DASH, words.no_value(ours.missing))
+        value = interval = Cell(DASH, _line(words.no_value(ours.missing)))
     else:
         value = show_ours(ours.value)
-        bounds = Cell(DASH, words.no_interval(claim.figure))
-    known = ours.low is not None and ours.high is not None
-    interval = f"{show_ours(ours.low)} to {show_ours(ours.high)}" if known else bounds
-    verdict = f"**{finding.verdict}**"
-    return [words.figure(claim), show_theirs(claim.published), value, interval, verdict, words.why(finding)]
+        interval = Cell(DASH, _line(words.no_interval(claim.figure)))
+    if ours.low is not None and ours.high is not None:
+        interval = f"{show_ours(ours.low)} to {show_ours(ours.high)}"
+    figure, why = _line(words.figure(claim)), _line(words.why(finding))
+    return [figure, show_theirs(claim.published), value, interval, f"**{finding.verdict}**", why]
+
+
+def _line(text: str) -> str:
+    """The words of a macro, which may have been written on several lines."""
+    return " ".join(text.split())
 
 
 def _shows(words: Any) -> dict[str, tuple[Show, Show]]:
@@ -79,11 +86,11 @@ def _shows(words: Any) -> dict[str, tuple[Show, Show]]:
 
 
 def _metric(key: str) -> str:
-    return DISPLAYS[MEASURED_HEAD[key]].metric(key).name.removesuffix(", %")
+    return DISPLAYS[head_of(key)].metric(key).name.removesuffix(", %")
 
 
 def _measure(key: str) -> str:
-    return DISPLAYS[MEASURED_HEAD[key]].measure
+    return DISPLAYS[head_of(key)].measure
 
 
 # What the macros write numbers with.

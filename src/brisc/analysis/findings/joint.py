@@ -1,4 +1,4 @@
-"""Does one net for both tasks lose anything against two?"""
+"""Does one model for both tasks lose anything against two?"""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from brisc.vocabulary import HEADS
 
 @dataclass(frozen=True)
 class Difference:
-    """A joint net less the separate one that differs from it in one thing, on official by the published
+    """A joint model less the separate one that differs from it in one thing, on official by the published
     metric; remains: as a share of the published difference, None where there is none to hold it against."""
 
     measure: str
@@ -26,7 +26,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class JointNet:
+class JointModel:
     model: str
     differences: tuple[Difference, ...]
 
@@ -36,29 +36,28 @@ class Joint:
     """verdict: absent (nothing to compare), or of the significant differences: none, loses, gains or both."""
 
     verdict: str
-    nets: tuple[JointNet, ...]
+    models: tuple[JointModel, ...]
 
 
 def joint(results: Results) -> Joint:
-    nets = _nets(results)
-    differences = [difference for net in nets for difference in net.differences]
+    models = _models(results)
+    differences = [difference for model in models for difference in model.differences]
     lower = {difference.difference < 0 for difference in differences if difference.significant}
     verdict = {(): "none", (True,): "loses", (False,): "gains"}.get(tuple(lower), "both")
-    return Joint(verdict if nets else "absent", nets)
+    return Joint(verdict if models else "absent", models)
 
 
-def _nets(results: Results) -> tuple[JointNet, ...]:
+def _models(results: Results) -> tuple[JointModel, ...]:
     if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
         return ()
     entries = results.comparisons.record("joint_against_separate").record("subsets").listed("official")
-    nets = [
-        JointNet(net, tuple(_differences(results, net))) for net in dict.fromkeys(e["joint"] for e in entries)
-    ]
-    return tuple(net for net in nets if net.differences)
+    names = dict.fromkeys(entry["joint"] for entry in entries)
+    models = [JointModel(name, tuple(_differences(results, name))) for name in names]
+    return tuple(model for model in models if model.differences)
 
 
-def _differences(results: Results, net: str) -> list[Difference]:
-    entries = [like_for_like(results, net, head.published, "official") for head in HEADS.values()]
+def _differences(results: Results, model: str) -> list[Difference]:
+    entries = [like_for_like(results, model, head.published, "official") for head in HEADS.values()]
     found = [_difference(results, entry) for entry in entries if entry is not None]
     return [difference for difference in found if difference is not None]
 

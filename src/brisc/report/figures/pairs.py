@@ -85,7 +85,7 @@ def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str,
 
 
 def joint(results: Results, block: Record) -> Chart:
-    """Joint less separate, like for like: a panel for each measure, a row for each joint net and subset."""
+    """Joint less separate, like for like: a panel for each measure, a row for each joint model and subset."""
     measures = [head.published for head in HEADS.values()]
     entries = [
         (subset, entry)
@@ -94,14 +94,14 @@ def joint(results: Results, block: Record) -> Chart:
         for entry in block.record("subsets").listed(subset)
         if entry["like_for_like"] and entry["measure"] in measures and entry.number("difference") is not None
     ]
-    nets = list(dict.fromkeys(entry["joint"] for _, entry in entries))
-    figure = sheet(results, "Joint less separate, like for like", 1.6 + 0.7 * len(nets))
+    models = list(dict.fromkeys(entry["joint"] for _, entry in entries))
+    figure = sheet(results, "Joint less separate, like for like", 1.6 + 0.7 * len(models))
     axes = figure.subplots(1, len(measures), sharey=True)
     for ax, measure in zip(axes, measures, strict=True):
         for subset, entry in entries:
             if entry["measure"] != measure:
                 continue
-            y = nets.index(entry["joint"]) + 0.24 * (TEST_SUBSETS.index(subset) - 1)
+            y = models.index(entry["joint"]) + 0.24 * (TEST_SUBSETS.index(subset) - 1)
             value, low, high = (entry.number(key) for key in ("difference", "low", "high"))
             assert value is not None
             span(ax, value, low, high, y=y, subset=subset, label=f"ours, {subset}")
@@ -115,7 +115,7 @@ def joint(results: Results, block: Record) -> Chart:
             dict.fromkeys(entry["separate"] for _, entry in entries if entry["measure"] == measure)
         )
         ax.set(title=f"less {partner}" if partner else "not compared", xlabel=f"points of {measure}")
-    name_rows(axes, nets)
+    name_rows(axes, models)
     legend_below(figure, list(axes), 4)
     images = {measure: _images(entries, measure) for measure in measures}
     return Chart("joint", figure, {"images": images})

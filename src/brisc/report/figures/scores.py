@@ -154,8 +154,7 @@ def _log_ticks(ax: Axes) -> None:
 
 
 def _size(parameters: float) -> float:
-    """Diameter in points, so that the area grows with the parameters, from 5 for the smallest nets to 12 for
-    large ones."""
+    """Diameter in points, from 5 to 12, so that the area grows with the parameters."""
     return min(12.0, 5 + math.sqrt(parameters / 1e6))
 
 

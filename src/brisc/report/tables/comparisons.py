@@ -88,7 +88,7 @@ def seeds(spread: Record) -> Table:
 
 
 def joint(results: Results, block: Record, *, brief: bool) -> Table:
-    """Joint nets against separate ones, a comparison over the same images in each line. block:
+    """Joint models against separate ones, a comparison over the same images in each line. block:
     joint_against_separate. brief: like for like alone, on official and clean."""
     subsets = block.record("subsets")
     rows = [
