@@ -254,6 +254,14 @@ def test_what_is_missing_is_a_dash_and_never_a_word_of_the_machine(five: Path, t
     assert not re.findall(r"\b(nan|NaN|None|inf|null|undefined)\b", "".join(texts(five).values()))
 
 
+def test_sentences_stand_apart(five: Path, texts: Texts) -> None:
+    """Whatever parts of a paragraph are there, white space is between them and none before a full stop."""
+    lines = [line for line in "".join(texts(five).values()).splitlines() if not line.startswith(("|", "!"))]
+    assert [
+        line for line in lines if re.search(r"\w[.;:,](?=[A-Z`])| [.,;:](?!\w)|[a-z](?=\*\*[A-Z])", line)
+    ] == []
+
+
 def test_without_measured_time_there_is_a_dash(build: Build, texts: Texts) -> None:
     made = texts(build(measured=False))["details.md"]
     assert row(made, "What each training cost", "`unet`")[1] == DASH
