@@ -114,7 +114,7 @@ def _mask(scores: Json, published: Json) -> list[str]:
         return [""] * 5
     seen = scores["official"]["false_alarms"]
     return [
-        str(published.get("dice_study", "")),
+        _published(published, "dice_study"),
         percent(scores["official"]["dice_study"]),
         *(_interval(scores[subset], "dice_per_image") for subset in SUBSETS),
         f"{seen['images']} of {seen['n']}",
@@ -125,7 +125,11 @@ def _label(scores: Json, published: Json) -> list[str]:
     if "accuracy" not in scores["official"]:
         return [""] * 3
     ours = [_interval(scores[subset], "accuracy") for subset in SUBSETS]
-    return [str(published.get("accuracy", "")), *ours]
+    return [_published(published, "accuracy"), *ours]
+
+
+def _published(figures: Json, metric: str) -> str:
+    return f"{figures[metric]:.2f}" if metric in figures else ""
 
 
 def _trainings(root: Path) -> str:
@@ -244,14 +248,17 @@ def stages(root: Path) -> str:
 
 
 def _outputs(stage: Json) -> str:
-    """By folder; P stands for the profile and <run> for a run."""
+    """By folder, as a shell has it; P stands for the profile and <run> for a run."""
     folders: dict[str, list[str]] = defaultdict(list)
     for out in (*stage.get("outs", ()), *stage.get("metrics", ())):
         path = next(iter(out)) if isinstance(out, dict) else out
         path = re.sub(r"\$\{item\.(\w+)\}", r"<\1>", path).replace("<profile>", "P")
         folder, _, name = path.rpartition("/")
         folders[folder].append(name)
-    return "; ".join(f"`{folder}/`: {', '.join(names)}" for folder, names in folders.items())
+    sets = {
+        folder: names[0] if len(names) == 1 else f"{{{','.join(names)}}}" for folder, names in folders.items()
+    }
+    return ", ".join(f"`{folder}/{names}`" for folder, names in sets.items())
 
 
 def profiles(root: Path) -> str:

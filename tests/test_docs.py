@@ -1,5 +1,6 @@
 """README and docs/: every block is what the committed results give; what they link to and name exists."""
 
+import json
 import re
 from pathlib import Path
 
@@ -106,12 +107,29 @@ def test_a_difference_is_of_the_first_less_the_second() -> None:
     assert docs._difference([pair], "a", "b") == f"{MINUS}2.00 [{MINUS}4.00, {MINUS}1.00], significant"
 
 
+def test_models_are_above_a_baseline_with_their_whole_interval(tmp_path: Path) -> None:
+    """Of the three with the metric one is; a seed is no model."""
+    lows = {"one": 0.5, "two": 0.6, "three": 0.61, "one-43": 0.9}
+    files = {
+        "runs": {run: {"kind": "seed" if run == "one-43" else "model"} for run in (*lows, "other")},
+        "metrics": {
+            **{run: {"clean": {"dice_low": low, "dice": 1.0}} for run, low in lows.items()},
+            "other": {"clean": {}},
+        },
+    }
+    folder = tmp_path / "reports/laptop"
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    assert docs._above(tmp_path, "dice", 0.6) == "1 of 3"
+
+
 def test_outputs_are_gathered_by_folder() -> None:
     stage = {
         "outs": ["data/${item.profile}/x", {"data/${item.profile}/y.csv": {"cache": False}}],
         "metrics": [{"runs/${item.profile}/${item.run}": {"cache": False}}],
     }
-    assert docs._outputs(stage) == "`data/P/`: x, y.csv; `runs/P/`: <run>"
+    assert docs._outputs(stage) == "`data/P/{x,y.csv}`, `runs/P/<run>`"
 
 
 def prose(text: str) -> str:
