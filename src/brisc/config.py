@@ -442,11 +442,15 @@ def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**content, **changes, **nested}
 
 
+# What a run says of itself that changes nothing in how it is trained.
+NOT_OF_TRAINING = ("judge", "may_diverge")
+
+
 def _leaves(changes: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in changes.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{key}.")
-        elif key != "judge":
+        elif key not in NOT_OF_TRAINING:
             yield f"{prefix}{key}", value
 
 

@@ -243,7 +243,7 @@ def run(model: str, heads: tuple[str, ...], epochs: int, best_epoch: int) -> dic
         "validation_images": 45,
         "images_seen": 255 * epochs,
         "data_fingerprint": "d" * 64,
-        "plan": "p" * 64,
+        "run_fingerprint": "p" * 64,
         "code": {"training/fit.py": "c" * 40},
         "versions": {"python": "3.11.2", "torch": "2.14.1"},
         "settings": {

@@ -28,7 +28,7 @@ def provenance(results: Results) -> Table:
 
 
 def run_provenance(results: Results) -> Table:
-    fields = ("plan", "data_fingerprint")
+    fields = ("run_fingerprint", "data_fingerprint")
     rows = []
     for model in results.models:
         run = results.runs.record(model)
