@@ -54,7 +54,7 @@ def draw(n: int, seed: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 
 # measure
-# --------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_labels_are_in_the_order_of_the_net():
@@ -99,7 +99,7 @@ def test_measure_refuses_what_are_no_probabilities(probabilities, told):
 
 
 # scores
-# ---------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 # Down: 4 gliomas, 3 meningiomas, 2 healthy, 1 pituitary. Across: what they are taken for.
 #   glioma      3 1 0 0
@@ -234,7 +234,7 @@ def test_macro_scores_over_the_classes_that_are_there_are_those_of_scikit_learn(
 
 
 # intervals
-# ------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_intervals_of_two_groups_by_hand():
