@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
@@ -11,6 +12,21 @@ from torch import nn
 from brisc.config import Run, TrainingPlan
 from brisc.data.dataset import Samples
 from brisc.training.result import write_result
+
+# 30 validation images of one pixel, gliomas, in a group each.
+SAMPLES = Samples(
+    images=np.zeros((30, 1, 1), np.uint8),
+    masks=np.zeros((30, 1, 1), np.uint8),
+    table=pd.DataFrame(
+        {
+            "id": [f"i{i:02}" for i in range(30)],
+            "split": "validation",
+            "label": "glioma",
+            "group": [f"g{i:02}" for i in range(30)],
+        }
+    ),
+    fingerprint="f" * 64,
+)
 
 
 def write_training(
