@@ -46,6 +46,7 @@ def write_run(runs: Path, run: Run) -> Callable[..., None]:
         cost: dict[str, Any] | None = None,
         **changes: Any,
     ) -> None:
+        judge = "validation" if kind == "recipe" else "test"
         folder, scores = runs / name, np.broadcast_to(np.asarray(dice, dtype=float), 30)
         write_training(
             folder / "training",
@@ -58,7 +59,7 @@ def write_run(runs: Path, run: Run) -> Callable[..., None]:
         if cost is not None:
             write_json(folder / "training" / "cost.json", cost)
         write_json(folder / "data.json", {"fingerprint": "f" * 64})
-        write_json(folder / "run.json", {"kind": kind, "like": like, "changes": changes, "judge": "?"})
+        write_json(folder / "run.json", {"kind": kind, "like": like, "changes": changes, "judge": judge})
         subsets = () if diverged else ("validation",) if kind == "recipe" else SUBSETS
         write_json(folder / "metrics.json", {name: {"dice_per_image": scores.mean()} for name in subsets})
         if diverged:
