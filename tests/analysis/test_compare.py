@@ -101,6 +101,16 @@ def test_p_values_are_corrected_over_the_pairs_of_the_subset(settings):
     assert official["smallest_p"] == pytest.approx(3 * SMALLEST_P)
 
 
+def test_the_corrected_p_decides(settings):
+    # Eight models, 28 pairs, each with the smallest p of .002: corrected, the first is .056.
+    scores = {f"m{k}": np.full(40, k / 10) for k in range(8)}
+    subset = compare_scores(scores, groups=np.arange(40), exact=False, settings=settings)
+    assert {pair["p"] for pair in subset["pairs"]} == {SMALLEST_P}
+    assert {pair["p_holm"] for pair in subset["pairs"]} == {pytest.approx(28 * SMALLEST_P)}
+    assert not any(pair["significant"] for pair in subset["pairs"])
+    assert {letter for row in subset["order"] for letter in row["letters"]} == {"a"}
+
+
 def test_models_in_the_middle_share_letters_with_both_sides(settings):
     # 40 images. b is ahead of c and behind a by an amount that both leave open; a is ahead of c on every
     # image.
