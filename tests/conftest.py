@@ -1,4 +1,4 @@
-"""Settings of every test: one profile of knobs small enough for seconds, and no network."""
+"""Settings of every test: one profile of settings small enough for seconds, and no network."""
 
 import os
 import socket
