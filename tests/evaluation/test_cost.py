@@ -6,7 +6,8 @@ import torch
 from nets import Classifier, Joint
 
 from brisc.evaluation import cost
-from brisc.evaluation.cost import count_macs, measure_cost
+from brisc.evaluation.cost import measure_cost
+from brisc.evaluation.macs import count_macs
 from brisc.evaluation.predict import Inference
 
 # At 16 px. Stem 256 pixels x 3 x 9; deep 64 x 6 x 3 x 9; label 6 x 4; up 64 x 6 x 3 x 4; merge 256 x 6 x 9.
