@@ -1,11 +1,12 @@
 # Every target makes .venv first when it is missing or older than the pins.
 PYTHON ?= python3
 BIN := .venv/bin
-PROFILE = $(shell sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# This tree's code, also where .venv was copied or moved here with the repository and names another.
+export PYTHONPATH := $(CURDIR)/src
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro grid site print verify keep bench test check
+.PHONY: help repro grid site print verify keep gc bench test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
@@ -13,13 +14,14 @@ help:
 	@echo "make print   report and claims as one HTML file for paper, from the report that make repro wrote"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
+	@echo "make gc      what can go from DVC's cache, since no profile, commit or experiment names it; GO=1 removes it"
 	@echo "make bench   speed as ratios in one run, and whether the fast ways give the plain ways' results; QUICK=1 to try it"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 
 repro: .venv/installed
-	@python -m pipeline.repro
-	@echo "Report: reports/$(PROFILE)/report.md   Page: site/$(PROFILE)/index.html"
+	@profile=$$(python -m pipeline.profile) && python -m pipeline.repro && \
+	echo "Report: reports/$$profile/report.md   Page: site/$$profile/index.html"
 
 # Without WORKERS as many as there are GPUs, at least one.
 grid: .venv/installed
@@ -29,14 +31,17 @@ verify: .venv/installed
 	@python -m pipeline.verify
 
 site: .venv/installed
-	dvc repro site@$(PROFILE)
-	@echo "Open site/$(PROFILE)/index.html in a browser; it needs no server and no network"
+	@profile=$$(python -m pipeline.profile) && python -m pipeline.dvc repro site@$$profile && \
+	echo "Open site/$$profile/index.html in a browser; it needs no server and no network"
 
 print: .venv/installed
-	@python stages/print.py $(PROFILE)
+	@profile=$$(python -m pipeline.profile) && python stages/print.py $$profile
 
 keep: .venv/installed
 	@python -m pipeline.keep
+
+gc: .venv/installed
+	@python -m pipeline.gc $(if $(GO),--remove)
 
 # QUICK=1: tiny nets, times that mean nothing, and nothing written. FULL=1: the whole demo as well.
 bench: .venv/installed
@@ -48,7 +53,7 @@ test: .venv/installed
 check: .venv/installed
 	ruff check src stages pipeline tests bench
 	ruff format --check src stages pipeline tests bench
-	mypy
+	python -m mypy
 
 # The stamp is written last, so an interrupted installation is taken up again.
 .venv/installed: requirements.txt constraints.txt pyproject.toml
