@@ -44,7 +44,7 @@ RUNNING = re.compile(r"Running stage '(.+)':")
 # process group.
 REPRO_VICTIMS = {
     "the stage": "stages/",
-    "dvc": "/dvc repro",
+    "dvc": "pipeline.dvc repro",
     "make repro": "pipeline.repro",
     "all of them": None,
 }
