@@ -22,8 +22,7 @@ from types import FrameType
 from typing import Any
 
 from brisc.analysis.grid import cell_name
-from brisc.config import Grid as Axes
-from brisc.config import load_params
+from brisc.config import Grid, load_params
 from brisc.devices import devices
 from brisc.errors import InputError
 from pipeline import command
@@ -36,10 +35,10 @@ POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 60.0
 
 
-class Grid:
+class Cells:
     """The cells that params.yaml lists, and which of them have a result on commit `head`."""
 
-    def __init__(self, root: Path, head: str, profile: str, axes: Axes) -> None:
+    def __init__(self, root: Path, head: str, profile: str, axes: Grid) -> None:
         self.root, self.head, self.profile = root, head, profile
         self.cells = {
             cell_name(optimizer, rate): (optimizer, rate)
@@ -70,7 +69,7 @@ class Grid:
 class Tally:
     """Tells each cell's result once, and from time to time what is being trained."""
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Cells) -> None:
         self.grid = grid
         self.told = dict(grid.results())
         self.start()
@@ -112,7 +111,7 @@ class Tally:
         )
 
 
-def drive(grid: Grid, queue: Queue, workers: int) -> None:
+def drive(grid: Cells, queue: Queue, workers: int) -> None:
     """Run what has no result yet until everything has, or a cell was tried TRIES times. `queue` is left at
     rest."""
     tally, tries, trained = Tally(grid), Counter[str](), 0
@@ -120,7 +119,7 @@ def drive(grid: Grid, queue: Queue, workers: int) -> None:
         have = f"{len(grid.cells) - len(missing)} of {len(grid.cells)} cells have a result"
         print(f"{have}; queueing {len(missing)}", flush=True)
         queue.reset()
-        queue.prepare(f"prepare@{grid.profile}", f"sources@{grid.profile}")
+        queue.prepare(f"prepare@{grid.profile}", f"plan@{grid.profile}")
         queue.add(missing)
         queue.keep(min(workers, len(missing)))
         tally.start()
@@ -181,7 +180,7 @@ def main(*words: str) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     root = Path.cwd()
     head, params = clean_head(root), load_params()
-    grid = Grid(root, head, params.profile, params.grid)
+    grid = Cells(root, head, params.profile, params.grid)
     queue = Queue(root, head, params.profile)
     workers = how_many(*words)
     with alone(root) as only:

@@ -5,8 +5,8 @@ train again.
 
 kept/ is a DVC remote inside the repository. It gets the plan and the results of the profile in params.yaml,
 which is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no
-longer names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro
---allow-missing` goes on from there.
+longer names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and
+`dvc repro --allow-missing` goes on from there.
 """
 
 import subprocess

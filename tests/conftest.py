@@ -25,7 +25,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with the repository's profiles and params.yaml, free to be changed, and its code."""
+    """A working directory with the profiles and params.yaml, free to be changed, and the code."""
     for name in ("src", "stages"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "profiles").mkdir()

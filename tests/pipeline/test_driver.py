@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from brisc.config import GridAxes
+from brisc.config import Grid
 from brisc.errors import InputError
 from pipeline import grid as driver
 from pipeline.git import clean_head, git
-from pipeline.grid import Grid, drive, epoch, how_many, last_words
+from pipeline.grid import Cells, drive, epoch, how_many, last_words
 from pipeline.queue import Queue, alone
 from pipeline.words import in_words
 
-AXES = GridAxes(model="unet", optimizers=["adam", "sgd"], learning_rates=[1e-5, 1e-3])
+AXES = Grid(run="unet", optimizers=["adam", "sgd"], learning_rates=[1e-5, 1e-3])
 CELLS = ["adam-1e-05", "adam-0.001", "sgd-1e-05", "sgd-0.001"]
 
 
@@ -35,8 +35,8 @@ def root(tmp_path: Path) -> Path:
     return place
 
 
-def grid_of(root: Path) -> Grid:
-    return Grid(root, git(root, "rev-parse", "HEAD"), "demo", AXES)
+def grid_of(root: Path) -> Cells:
+    return Cells(root, git(root, "rev-parse", "HEAD"), "demo", AXES)
 
 
 def commit_result(root: Path, name: str, rows: list[tuple[str, float]]) -> None:
@@ -88,7 +88,7 @@ class FakeQueue(Queue):
         self.stop()
 
     def prepare(self, *stages: str) -> None:
-        assert stages == ("prepare@demo", "sources@demo")
+        assert stages == ("prepare@demo", "plan@demo")
 
     def add(self, cells: Iterable[str]) -> None:
         self.tasks = list(cells)

@@ -310,6 +310,14 @@ def _mean(scores: Scores) -> float | None:
 
 
 def _check(tables: Mapping[str, pd.DataFrame]) -> None:
+    if not tables:
+        raise InputError(
+            "no run that can be compared",
+            where="params.yaml",
+            got="seeds and recipes alone",
+            expected="a model among runs",
+            mend="List the run that they are like.",
+        )
     first, *others = tables.items()
     known = {head.column for head in HEADS.values()}
     for model, table in tables.items():

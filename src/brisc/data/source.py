@@ -34,8 +34,8 @@ from brisc.progress import Track
 ROOT = "brisc2025/"  # every member of the archive begins with it
 WRAPPERS = 3  # <folder>/<folder>/brisc2025/manifest.csv: unpackers and downloads add folders
 WAYS_OUT = (
-    "Either set BRISC_ARCHIVE to a folder or zip of the data set in the publisher's layout, or connect to the "
-    "network, with kagglehub installed, and repeat: a broken download resumes."
+    "Either set BRISC_ARCHIVE to a folder or zip of the data set in the publisher's layout, or connect to "
+    "the network, with kagglehub installed, and repeat: a broken download resumes."
 )
 BROKEN_ZIP = (
     zipfile.BadZipFile,
