@@ -413,5 +413,5 @@ def test_nothing_is_left_of_an_evaluation_that_fails(evaluated, samples, tmp_pat
     assert [
         path.name
         for path in tmp_path.iterdir()
-        if path.is_dir() and path.name not in ("profiles", "training")
+        if path.is_dir() and path.name not in ("profiles", "src", "stages", "training")
     ] == []
