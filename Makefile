@@ -5,7 +5,7 @@ PROFILE = $(shell sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro grid site print verify keep bench test check
+.PHONY: help repro grid site print verify keep bench docs test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
@@ -14,6 +14,7 @@ help:
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
 	@echo "make bench   speed as ratios in one run, and whether the fast ways give the plain ways' results; QUICK=1 to try it"
+	@echo "make docs    the tables of README and docs/, from the results of the laptop profile and of the benchmark"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 
@@ -41,6 +42,9 @@ keep: .venv/installed
 # QUICK=1: tiny nets, times that mean nothing, and nothing written. FULL=1: the whole demo as well.
 bench: .venv/installed
 	@python -m bench.speed $(if $(QUICK),--quick) $(if $(FULL),--full)
+
+docs: .venv/installed
+	@python -m pipeline.docs
 
 test: .venv/installed
 	python -m pytest

@@ -3,9 +3,9 @@ train again.
 
     python -m pipeline.keep
 
-kept/ is a DVC remote inside the repository. It gets the results in runs/ of the profile in params.yaml, which
-is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no longer
-names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro
+kept/ is a DVC remote inside the repository. It gets the plan and the results of the profile in params.yaml,
+which is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no
+longer names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro
 --allow-missing` goes on from there.
 """
 
@@ -20,16 +20,14 @@ from brisc.config import load_params, read_yaml
 from brisc.errors import InputError, InputErrors
 
 KEPT = Path("kept")
-STAGES = ("sources", "evaluate", "evaluate_seed", "grid", "ablate")
+STAGES = ("plan", "evaluate", "grid")  # what reports and page are made of; no weights
 
 
 def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The outputs of dvc.lock that are kept, of all profiles: what STAGES have in runs/, but not trainings
-    with weights."""
+    """The outputs of dvc.lock that are kept, of all profiles."""
     for name in sorted(stages):
         if name.split("@")[0] in STAGES:
-            outs = ((out, Path(out["path"]).parts) for out in stages[name]["outs"])
-            yield from (out for out, parts in outs if parts[0] == "runs" and "train" not in parts)
+            yield from stages[name]["outs"]
 
 
 def place(digest: str) -> Path:
@@ -56,7 +54,7 @@ def keep() -> str:
         for out in results(stages)
         if Path(out["path"]).parts[1] == profile and Path(out["path"]).exists()
     ]
-    count = sum(not path.endswith("about.txt") for path in finished)
+    count = sum("plan" not in Path(path).stem for path in finished)
     if count == 0:
         raise InputError(
             f"nothing to keep of {profile}",

@@ -23,7 +23,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with the repository's profiles and params.yaml, free to be changed."""
+    """A working directory with the repository's profiles and params.yaml, free to be changed, and its code."""
+    for name in ("src", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "profiles").mkdir()
     for source in (*(ROOT / "profiles").glob("*.yaml"), ROOT / "params.yaml"):
         (tmp_path / source.relative_to(ROOT)).write_text(source.read_text())

@@ -1,15 +1,15 @@
 """Profiles: the same keys everywhere, and one clear error for anything else."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from brisc.config import load, load_params, load_recipe, read_yaml
+from brisc.config import load, load_param, load_params, read_yaml, resolve, resolve_grid
 from brisc.errors import InputError, InputErrors
 
 PROFILES = ("demo", "laptop", "paper")
-BLOCKS = ("data", "phantom", "audit", "prepare", "train", "models.unet", "grid", "ablation", "evaluate")
+BLOCKS = ("data", "phantom", "audit", "prepare", "train", "evaluate")
 
 
 def keys(content: object, prefix: str = "") -> set[str]:
@@ -25,17 +25,19 @@ def test_every_block_of_every_profile_loads(repository: Path, profile: str, bloc
 
 
 def test_profiles_have_the_same_keys(repository: Path) -> None:
-    demo, *others = (keys(read_yaml(Path(f"profiles/{profile}.yaml"))) for profile in PROFILES)
+    contents = [read_yaml(Path(f"profiles/{profile}.yaml")) for profile in PROFILES]
+    assert len({tuple(content["runs"]) for content in contents}) == 1  # what a run changes is the profile's
+    demo, *others = (keys({**content, "runs": None}) for content in contents)
     assert len(demo) > 40
     assert all(other == demo for other in others)
 
 
 def test_every_top_level_block_is_known(repository: Path) -> None:
-    assert {block.split(".")[0] for block in BLOCKS} == set(read_yaml(Path("profiles/demo.yaml")))
+    assert {*BLOCKS, "runs", "grid"} == set(read_yaml(Path("profiles/demo.yaml")))
 
 
 def test_values_arrive_as_their_types(repository: Path) -> None:
-    run = load("paper", "models.unet")
+    run = resolve("paper", "unet").run
     assert run.optimizer.learning_rate == 1e-4
     assert run.epochs == 100
     assert run.model == {"arch": "unet", "in_channels": 1, "base_channels": 64, "levels": 5}
@@ -47,9 +49,9 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
         (
             "  batch_size: 8",
             "  batch_sise: 16",
-            ["unknown knob train.batch_sise", "missing knob train.batch_size"],
+            ["unknown setting train.batch_sise", "missing setting train.batch_size"],
         ),
-        ("  batch_size: 8", "", ["missing knob train.batch_size"]),
+        ("  batch_size: 8", "", ["missing setting train.batch_size"]),
         ("  batch_size: 8", "  batch_size: 0", ["bad value for train.batch_size: got 0"]),
         ("  batch_size: 8", '  batch_size: "16"', ["bad value for train.batch_size: got '16'"]),
         ("  batch_size: 8", "  batch_size: 16.5", ["bad value for train.batch_size: got 16.5"]),
@@ -68,7 +70,7 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
         ("\ntrain:", "\ntrane:", ["no block 'train'", "trane"]),
     ],
 )
-def test_a_bad_knob_is_told_by_name_and_file(
+def test_a_bad_setting_is_told_by_name_and_file(
     repository: Path, old: str, new: str, expected: list[str]
 ) -> None:
     path = Path("profiles/demo.yaml")
@@ -82,7 +84,7 @@ def test_a_bad_knob_is_told_by_name_and_file(
         assert part in str(caught.value)
 
 
-def test_all_bad_knobs_are_told_at_once(repository: Path) -> None:
+def test_all_bad_settings_are_told_at_once(repository: Path) -> None:
     path = Path("profiles/demo.yaml")
     path.write_text(
         path.read_text().replace("batch_size: 8", "batch_size: -1", 1).replace("devices: 1", "devices: one")
@@ -100,25 +102,20 @@ def test_an_unknown_profile_names_the_known_ones(repository: Path) -> None:
         load("huge", "train")
 
 
-def test_params_name_models_that_every_profile_has(repository: Path) -> None:
+def test_one_list_of_runs_serves_every_profile(repository: Path) -> None:
     params = load_params()
     for profile in PROFILES:
-        assert set(params.models) == set(read_yaml(Path(f"profiles/{profile}.yaml"))["models"])
-        for model in params.models:
-            assert load(profile, f"models.{model}")
+        assert set(params.runs) == set(read_yaml(Path(f"profiles/{profile}.yaml"))["runs"])
+        for name in params.runs:
+            assert resolve(profile, name)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("models: [unet, ", "models: [[], ", "bad value for models.0: got []"),
-        ("models: [unet, ", "modles: [unet, ", "missing knob models"),
-        ("  values: [43]", "  values: [-1]", "bad value for seeds.values.0: got -1"),
-        (
-            "  model: unet",
-            "  model: vnet",
-            "seeds, a grid or an ablation of a model that is not listed: got vnet",
-        ),
+        ("  - unet\n", "  - []\n", "bad value for runs.0: got []"),
+        ("runs: #", "runz: #", "missing setting runs"),
+        ("  run: unet", "  run: vnet", "a grid of a run that is not listed: got vnet"),
         ("optimizers: [adam, ", "optimizers: [adma, ", "bad value for grid.optimizers.0: got 'adma'"),
         (
             "learning_rates: [1.0e-5, ",
@@ -144,27 +141,134 @@ def test_a_rate_as_dvc_writes_it_is_a_number(repository: Path) -> None:
     assert load_params().grid.learning_rates[0] == 1e-5
 
 
-def test_a_recipe_changes_what_it_names_and_nothing_else(repository: Path) -> None:
-    plain_run, plain = load_recipe("demo", "unet", "plain")
-    assert plain == load("demo", "train")
-    assert plain_run == replace(load("demo", "models.unet"), epochs=load("demo", "ablation").epochs)
-    _, bare = load_recipe("demo", "unet", "no_augmentation")
-    assert bare.augment.horizontal_flip == bare.augment.noise_probability == 0.0
-    assert bare.augment.noise_std == plain.augment.noise_std
-    assert replace(bare, augment=plain.augment) == plain
+RUNS = """
+runs:
+  plain: {model: {arch: unet, base_channels: 8}}
+  wide: {like: plain, model: {base_channels: 16}, loss: {dice: 2.0}}
+  wide-43: {like: wide, seed: 43}
+  tried: {like: wide, judge: validation, augment: {noise_std: [0.0, 0.1]}}
+  tried-43: {like: tried, seed: 43}
+  other: {like: wide, model: {arch: joint, classes: 4}}
+"""
+
+
+@pytest.fixture
+def runs(repository: Path) -> Path:
+    """The demo profile with the runs of RUNS."""
+    path = Path("profiles/demo.yaml")
+    text = path.read_text()
+    start, end = text.index("\nruns:"), text.index("\ngrid:")
+    path.write_text(text[:start] + RUNS + text[end:])
+    return path
+
+
+def test_a_run_takes_over_what_the_run_changes_that_it_is_like(runs: Path) -> None:
+    train = load("demo", "train")
+    wide = resolve("demo", "wide")
+    assert wide.run.model == {"arch": "unet", "base_channels": 16}
+    assert wide.run.loss == replace(train.loss, dice=2.0)
+    assert asdict(wide.run) == {**asdict(train), "model": wide.run.model, "loss": asdict(wide.run.loss)}
+    assert (wide.like, wide.changes) == ("plain", {"model.base_channels": 16, "loss.dice": 2.0})
+    assert resolve("demo", "wide-43").run == replace(wide.run, seed=43)
+
+
+def test_a_model_that_names_its_architecture_keeps_no_setting_of_another(runs: Path) -> None:
+    assert resolve("demo", "other").run.model == {"arch": "joint", "classes": 4}
+
+
+def test_a_nested_block_keeps_what_is_not_named(runs: Path) -> None:
+    tried = resolve("demo", "tried").run
+    assert tried.augment == replace(load("demo", "train").augment, noise_std=[0.0, 0.1])
+
+
+def test_what_a_run_is_to_the_others(runs: Path) -> None:
+    kinds = {name: resolve("demo", name).kind for name in ("plain", "wide", "wide-43", "tried", "tried-43")}
+    assert kinds == {
+        "plain": "model",
+        "wide": "model",
+        "wide-43": "seed",
+        "tried": "recipe",
+        "tried-43": "recipe",
+    }
+    assert resolve("demo", "tried-43").judge == "validation"
 
 
 @pytest.mark.parametrize(
-    ("recipe", "expected"),
+    ("old", "new", "expected"),
     [
-        ("emma", "no such recipe: got 'emma', expected one of plain, ema, other_schedule, no_augmentation"),
-        ("ema", "unknown knob ablation.recipes.ema.ema_decai"),
+        ("like: plain", "like: nobody", "no block 'runs.nobody'"),
+        (
+            "plain: {model",
+            "plain: {like: wide, model",
+            "runs that are like each other: got wide -> plain -> wide",
+        ),
+        ("loss: {dice: 2.0}", "loss: {dise: 2.0}", "unknown setting runs.wide.loss.dise"),
+        (
+            "like: plain, model: {base_channels: 16}",
+            "optimizer: {name: adam}",
+            "missing setting runs.wide.model",
+        ),
+        ("loss: {dice: 2.0}", "judge: test-set", "bad value for runs.wide.judge: got 'test-set'"),
     ],
 )
-def test_a_bad_recipe_is_told(repository: Path, recipe: str, expected: str) -> None:
-    path = Path("profiles/demo.yaml")
-    path.write_text(path.read_text().replace("{ema_decay: 0.9}", "{ema_decai: 0.9}"))
+def test_a_bad_run_is_told(runs: Path, old: str, new: str, expected: str) -> None:
+    text = runs.read_text()
+    assert old in text
+    runs.write_text(text.replace(old, new, 1))
     with pytest.raises((InputError, InputErrors)) as caught:
-        load_recipe("demo", "unet", recipe)
-    assert "demo.yaml" in str(caught.value)
+        resolve("demo", "wide")
     assert expected in str(caught.value)
+
+
+def test_a_cell_of_the_grid_shares_its_run_s_settings_but_those_of_the_block_grid(repository: Path) -> None:
+    run = resolve("demo", "unet").run
+    assert resolve_grid("demo", "unet") == replace(run, epochs=2, may_diverge=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-05", 1e-5),
+        ("1.0e-5", 1e-5),
+        ("1E5", 1e5),
+        ("0.5", 0.5),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("10", 10),
+        ("-3", -3),
+        ("010", 10),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("null", None),
+        ("1:30", "1:30"),
+        ("1e-05x", "1e-05x"),
+        ("2026-11-26", "2026-11-26"),
+        ('"1e-05"', "1e-05"),
+    ],
+)
+def test_scalars_are_those_of_yaml_1_2(tmp_path: Path, text: str, value: object) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"a: {text}\n")
+    found = read_yaml(path)["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_a_key_that_stands_there_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("runs:\n  unet: 1\n  unet: 2\n")
+    with pytest.raises(InputError, match=r"a\.yaml: not readable as YAML.*'unet'.*twice"):
+        read_yaml(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(repository: Path) -> None:
+    path = Path("params.yaml")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_params().profile == "demo"
+
+
+def test_one_key_of_params_is_read_without_the_others(repository: Path) -> None:
+    Path("params.yaml").write_text("runs: [unet]\n")
+    assert load_param(list[str], "runs") == ["unet"]
+    with pytest.raises(InputErrors, match="bad value for profile"):
+        load_param(str, "profile")

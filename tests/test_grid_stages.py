@@ -61,15 +61,14 @@ def repository(repository: Path) -> Path:
 
 
 def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
+    assert stage(repository, "plan", "demo").returncode == 0
     for rate in ("0.01", "1e+30"):
-        done = stage(repository, "grid", "demo", "sgd", rate, "unet")
+        done = stage(repository, "train", "demo", f"grid/sgd-{rate}")
         assert done.returncode == 0, done.stderr
-    learned, lost = (
-        repository / "runs" / "demo" / "grid" / "eval" / f"sgd-{rate}" for rate in ("0.01", "1e+30")
-    )
+    learned, lost = (repository / "runs" / "demo" / "grid" / f"sgd-{rate}" for rate in ("0.01", "1e+30"))
     summary = json.loads((learned / "summary.json").read_text())
-    assert summary["run"]["epochs"] == summary["epochs"] == EPOCHS
-    assert summary["run"]["optimizer"]["name"] == "sgd"
+    assert summary["settings"]["epochs"] == summary["epochs"] == EPOCHS
+    assert summary["settings"]["optimizer"]["name"] == "sgd"
     assert pd.read_csv(learned / "validation.csv")["score"].mean() == pytest.approx(
         summary["best_validation_score"], abs=1e-5
     )
@@ -90,18 +89,27 @@ def test_a_cell_that_learns_and_one_that_diverges(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("grid", "demo", "adma", "0.01", "unet"), "bad value for models.unet.optimizer.name: got 'adma'"),
-        (
-            ("grid", "demo", "adam", "fast", "unet"),
-            "bad value for models.unet.optimizer.learning_rate: got 'fast'",
-        ),
-        (("grid", "demo", "adam", "0.01", "vnet"), "no block 'models.vnet'"),
-        (("collect_grid", "demo"), "runs/demo/grid/eval/sgd-0.01: no result of sgd at 0.01"),
+        (("train", "demo", "grid/adma-0.01"), "bad value for run.optimizer.name: got 'adma'"),
+        (("train", "demo", "grid/adam-fast"), "bad value for run.optimizer.learning_rate: got 'fast'"),
+        (("train", "demo", "vnet"), "data/demo/plan/train/vnet.json"),
+        (("collect_grid", "demo"), "runs/demo/grid/sgd-0.01/summary.json"),
     ],
 )
 def test_what_cannot_be_run_is_one_line(repository: Path, words: tuple[str, ...], told: str) -> None:
+    assert stage(repository, "plan", "demo").returncode == 0
     done = stage(repository, *words)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_accelerator_that_is_not_there_is_one_line(repository: Path) -> None:
+    edit(repository / "profiles" / "demo.yaml", ("  accelerator: auto", "  accelerator: mps"))
+    assert stage(repository, "plan", "demo").returncode == 0
+    done = stage(repository, "train", "demo", "unet")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "error: train.accelerator: no such accelerator on this machine: got 1 of mps"
+    )
     assert len(done.stderr.splitlines()) == 1

@@ -1,5 +1,4 @@
-"""dvc.yaml: what an edit repeats. Every stage is a stub but `sources`, so that a whole pipeline takes
-seconds."""
+"""dvc.yaml: what an edit repeats. All stages but `plan` are stubs, so that a whole pipeline takes seconds."""
 
 import os
 import re
@@ -10,50 +9,47 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from brisc.config import read_yaml
 
 ROOT = Path(__file__).parents[1]
-TRAINED = (
-    "train",
-    "evaluate",
-    "seed",
-    "evaluate_seed",
-    "grid",
-    "ablate",
-)  # stages that need a training or are one
-STUB = """import sys
+TRAINED = ("train", "evaluate", "grid")  # stages that need a training or are one
+STUB = """import re, sys
 from pathlib import Path
-item = dict(zip({names!r}, sys.argv[1:]))
-for template in {paths!r}:
-    path = Path(template.format(**item))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("result of " + " ".join(sys.argv) + ": " + str(path) + chr(10))
+for pattern, paths in {written!r}:
+    if match := re.fullmatch(pattern, " ".join(["python", *sys.argv])):
+        for template in paths:
+            path = Path(template.format(**match.groupdict()))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("result of " + " ".join(sys.argv) + ": " + str(path) + chr(10))
+        break
+sys.exit()
+
+# What follows is not run, but read by `plan`.
 """
 
 
-def written(name: str, stages: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The words of a stage's command line, and what its stub writes: its outputs, or what others read of an
+def written(stage: dict[str, Any], deps: set[str]) -> tuple[str, list[str]]:
+    """A pattern of the stage's command line, and what its stub writes: its outputs, or what others read of an
     output folder."""
-    stage = stages[name]
-    names = re.findall(r"\$\{item\.(\w+)\}", stage["cmd"])
+    parts = re.split(r"\$\{item\.(\w+)\}", stage["cmd"])
+    pattern = "".join(f"(?P<{part}>[^ ]+)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
     outs = [
         next(iter(out)) if isinstance(out, dict) else out
         for kind in ("outs", "metrics", "plots")
         for out in stage.get(kind, [])
     ]
-    deps = {dep for other in stages.values() for dep in other["deps"]}
     paths = []
     for out in outs:
         inside = [dep for dep in sorted(deps) if dep.startswith(f"{out}/")]
         paths += inside or [out if Path(out).suffix else f"{out}/content"]
-    return names, [re.sub(r"\$\{item\.(\w+)\}", r"{\1}", path) for path in paths]
+    return pattern, [re.sub(r"\$\{item\.(\w+)\}", r"{\1}", path) for path in paths]
 
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of the real dvc.yaml, profiles and sources, two models, one seed, one grid cell;
-    reproduced once."""
+    """A repository of the real dvc.yaml, profiles and sources, four runs, one grid cell; reproduced once."""
     place = tmp_path_factory.mktemp("pipeline")
     for folder in ("src", "profiles", "stages"):
         shutil.copytree(
@@ -64,22 +60,18 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(
         ROOT / ".dvc", place / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local")
     )
-    params = (place / "params.yaml").read_text()
-    for key, value in (
-        ("models", "[unet, densenet121]"),
-        ("  models", "[unet]"),
-        ("  optimizers", "[adam]"),
-        ("  learning_rates", "[1.0e-3]"),
-        ("  recipes", "[plain, ema]"),
-    ):
-        params, count = re.subn(rf"^{key}: \[.*", f"{key}: {value}", params, count=1, flags=re.M)
-        assert count == 1, key
-    (place / "params.yaml").write_text(params)
+    params = read_yaml(place / "params.yaml")
+    params["runs"] = ["unet", "densenet121", "unet-43", "unet-short", "unet-ema"]
+    params["grid"] |= {"optimizers": ["adam"], "learning_rates": [1.0e-3]}
+    (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     stages = read_yaml(place / "dvc.yaml")["stages"]
-    for name in stages:
-        if name != "sources":
-            names, paths = written(name, stages)
-            (place / "stages" / f"{name}.py").write_text(STUB.format(names=names, paths=paths))
+    deps = {dep for stage in stages.values() for dep in stage["deps"]}
+    scripts: dict[str, list[tuple[str, list[str]]]] = {}
+    for stage in sorted(stages.values(), key=lambda stage: -len(stage["cmd"])):  # a cell before a run
+        scripts.setdefault(stage["cmd"].split()[1], []).append(written(stage, deps))
+    for script, known in scripts.items():
+        if script != "stages/plan.py":
+            (place / script).write_text(STUB.format(written=known) + (place / script).read_text())
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)
     assert "train@demo-unet" in run(place)
     assert run(place) == []
@@ -129,71 +121,80 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def test_one_model_s_knob_repeats_that_model_alone(pipeline: Path) -> None:
-    block = re.search(r"  densenet121:\n.*?\n    loss", (pipeline / "profiles/demo.yaml").read_text(), re.S)
-    assert block is not None
-    edit(
-        pipeline / "profiles/demo.yaml",
-        block.group(),
-        block.group().replace("weight_decay: 1.0e-5", "weight_decay: 2.0e-5"),
-    )
+def all_of(place: Path, stage: str) -> list[str]:
+    return sorted(f"{stage}@demo-{run}" for run in read_yaml(place / "params.yaml")["runs"])
+
+
+def test_one_run_s_setting_repeats_that_run_alone(pipeline: Path) -> None:
+    edit(pipeline / "profiles/demo.yaml", "growth_rate: 12", "growth_rate: 13")
     assert trainings(run(pipeline)) == ["evaluate@demo-densenet121", "train@demo-densenet121"]
 
 
+def test_a_setting_repeats_the_runs_that_are_like_it_too(pipeline: Path) -> None:
+    edit(pipeline / "profiles/demo.yaml", "may_diverge: true, epochs: 4", "may_diverge: true, epochs: 5")
+    ran = [name for name in run(pipeline) if name.startswith("train@")]
+    assert sorted(ran) == ["train@demo-unet-ema", "train@demo-unet-short"]
+
+
+def test_a_setting_that_a_run_changes_itself_does_not_repeat_it(pipeline: Path) -> None:
+    edit(pipeline / "profiles/demo.yaml", "ema_decay: 0.0", "ema_decay: 0.1")
+    ran = run(pipeline)
+    assert [name for name in all_of(pipeline, "train") if name not in ran] == ["train@demo-unet-ema"]
+
+
 def test_one_model_s_file_repeats_that_model_alone(pipeline: Path) -> None:
-    edit(pipeline / "src/brisc/models/densenet121.py", '"""', '"""Edited. ')
+    path = pipeline / "src/brisc/models/densenet121.py"
+    path.write_text(path.read_text() + "\nEDITED = 1\n")
     assert trainings(run(pipeline)) == ["evaluate@demo-densenet121", "train@demo-densenet121"]
 
 
 def test_a_new_model_is_one_file_and_one_block(pipeline: Path) -> None:
     (pipeline / "src/brisc/models/tiny.py").write_text("from torch import nn\nbuild = nn.Identity\n")
-    edit(
-        pipeline / "profiles/demo.yaml",
-        "\nmodels:\n",
-        """
-models:
-  tiny:
-    model: {arch: tiny}
-    healthy_slices: false
-    epochs: 1
-    optimizer: {name: adam, learning_rate: 1.0e-3, weight_decay: 0.0, momentum: 0.0}
-    loss: {dice: 1.0, bce: 1.0, cross_entropy: 0.0, balance: fixed}
-""",
-    )
-    edit(pipeline / "params.yaml", "models: [unet, ", "models: [tiny, unet, ")
+    edit(pipeline / "profiles/demo.yaml", "\ngrid:", "\n  tiny: {model: {arch: tiny}}\n\ngrid:")
+    edit(pipeline / "params.yaml", "- unet\n", "- unet\n- tiny\n")
     ran = run(pipeline)
     assert trainings(ran) == ["evaluate@demo-tiny", "train@demo-tiny"]
-    assert "collect@demo" in ran
+    assert "analyse@demo" in ran
     assert "prepare@demo" not in ran
 
 
-def test_what_all_trainings_share_repeats_them_all_and_no_data(pipeline: Path) -> None:
-    edit(pipeline / "src/brisc/training/losses.py", '"""', '"""Edited. ')
+def test_wording_repeats_no_training(pipeline: Path) -> None:
+    edit(pipeline / "src/brisc/training/fit.py", '"""', '"""Edited. ')
+    edit(pipeline / "stages/command.py", "import contextlib\n", "import contextlib  # edited\n")
+    assert trainings(run(pipeline)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("src/brisc/training/fit.py", "DROPOUT_STREAM = 31", "DROPOUT_STREAM = 32"),
+        ("stages/command.py", 'OMP_NUM_THREADS="1"', 'OMP_NUM_THREADS="2"'),
+    ],
+)
+def test_what_all_trainings_share_repeats_them_all_and_no_data(
+    pipeline: Path, file: str, old: str, new: str
+) -> None:
+    edit(pipeline / file, old, new)
     ran = run(pipeline)
-    trained = {
-        "train@demo-unet",
-        "train@demo-densenet121",
-        "seed@demo-unet-43",
-        "grid@demo-adam-0.001",
-        "ablate@demo-ema",
-    }
-    assert trained <= set(ran)
+    assert {*all_of(pipeline, "train"), "grid@demo-adam-0.001"} <= set(ran)
     assert not {"fetch@demo", "validate@demo", "audit@demo", "prepare@demo"} & set(ran)
 
 
-def test_what_evaluation_alone_uses_repeats_no_training(pipeline: Path) -> None:
-    edit(pipeline / "src/brisc/evaluation/statistics.py", '"""', '"""Edited. ')
+@pytest.mark.parametrize("name", ["segmentation", "statistics", "validation", "evaluate", "predict"])
+def test_an_edit_of_evaluation_repeats_no_training(pipeline: Path, name: str) -> None:
+    path = pipeline / "src/brisc/evaluation" / f"{name}.py"
+    path.write_text(path.read_text() + "\nEDITED = 1\n")
+    assert trainings(run(pipeline)) == all_of(pipeline, "evaluate")
+
+
+def test_a_setting_of_evaluation_repeats_no_training(pipeline: Path) -> None:
     edit(pipeline / "profiles/demo.yaml", "bootstrap_resamples: 2000", "bootstrap_resamples: 1000")
-    ran = trainings(run(pipeline))
-    assert {"evaluate@demo-unet", "evaluate@demo-densenet121", "evaluate_seed@demo-unet-43"} <= set(ran)
-    assert {stage.split("@")[0] for stage in ran} == {"evaluate", "evaluate_seed"}
+    assert trainings(run(pipeline)) == all_of(pipeline, "evaluate")
 
 
-def test_a_recipe_s_knob_repeats_that_recipe_alone(pipeline: Path) -> None:
-    edit(pipeline / "profiles/demo.yaml", "{ema_decay: 0.9}", "{ema_decay: 0.8}")
-    ran = run(pipeline)
-    assert trainings(ran) == ["ablate@demo-ema"]
-    assert "collect_ablation@demo" in ran
+def test_the_images_that_a_run_is_judged_on_repeat_its_evaluation_alone(pipeline: Path) -> None:
+    edit(pipeline / "profiles/demo.yaml", "{like: unet-short, ema", "{like: unet-short, judge: test, ema")
+    assert trainings(run(pipeline)) == ["evaluate@demo-unet-ema"]
 
 
 def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, t
     kept = keep(pipeline)
     assert kept.returncode == 0, kept.stderr
     done = trainings(list(read_yaml(pipeline / "dvc.lock")["stages"]))
-    results = sum(not name.startswith(("train@", "seed@")) for name in done)
+    results = sum(not name.startswith("train@") for name in done)
     assert kept.stdout.startswith(f"{results} results of demo are in kept/")
     assert not stale.parent.exists()
 
@@ -213,19 +214,15 @@ def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, t
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(pipeline), str(clone)], check=True)
     dvc(clone, "pull", "--remote", "kept", "--allow-missing")
-    for kind in ("eval", "seeds/eval", "grid/eval", "ablation/eval"):
+    for kind in ("eval", "grid"):
         assert names(clone / "runs/demo" / kind) == names(pipeline / "runs/demo" / kind) != []
-        assert [
-            path
-            for path in (clone / "runs/demo" / kind.replace("eval", "train")).rglob("*")
-            if path.is_file()
-        ] == []
+    assert [path for path in (clone / "runs/demo/train").rglob("*") if path.is_file()] == []
     assert run(clone, "--allow-missing") == []
-    edit(clone / "stages/collect.py", "result of", "new result of")
-    assert "collect@demo" in (again := run(clone, "--allow-missing", "render@demo"))
+    edit(clone / "stages/analyse.py", "result of", "new result of")
+    assert "analyse@demo" in (again := run(clone, "--allow-missing", "render@demo"))
     assert trainings(again) == []
-    # One more model, as the README has it: nothing but that one is trained.
-    edit(clone / "params.yaml", "models: [", "models: [mobilenetv2, ")
+    # One more run, as the docs have it: nothing but that one is trained.
+    edit(clone / "params.yaml", "- unet\n", "- unet\n- mobilenetv2\n")
     run(clone, "prepare@demo")
     assert trainings(run(clone, "--allow-missing")) == ["evaluate@demo-mobilenetv2", "train@demo-mobilenetv2"]
 
@@ -241,17 +238,12 @@ def test_nothing_to_keep_is_told_in_one_line(pipeline: Path, tmp_path: Path) -> 
     assert not (tmp_path / "kept").exists()
 
 
-def test_an_emptied_work_tree_of_a_study_without_seeds_and_grid_comes_back_from_the_cache(
-    pipeline: Path,
-) -> None:
-    params = (pipeline / "params.yaml").read_text()
-    for key in ("values", "optimizers", "learning_rates", "recipes"):
-        params = re.sub(rf"^  {key}: \[.*", f"  {key}: []", params, count=1, flags=re.M)
-    (pipeline / "params.yaml").write_text(params)
+def test_an_emptied_work_tree_of_a_study_without_a_grid_comes_back_from_the_cache(pipeline: Path) -> None:
+    params = read_yaml(pipeline / "params.yaml")
+    params["grid"] |= {"optimizers": [], "learning_rates": []}
+    (pipeline / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run(pipeline)
     for folder in ("data", "runs", "site"):
         shutil.rmtree(pipeline / folder)
     assert trainings(run(pipeline)) == []
-    assert [names(pipeline / "runs/demo" / kind / "eval") for kind in ("seeds", "grid", "ablation")] == [
-        ["about.txt"]
-    ] * 3
+    assert names(pipeline / "runs/demo/grid") == ["plan.json"]

@@ -1,36 +1,33 @@
-"""The stages as a user runs them: a small pipeline end to end, and one line for every bad input."""
+"""The stages as a user runs them: a small pipeline end to end, each stage by itself, a line for bad input."""
 
 import json
 import os
-import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
+
+from brisc.config import read_yaml
+from pipeline.parcel import bring_back, lay, read_parcel
+from pipeline.parcel import run as run_parcel
 
 ROOT = Path(__file__).parents[1]
-MODELS = ("unet", "mobilenetv2")  # a mask and a label
-FROM_DATA = ("fetch", "validate", "audit", "prepare", "sources", "sheets")
-FROM_RESULTS = ("collect", "collect_grid", "collect_ablation", "collect_costs", "compare", "render", "site")
-WORDS = {
-    "train": ["unet"],
-    "evaluate": ["unet"],
-    "seed": ["unet", "43"],
-    "evaluate_seed": ["unet", "43"],
-    "grid": ["adam", "0.001", "unet"],
-    "ablate": ["ema", "unet"],
-}
-STAGES = (*FROM_DATA, *WORDS, *FROM_RESULTS)
-COPIES = {
-    "same_bytes": 3,
-    "same_pixels": 3,
-    "reencoded": 6,
-    "rescaled": 4,
-    "mirrored": 8,
-    "within_train": 5,
-}  # in the demo
+RUNS = ["unet", "mobilenetv2", "unet-43", "unet-short", "unet-ema"]  # a mask, a label, a seed, two recipes
+COPIES = ("same_bytes", "same_pixels", "reencoded", "rescaled", "mirrored", "within_train")
+EACH = [
+    *(f"{name}@demo" for name in ("plan", "fetch", "validate", "audit", "prepare")),
+    *("train@demo-unet", "evaluate@demo-mobilenetv2", "evaluate@demo-unet-ema", "grid@demo-adam-0.001"),
+    *(f"{name}@demo" for name in ("collect_grid", "analyse", "render", "site")),
+    "estimate",
+]
+OF_A_RUN = {"train": ["unet"], "evaluate": ["unet"]}
+STAGES = sorted({stage.split("@")[0] for stage in EACH} - {"estimate", "grid"})
 
 
 def stage(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -42,104 +39,141 @@ def stage(folder: Path, *words: str, **environment: str) -> subprocess.Completed
     )
 
 
-def shrink(folder: Path) -> None:
-    """The demo profile with fewer images, a smaller net and two epochs."""
-    path = folder / "profiles" / "demo.yaml"
-    text = path.read_text()
-    for old, new in (
-        ("slices: {train: 300, test: 100}", "slices: {train: 110, test: 24}"),
-        ("images: {train: 300, test: 100}", "images: {train: 110, test: 24}"),
-        ("pairs: {train: 236, test: 86}", "pairs: {train: 86, test: 21}"),
-        *((f"copies_{kind}: {old}", f"copies_{kind}: 1") for kind, old in COPIES.items()),
-        ("neighbours: 8 ", "neighbours: 1 "),
-        ("neighbours_within_train: 8", "neighbours_within_train: 1"),
-        ("base_channels: 8", "base_channels: 4"),
-        ("epochs: 8", "epochs: 2"),
-        ("bootstrap_resamples: 2000", "bootstrap_resamples: 100"),
-    ):
-        assert old in text, old
-        text = text.replace(old, new)
-    path.write_text(text)
-    params = (folder / "params.yaml").read_text()
-    listed = f"[{', '.join(MODELS)}]"
-    for key, value in (
-        ("models", listed),
-        ("  models", "[unet]"),
-        ("  optimizers", "[adam]"),
-        ("  learning_rates", "[1.0e-3]"),
-        ("  recipes", "[plain, ema]"),
-    ):
-        params, count = re.subn(rf"^{key}: \[.*", f"{key}: {value}", params, count=1, flags=re.M)
-        assert count == 1, key
-    (folder / "params.yaml").write_text(params)
-    (folder / "published.json").write_text((ROOT / "published.json").read_text())
+def smaller(profile: dict[str, Any]) -> dict[str, Any]:
+    """The demo with fewer images, smaller nets and two epochs."""
+    profile["data"]["expected"] = {"images": {"train": 110, "test": 24}, "pairs": {"train": 86, "test": 21}}
+    profile["phantom"] |= {
+        "slices": {"train": 110, "test": 24},
+        "neighbours": 1,
+        "neighbours_within_train": 1,
+    }
+    profile["phantom"] |= {f"copies_{kind}": 1 for kind in COPIES}
+    profile["train"]["epochs"] = profile["runs"]["unet-short"]["epochs"] = profile["grid"]["epochs"] = 2
+    profile["runs"]["unet"]["model"]["base_channels"] = 4
+    profile["evaluate"]["bootstrap_resamples"] = 100
+    return profile
 
 
-def run(folder: Path, name: str, *words: str) -> None:
-    done = stage(folder, name, "demo", *words)
-    assert done.returncode == 0, f"{name}: {done.stderr}"
-
-
-def test_from_nothing_to_a_report(repository: Path) -> None:
-    shrink(repository)
-    for name in FROM_DATA:
-        run(repository, name)
-    for model in MODELS:
-        run(repository, "train", model)
-        run(repository, "evaluate", model)
-    for name in ("seed", "evaluate_seed", "grid", "ablate"):
-        run(repository, name, *WORDS[name])
-    run(repository, "ablate", "plain", "unet")
-    for name in FROM_RESULTS:
-        run(repository, name)
-    reports = repository / "reports" / "demo"
-    metrics = json.loads((reports / "metrics.json").read_text())
-    assert all(
-        {"official", "clean", "strict", "validation", "cost"} <= metrics[model].keys() for model in MODELS
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of a smaller demo, reproduced by DVC."""
+    place = tmp_path_factory.mktemp("small")
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "cache", "tmp", "config.local")
+    for folder in ("src", "profiles", "stages", ".dvc"):
+        shutil.copytree(ROOT / folder, place / folder, ignore=ignored)
+    for name in ("dvc.yaml", "published.json", ".dvcignore", ".gitignore", "params.yaml"):
+        shutil.copyfile(ROOT / name, place / name)
+    path = place / "profiles" / "demo.yaml"
+    path.write_text(yaml.safe_dump(smaller(read_yaml(path)), sort_keys=False))
+    params = read_yaml(place / "params.yaml") | {"runs": RUNS}
+    params["grid"] |= {"optimizers": ["adam"], "learning_rates": [1.0e-3]}
+    (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("BRISC_ARCHIVE", None)
+    done = subprocess.run(
+        ["dvc", "repro"], cwd=place, env=environment, capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return place
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_from_nothing_to_a_report(small: Path) -> None:
+    reports = small / "reports" / "demo"
+    metrics = json.loads((reports / "metrics.json").read_text())
+    assert list(metrics) == RUNS
+    for run in ("unet", "mobilenetv2", "unet-43"):
+        assert {"official", "clean", "strict", "validation", "cost"} == metrics[run].keys()
+    assert {"validation", "cost"} == metrics["unet-ema"].keys()
     assert metrics["unet"]["official"]["n_images"] == metrics["mobilenetv2"]["official"]["n_images"] == 24
     assert metrics["unet"]["official"]["n_pairs"] == 21
     # What training saw as the score of the best epoch is what evaluation measures on the same weights.
-    history = pd.read_csv(reports / "history.csv").groupby("model")["validation_score"].max()
-    assert metrics["unet"]["validation"]["dice_per_image"] == pytest.approx(history["unet"], abs=1e-4)
-    assert metrics["mobilenetv2"]["validation"]["accuracy"] == pytest.approx(history["mobilenetv2"], abs=1e-4)
-    assert json.loads((reports / "seeds.json").read_text())["unet"].keys() == {"42", "43"}
-    plain, flipped, ema, _ = json.loads((reports / "ablation.json").read_text())["rows"]
+    history = pd.read_csv(reports / "history.csv").groupby("run")["validation_score"].max()
+    for run, metric in (
+        ("unet", "dice_per_image"),
+        ("mobilenetv2", "accuracy"),
+        ("unet-ema", "dice_per_image"),
+    ):
+        assert metrics[run]["validation"][metric] == pytest.approx(history[run], abs=1e-4)
+    comparisons = json.loads((reports / "comparisons.json").read_text())
+    assert comparisons["seeds"]["models"]["unet"]["official"]["dice_study"]["values"].keys() == {"42", "43"}
+    (study,) = json.loads((reports / "recipes.json").read_text())["studies"]
+    plain, flipped, ema, _ = study["rows"]
+    assert (study["baseline"], plain["run"], ema["run"]) == ("unet-short", "unet-short", "unet-ema")
     assert plain["score"] != ema["score"]
     assert flipped["difference"] == pytest.approx(flipped["score"] - plain["score"], abs=1e-5)
-    summary = json.loads((repository / "runs/demo/ablation/eval/plain/summary.json").read_text())
-    assert plain["score"] == pytest.approx(summary["best_validation_score"], abs=1e-5)
     assert "phantom" in (reports / "report.md").read_text().lower()
-    assert "phantom" in (repository / "site/demo/index.html").read_text().lower()
-    places = [reports, repository / "site"]
-    first = {
-        path: path.read_bytes() for place in places for path in sorted(place.rglob("*")) if path.is_file()
-    }
-    for name in FROM_RESULTS:
-        run(repository, name)
-    assert {
-        path: path.read_bytes() for place in places for path in sorted(place.rglob("*")) if path.is_file()
-    } == first
+    assert "phantom" in (small / "site/demo/index.html").read_text().lower()
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_stage_needs_no_more_than_it_declares_and_gives_the_same_bytes(
+    small: Path, tmp_path: Path, name: str
+) -> None:
+    parcel = read_parcel(small, name)
+    folder, back = tmp_path / "folder", tmp_path / "back"
+    lay(parcel, small, folder)
+    done = run_parcel(parcel, folder, scratch=tmp_path / "scratch")
+    assert done.returncode == 0, done.stderr
+    bring_back(parcel, folder, back)
+    for out in parcel.outputs:
+        assert contents(back / out) == contents(small / out) != {}
+
+
+@pytest.mark.parametrize(
+    ("name", "forgotten"),
+    [
+        ("plan@demo", "profiles/demo.yaml"),
+        ("validate@demo", "src/brisc/vocabulary.py"),
+        ("prepare@demo", "data/demo/groups.csv"),
+        ("train@demo-unet", "data/demo/plan/train/unet.json"),
+        ("evaluate@demo-mobilenetv2", "data/demo/masks.npz"),
+        ("analyse@demo", "runs/demo/grid"),
+        ("render@demo", "src/brisc/analysis"),
+    ],
+)
+def test_a_stage_that_does_not_declare_what_it_needs_fails(
+    small: Path, tmp_path: Path, name: str, forgotten: str
+) -> None:
+    parcel = read_parcel(small, name)
+    assert forgotten in parcel.inputs
+    parcel = replace(parcel, inputs=tuple(path for path in parcel.inputs if path != forgotten))
+    lay(parcel, small, tmp_path / "folder")
+    assert run_parcel(parcel, tmp_path / "folder", scratch=tmp_path / "scratch").returncode != 0
+
+
+def test_a_setting_that_is_not_declared_is_not_there(small: Path, tmp_path: Path) -> None:
+    parcel = read_parcel(small, "collect_grid@demo")
+    assert parcel.settings == {"params.yaml": {"grid": read_yaml(small / "params.yaml")["grid"]}}
+    lay(parcel, small, tmp_path)
+    assert read_yaml(tmp_path / "params.yaml").keys() == {"grid"}
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_an_unknown_profile_is_one_line(repository: Path, name: str) -> None:
-    (repository / "published.json").write_text((ROOT / "published.json").read_text())
-    done = stage(repository, name, "huge", *WORDS.get(name, []))
+    shutil.copyfile(ROOT / "published.json", repository / "published.json")
+    done = stage(repository, name, "huge", *OF_A_RUN.get(name, []))
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "huge" in done.stderr
-    assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert sorted(path.name for path in repository.iterdir()) == ["params.yaml", "profiles", "published.json"]
+    expected = ["params.yaml", "profiles", "published.json", "src", "stages"]
+    assert sorted(path.name for path in repository.iterdir()) == expected
 
 
-@pytest.mark.parametrize("name", [name for name in STAGES if name not in ("fetch", "sources")])
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "plan"])
 def test_a_missing_input_is_one_line(repository: Path, name: str) -> None:
-    done = stage(repository, name, "demo", *WORDS.get(name, []))
+    assert stage(repository, "plan", "demo").returncode == 0
+    if name == "fetch":
+        (repository / "data/demo/plan/fetch.json").unlink()
+    done = stage(repository, name, "demo", *OF_A_RUN.get(name, []))
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
-    assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -152,25 +186,29 @@ def test_a_wrong_number_of_words_shows_the_use(repository: Path, words: tuple[st
     assert "PROFILE" in done.stderr
 
 
-def test_a_model_the_profile_does_not_know_is_named(repository: Path) -> None:
-    done = stage(repository, "train", "demo", "vnet")
+def test_a_run_the_profile_does_not_know_is_named(repository: Path) -> None:
+    path = repository / "params.yaml"
+    path.write_text(path.read_text().replace("  - unet\n", "  - vnet\n", 1))
+    done = stage(repository, "plan", "demo")
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "error: profiles/demo.yaml: no block 'models.vnet': got 'vnet', expected one of attention_unet"
+        "error: profiles/demo.yaml: no block 'runs.vnet': got 'vnet', expected one of attention_unet"
     )
 
 
 def test_real_data_without_network_or_path_names_both_ways_out(repository: Path) -> None:
     # A proxy that nobody listens at: every request is refused at once.
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    assert stage(repository, "plan", "laptop").returncode == 0
     done = stage(repository, "fetch", "laptop", **nowhere)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "BRISC_ARCHIVE" in done.stderr
-    assert not (repository / "data").exists() or not any((repository / "data").rglob("*.zip"))
+    assert not any((repository / "data").rglob("*.zip"))
 
 
 def test_a_path_that_does_not_exist_is_told(repository: Path) -> None:
+    assert stage(repository, "plan", "laptop").returncode == 0
     done = stage(repository, "fetch", "laptop", BRISC_ARCHIVE=str(repository / "nowhere.zip"))
     assert done.returncode == 1
     assert "nowhere.zip" in done.stderr

@@ -442,11 +442,15 @@ def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**content, **changes, **nested}
 
 
+# What a run says of itself that changes nothing in how it is trained.
+NOT_OF_TRAINING = ("judge", "may_diverge")
+
+
 def _leaves(changes: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in changes.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{key}.")
-        elif key != "judge":
+        elif key not in NOT_OF_TRAINING:
             yield f"{prefix}{key}", value
 
 
@@ -472,6 +476,8 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", list("-+0123456789.")),
 ):
     _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+# PyYAML would take 010 for an octal number.
+_Yaml12.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
 
 
 def read_yaml(path: Path) -> Any:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from brisc.atomic import atomic, write_json
-from brisc.config import Run, load, resolve, resolve_grid
+from brisc.config import Run, load, profile_path, resolve, resolve_grid
+from brisc.errors import InputError
 
 # They cannot change a result: a plan has the settings as they were resolved, the others name, write and show.
 EXEMPT = frozenset(f"src/brisc/{name}.py" for name in ("atomic", "config", "errors", "progress"))
@@ -41,8 +42,8 @@ def write_plans(profile: str, runs: Sequence[str], out: Path, *, grid_run: str, 
             write_json(folder / f"{stage}.json", content)
         for name in runs:
             found = resolve(profile, name)
-            arch = found.run.model["arch"]
-            write_json(folder / "train" / f"{name}.json", training_plan(found.run))
+            architecture = _architecture(found.run, f"runs.{name}", profile_path(profile))
+            write_json(folder / "train" / f"{name}.json", training_plan(found.run, architecture))
             write_json(
                 folder / "evaluate" / f"{name}.json",
                 {
@@ -52,15 +53,16 @@ def write_plans(profile: str, runs: Sequence[str], out: Path, *, grid_run: str, 
                     "changes": found.changes,
                     "judge": found.judge,
                     "evaluate": asdict(evaluate),
-                    "code": digests("stages/evaluate.py", _file_of(arch)),
+                    "code": digests("stages/evaluate.py", architecture),
                 },
             )
-    write_json(grid, training_plan(resolve_grid(profile, grid_run)))
+    cell = resolve_grid(profile, grid_run)
+    write_json(grid, training_plan(cell, _architecture(cell, "grid", profile_path(profile))))
 
 
-def training_plan(run: Run) -> dict[str, Any]:
+def training_plan(run: Run, architecture: str) -> dict[str, Any]:
     """The content of train/<run>.json, see brisc.config.TrainingPlan."""
-    return {"run": asdict(run), "code": digests("stages/train.py", _file_of(run.model["arch"]))}
+    return {"run": asdict(run), "code": digests("stages/train.py", architecture)}
 
 
 def digests(*files: str) -> dict[str, str]:
@@ -89,9 +91,21 @@ def digest(path: Path) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:32]
 
 
-def _file_of(arch: Any) -> str:
-    """The file that `brisc.models.build` imports by its name."""
-    return f"src/brisc/models/{arch}.py"
+def _architecture(run: Run, setting: str, profile: Path) -> str:
+    """The file that `brisc.models.build` imports by its name. Raises InputError where there is none."""
+    path = Path(f"src/brisc/models/{run.model.get('arch')}.py")
+    if not path.is_file():
+        known = sorted(
+            file.stem for file in path.parent.glob("*.py") if file.stem not in ("__init__", "blocks")
+        )
+        raise InputError(
+            f"unknown architecture in {setting}.model.arch",
+            where=profile,
+            got=repr(run.model.get("arch")),
+            expected=f"one of {', '.join(known)}",
+            mend="Correct the profile, or add the file to src/brisc/models.",
+        )
+    return path.as_posix()
 
 
 def _imported(path: Path) -> list[Path]:

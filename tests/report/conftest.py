@@ -63,7 +63,7 @@ EVERYTHING = {
     "grid": True,
     "estimate": True,
     "measured": True,
-    "ablation": True,
+    "recipes": True,
 }
 
 

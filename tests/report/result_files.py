@@ -1,23 +1,32 @@
-"""Result files as the earlier stages write them, made up but consistent, so that the report can be tested
-without training."""
+"""Result files as the earlier stages write them, so that the report can be tested without training: made-up
+results of each image, and what the real functions make of them."""
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from brisc.analysis.compare import compare
+from brisc.config import Compare, Evaluate, LikeForLike, Separate
 from brisc.evaluation.calibration import summarise_calibration
 from brisc.evaluation.classification import summarise_labels
 from brisc.evaluation.segmentation import summarise
+from brisc.vocabulary import LABELS, PLANES, SUBSETS, TEST_SUBSETS
 
-LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
-PLANES = ("axial", "coronal", "sagittal")
-SUBSETS = ("official", "clean", "strict")
 SIDE = 64
+SETTINGS = Evaluate(
+    batch_size=32,
+    threshold=0.5,
+    flips=False,
+    calibration_bins=15,
+    study_batch_size=16,
+    bootstrap_resamples=400,
+    bootstrap_seed=42,
+)
 
 # What the nets of the fixtures give. Names are those of the project, since published.json knows its figures
 # by them.
@@ -40,8 +49,7 @@ FIVE = (
     "mobilenetv2",
     "densenet121",
     "joint",
-)  # two that draw, two that name, and a joint one
-MEASURE = {"mask": "dice_per_image", "label": "accuracy"}
+)  # two that segment, two that classify, and a joint one
 
 
 def write_results(
@@ -56,43 +64,46 @@ def write_results(
     compared: bool = False,
     grid: bool = False,
     estimate: bool = False,
-    ablation: bool = False,
+    recipes: bool = False,
 ) -> Path:
-    """compared: comparisons.json too; estimate: ../paper/estimate.json."""
+    """compared: comparisons.json too; estimate: ../paper/estimate.json. There is always a run of the first
+    model with another seed, which is no model."""
     (folder / "per_image").mkdir(parents=True)
     rng = np.random.default_rng([images, epochs])
     known = test_images(images, rng)
+    tables: dict[str, pd.DataFrame] = {}
     metrics: dict[str, Any] = {}
     runs, histories = {}, []
     for skill, model in enumerate(models):
         heads = HEADS[model]
         parts = [known, *(OF_HEAD[head](known, 6 - 0.5 * skill, rng) for head in heads)]
-        table = pd.concat(parts, axis=1)
-        table.to_csv(
-            folder / "per_image" / f"{model}.csv", index=False, lineterminator="\n", float_format="%.6g"
-        )
-        metrics[model] = scores(table, heads) | {"cost": cost(epochs, measured, skill)}
+        tables[model] = pd.concat(parts, axis=1)
+        metrics[model] = scores(tables[model], heads) | {"cost": cost(epochs, measured, skill)}
         histories.append(history(model, heads, epochs, rng))
-        runs[model] = run(
-            model, heads, epochs, best_epoch=int(histories[-1]["validation_score"].argmax()) + 1
-        )
+        best_epoch = int(histories[-1]["validation_score"].argmax()) + 1
+        runs[model] = run(model, heads, epochs, best_epoch)
+        write_csv(folder / "per_image" / f"{model}.csv", tables[model])
+    first, seed = models[0], f"{models[0]}-43"
+    metrics[seed] = metrics[first]
+    runs[seed] = runs[first] | {"kind": "seed", "like": first, "changes": {"seed": 43}}
+    histories.append(histories[0].assign(run=seed))
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "runs.json", runs)
     write_json(folder / "provenance.json", provenance(source, measured))
     write_json(folder / "validation.json", validation(images))
+    write_csv(folder / "history.csv", pd.concat(histories))
     write_costs(folder, models, measured)
     if audit:
         write_json(folder / "audit.json", audited(images))
     if compared:
-        write_json(folder / "comparisons.json", comparisons(metrics))
+        write_json(folder / "comparisons.json", comparisons(tables, metrics))
     if grid:
-        write_grid(folder, rng)
-    if ablation:
-        write_json(folder / "ablation.json", ablated())
+        write_grid(folder)
+    if recipes:
+        write_json(folder / "recipes.json", {"studies": [study()]})
     if estimate:
         (folder.parent / "paper").mkdir()
         write_json(folder.parent / "paper" / "estimate.json", estimated(models))
-    pd.concat(histories).to_csv(folder / "history.csv", index=False, lineterminator="\n", float_format="%.6g")
     return folder
 
 
@@ -159,9 +170,8 @@ def scores(table: pd.DataFrame, heads: tuple[str, ...]) -> dict[str, Any]:
     official = table[table["official"] == 1]
     counts = official["label"].value_counts().to_dict()
     tumours = {label: n for label, n in counts.items() if label != "no_tumor"}
-    parts = {name: table[table[name] == 1] for name in SUBSETS} | {
-        "validation": table[table["split"] == "validation"]
-    }
+    parts = {name: table[table[name] == 1] for name in TEST_SUBSETS}
+    parts["validation"] = table[table["split"] == "validation"]
     found: dict[str, Any] = {name: {} for name in parts}
     for name, part in parts.items():
         if "mask" in heads:
@@ -201,8 +211,8 @@ def write_costs(folder: Path, models: tuple[str, ...], measured: bool) -> None:
     trainings = [("model", model, 2, 5000.0) for model in models] + [("seed", "unet-43", 1, 1000.0)]
     rows = [
         {
-            "part": part,
-            "training": name,
+            "kind": kind,
+            "run": name,
             "device": "Some Processor",
             "threads": threads,
             "precision": "32-true",
@@ -210,200 +220,102 @@ def write_costs(folder: Path, models: tuple[str, ...], measured: bool) -> None:
             "images_seen": 765,
             "seconds": seconds,
         }
-        for part, name, threads, seconds in trainings
+        for kind, name, threads, seconds in trainings
     ]
     unmeasured = dict.fromkeys(("device", "threads", "precision", "seconds"))
     pd.DataFrame(rows).assign(**({} if measured else unmeasured)).to_csv(folder / "costs.csv", index=False)
 
 
 def run(model: str, heads: tuple[str, ...], epochs: int, best_epoch: int) -> dict[str, Any]:
-    drawn, named = float("mask" in heads), float("label" in heads)
+    segments, classifies = float("mask" in heads), float("label" in heads)
     return {
+        "kind": "model",
+        "like": None,
+        "changes": {},
+        "heads": list(heads),
         "parameters": 1_943_921,
         "epochs": epochs,
         "best_epoch": best_epoch,
         "best_validation_score": 0.8,
-        "heads": list(heads),
-        "stopped": "at the last epoch",
         "diverged_at": None,
+        "stopped": "finished",
         "train_images": 255,
         "validation_images": 45,
         "images_seen": 255 * epochs,
-        "run_fingerprint": "r" * 64,
         "data_fingerprint": "d" * 64,
-        "source_tree": "a" * 40,
+        "run_fingerprint": "p" * 64,
         "code": {"training/fit.py": "c" * 40},
         "versions": {"python": "3.11.2", "torch": "2.14.1"},
-        "run": {
+        "settings": {
             "model": {"arch": model, "in_channels": 1, "base_channels": 16, "levels": 5},
+            "seed": 42,
             "healthy_slices": heads != MASK,
             "epochs": epochs,
+            "batch_size": 16,
+            "precision": "bf16-mixed",
+            "early_stopping_patience": 15,
+            "plateau_patience": 7,
+            "plateau_floor": 1e-7,
             "optimizer": {"name": "adam", "learning_rate": 1e-4, "weight_decay": 1e-5, "momentum": 0.0},
-            "loss": {"dice": drawn, "bce": drawn, "cross_entropy": named, "balance": "fixed"},
+            "loss": {"dice": segments, "bce": segments, "cross_entropy": classifies, "balance": "fixed"},
+            "augment": {
+                "horizontal_flip": 0.5,
+                "vertical_flip": 0.5,
+                "rotate_degrees": 15.0,
+                "shift_fraction": 0.1,
+                "zoom_fraction": 0.1,
+                "brightness": 0.2,
+                "contrast": 0.2,
+                "noise_std": [0.01, 0.05],
+                "noise_probability": 0.3,
+            },
         },
-        "train": train(),
     }
-
-
-def comparisons(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """All pairs of models. Nothing is told apart: tests that need it write it in."""
-    heads: dict[str, Any] = {}
-    for head, measure in MEASURE.items():
-        models = [model for model in metrics if head in HEADS[model]]
-        if models:
-            subsets = {
-                name: compared_on(name, models, metrics, head, measure) for name in (*SUBSETS, "validation")
-            }
-            heads[head] = {"measure": measure, "test": "paired bootstrap over groups", "subsets": subsets}
-    return {
-        "level": 0.95,
-        "resamples": 2000,
-        "seed": 42,
-        "min_groups": 20,
-        "heads": heads,
-        "joint_against_separate": joint_against_separate(metrics),
-        "seeds": spread_over_seeds(metrics),
-    }
-
-
-def compared_on(
-    subset: str, models: list[str], metrics: Mapping[str, Any], head: str, measure: str
-) -> dict[str, Any]:
-    values = {model: metrics[model][subset][measure] for model in models}
-    order = sorted(models, key=lambda model: (-values[model], model))
-    pairs = [
-        {
-            "a": a,
-            "b": b,
-            "difference": values[a] - values[b],
-            "low": values[a] - values[b] - 0.05,
-            "high": values[a] - values[b] + 0.05,
-            "p": 0.4,
-            "p_holm": 0.8,
-            "told_apart": False,
-            **(
-                {"p_bootstrap": 0.4, "mcnemar": {"a_only": 7, "b_only": 5, "p": 0.77}}
-                if head == "label"
-                else {}
-            ),
-        }
-        for a, b in itertools.combinations(order, 2)
-    ]
-    n = metrics[models[0]][subset]["n_pairs" if head == "mask" else "n_images"]
-    return {
-        "n": n,
-        "groups": n // 2,
-        "tested": True,
-        "family": len(pairs),
-        "smallest_p": 0.001 * len(pairs) if pairs else None,
-        "order": [{"model": model, "value": values[model], "letters": ["a"]} for model in order],
-        "pairs": pairs,
-    }
-
-
-def joint_against_separate(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The joint nets against `unet_healthy` and `label_only`, or against what stands in for them here."""
-    joints = [model for model in metrics if HEADS[model] == MASK + LABEL]
-    if not joints:
-        return None
-    candidates = [
-        model for model in ("unet_healthy", "label_only", "unet", "densenet121") if model in metrics
-    ]
-    partner = {
-        head: next((model for model in candidates if HEADS[model] == (head,)), None) for head in MEASURE
-    }
-    measures = (("mask", "dice_study"), ("mask", "dice_per_image"), ("label", "accuracy"))
-    subsets = {
-        subset: [
-            gap(net, partner[head], head, measure, metrics, subset)
-            for net, (head, measure) in itertools.product(joints, measures)
-            if partner[head] is not None
-        ]
-        for subset in (*SUBSETS, "validation")
-    }
-    return {"published": GAPS, "subsets": subsets}
 
 
 GAPS = {"dice_study": -0.0491, "accuracy": -0.0581}
 
 
-def gap(
-    net: str, partner: str | None, head: str, measure: str, metrics: Mapping[str, Any], subset: str
-) -> dict[str, Any]:
-    """One comparison; its interval reaches 4 points to either side, that of the part that remains 1."""
-    values = [metrics[model][subset][measure] for model in (net, partner)]
-    difference, published = values[0] - values[1], GAPS.get(measure)
-    share = None if published is None else difference / published
-    return {
-        "joint": net,
-        "separate": partner,
-        "head": head,
-        "like_for_like": True,
-        "measure": measure,
-        "n": metrics[net][subset]["n_images"],
-        "groups": 20,
-        "joint_value": values[0],
-        "separate_value": values[1],
-        "difference": difference,
-        "low": difference - 0.04,
-        "high": difference + 0.04,
-        "p": 0.2,
-        "p_holm": 0.4,
-        "told_apart": False,
-        "published": published,
-        "remains": share,
-        "remains_low": None if share is None else share - 1,
-        "remains_high": None if share is None else share + 1,
+def comparisons(tables: Mapping[str, pd.DataFrame], metrics: Mapping[str, Any]) -> Any:
+    """`joint` differs from `unet` and `densenet121` in one thing; the seed 43 of `unet` and `attention_unet`
+    is one point better, two points of the second."""
+    gains = {"unet": 0.01, "attention_unet": 0.02}
+    seeds = {
+        model: {"42": seed_scores(metrics[model], 0), "43": seed_scores(metrics[model], gain)}
+        for model, gain in gains.items()
+        if model in metrics
     }
+    joint = Compare(
+        joint=["joint"],
+        like_for_like=LikeForLike(mask="unet", label="densenet121"),
+        separate=Separate(mask=["attention_unet"], label=["mobilenetv2"]),
+    )
+    found = compare(tables, seeds=seeds, joint=joint, gap=GAPS, settings=SETTINGS)
+    return renamed(found)
 
 
-def spread_over_seeds(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Two seeds of the first two nets that draw; the second seed is a point better and, of the second net,
-    two points."""
-    models = [model for model in metrics if HEADS[model] == MASK][:2]
-    if len(models) < 2:
-        return None
-    spread: dict[str, Any] = {}
-    for gain, model in zip((0.01, 0.02), models, strict=True):
-        first = {subset: metrics[model][subset]["dice_per_image"] for subset in SUBSETS}
-        spread[model] = {
-            subset: {
-                "dice_per_image": {
-                    "n": 2,
-                    "mean": value + gain / 2,
-                    "sd": gain / 2**0.5,
-                    "values": {"42": value, "43": value + gain},
-                }
-            }
-            for subset, value in first.items()
+def seed_scores(metrics: Mapping[str, Any], gain: float) -> dict[str, Any]:
+    return {subset: {"dice_per_image": metrics[subset]["dice_per_image"] + gain} for subset in SUBSETS}
+
+
+def renamed(content: Any) -> Any:
+    """Until compare.py writes these names itself."""
+    if isinstance(content, dict):
+        tests = {
+            "paired bootstrap over groups": "bootstrap",
+            "paired bootstrap over groups and exact McNemar, the larger p": "bootstrap_and_mcnemar",
         }
-    a, b = models
-    pairs = []
-    for subset in SUBSETS:
-        values = [spread[model][subset]["dice_per_image"]["values"] for model in models]
-        differences = {seed: values[0][seed] - values[1][seed] for seed in values[0]}
-        mean = sum(differences.values()) / 2
-        pair = {
-            "a": a,
-            "b": b,
-            "subset": subset,
-            "measure": "dice_per_image",
-            "n": 2,
-            "differences": differences,
-            "mean": mean,
-            "sd": 0.01 / 2**0.5,
-            "low": mean - 0.06,
-            "high": mean + 0.06,
-            "smallest_p": 0.5,
+        new = {
+            "significant" if key == "told_apart" else key: renamed(value) for key, value in content.items()
         }
-        pairs.append(pair)
-    return {"models": spread, "pairs": pairs}
+        return new | {"test": tests.get(new["test"], new["test"])} if "test" in new else new
+    return [renamed(entry) for entry in content] if isinstance(content, list) else content
 
 
 OPTIMIZERS, RATES = ("adam", "sgd", "adamw", "rmsprop"), (1e-5, 5e-5, 1e-4, 5e-4, 1e-3)
 
 
-def write_grid(folder: Path, rng: np.random.Generator) -> None:
+def write_grid(folder: Path) -> None:
     """20 cells: adam at 5e-5 is the best with 0.8, adamw at 5e-5 may be, sgd is best at 1e-3, rmsprop at 1e-3
     diverged."""
     best = {"adam": (5e-5, 0.80), "sgd": (1e-3, 0.60), "adamw": (5e-5, 0.79), "rmsprop": (1e-4, 0.70)}
@@ -470,37 +382,34 @@ def write_grid(folder: Path, rng: np.random.Generator) -> None:
         "measure": "dice",
         "cells": rows,
         "claims": [
-            claim
-            | {"verdict": "cannot be told", "reason": "1 of 19 other cells cannot be told apart from it"},
-            log | {"verdict": "not supported", "reason": "4 of 19 other cells are better"},
+            claim | {"verdict": "inconclusive", "reason": {"code": "tied", "tied": 1, "others": 19}},
+            log | {"verdict": "not supported", "reason": {"code": "behind", "better": 4, "others": 19}},
         ],
-        "method": ["Each cell is one training."],
     }
     write_json(folder / "grid.json", content)
     pd.DataFrame(rows).to_csv(folder / "grid.csv", index=False)
     pd.concat(histories).to_csv(folder / "grid_history.csv", index=False)
 
 
-def ablated() -> dict[str, Any]:
-    """plain is the first with 0.5; its flips help, ema cannot be told, no_augmentation is worse, lost
-    diverged."""
+def study() -> dict[str, Any]:
+    """unet-plain is the first with 0.5; its flips help, ema is inconclusive, bare is worse, lost diverged."""
     rows = []
     for recipe, flips, score, verdict in (
-        ("plain", False, 0.5, None),
-        ("plain", True, 0.53, "better"),
-        ("ema", False, 0.51, "cannot be told"),
-        ("ema", True, 0.5, "cannot be told"),
-        ("no_augmentation", False, 0.4, "worse"),
-        ("no_augmentation", True, 0.45, "worse"),
-        ("lost", False, None, None),
-        ("lost", True, None, None),
+        ("unet-plain", False, 0.5, None),
+        ("unet-plain", True, 0.53, "better"),
+        ("unet-ema", False, 0.51, "inconclusive"),
+        ("unet-ema", True, 0.5, "inconclusive"),
+        ("unet-bare", False, 0.4, "worse"),
+        ("unet-bare", True, 0.45, "worse"),
+        ("unet-lost", False, None, None),
+        ("unet-lost", True, None, None),
     ):
         compared = verdict is not None and score is not None
         flips_off = {"augment.horizontal_flip": 0.0, "schedule": "none", "augment.vertical_flip": 0.0}
-        changes = {"ema": {"ema_decay": 0.9}, "no_augmentation": flips_off}.get(recipe, {})
+        changes = {"unet-ema": {"ema_decay": 0.9}, "unet-bare": flips_off}.get(recipe, {})
         rows.append(
             {
-                "recipe": recipe,
+                "run": recipe,
                 "flips": flips,
                 "changes": changes,
                 "score": score,
@@ -519,12 +428,12 @@ def ablated() -> dict[str, Any]:
             }
         )
     return {
+        "baseline": "unet-plain",
         "model": "unet",
         "epochs": 3,
         "measure": "dice",
         "images": 30,
         "rows": rows,
-        "method": ["Each recipe is one training."],
     }
 
 
@@ -568,45 +477,10 @@ def estimated(models: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def train() -> dict[str, Any]:
-    return {
-        "seed": 42,
-        "batch_size": 16,
-        "precision": "bf16-mixed",
-        "accelerator": "cpu",
-        "devices": 1,
-        "channels_last": True,
-        "portable_cpu": True,
-        "measure_seconds": False,
-        "accumulate": 1,
-        "schedule": "plateau",
-        "ema_decay": 0.0,
-        "early_stopping_patience": 15,
-        "plateau_patience": 7,
-        "plateau_factor": 0.5,
-        "plateau_floor": 1e-7,
-        "augment": {
-            "horizontal_flip": 0.5,
-            "vertical_flip": 0.5,
-            "rotate_degrees": 15.0,
-            "rotate_probability": 0.5,
-            "shift_fraction": 0.1,
-            "zoom_fraction": 0.1,
-            "affine_probability": 0.5,
-            "brightness": 0.2,
-            "contrast": 0.2,
-            "brightness_contrast_probability": 0.5,
-            "noise_std": [0.01, 0.05],
-            "noise_probability": 0.3,
-        },
-    }
-
-
 def provenance(source: str, measured: bool) -> dict[str, Any]:
     return {
         "profile": "demo",
         "source": source,
-        "source_tree": "a" * 40,
         "data": {
             "raw_sha256": "b" * 64,
             "fingerprint": "d" * 64,
@@ -622,7 +496,7 @@ def provenance(source: str, measured: bool) -> dict[str, Any]:
             "validation_fraction": 0.15,
             "seed": 42,
         },
-        "train": train(),
+        "train": {"seed": 42, "batch_size": 16},
         "versions": {"python": "3.11.2", "torch": "2.14.1"},
         "device": "Some Processor" if measured else None,
     }
@@ -637,7 +511,7 @@ def history(model: str, heads: tuple[str, ...], epochs: int, rng: np.random.Gene
     score = np.mean([found[columns[head]] for head in heads], axis=0)
     return pd.DataFrame(
         {
-            "model": model,
+            "run": model,
             "epoch": epoch,
             "learning_rate": np.where(epoch > 0.8 * epochs, 5e-5, 1e-4),
             "train_loss": 0.2 + 0.9 * fall,
@@ -708,6 +582,10 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+
+
 def edit(path: Path, change: Callable[[Any], object]) -> None:
     """Change the content of a JSON file in place."""
     content = json.loads(path.read_text())
@@ -715,17 +593,24 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
     path.write_text(json.dumps(content))
 
 
-def tell_apart(
-    folder: Path, head: str, subset: str, *pairs: tuple[str, str], letters: Mapping[str, str]
+def make_significant(
+    folder: Path, head: str, subsets: Sequence[str], order: Sequence[str], *pairs: tuple[str, str]
 ) -> None:
-    """Write into comparisons.json that the test tells these pairs apart; letters: those of every model."""
+    """Write into comparisons.json that the means fall in this order and that these pairs alone are
+    significantly different."""
 
-    def change(comparisons: Any) -> None:
-        block = comparisons["heads"][head]["subsets"][subset]
-        for pair in block["pairs"]:
-            if (pair["a"], pair["b"]) in pairs or (pair["b"], pair["a"]) in pairs:
-                pair |= {"p": 0.0001, "p_holm": 0.0002, "told_apart": True}
-        for standing in block["order"]:
-            standing["letters"] = list(letters[standing["model"]])
+    def change(content: Any) -> None:
+        for subset in subsets:
+            block = content["heads"][head]["subsets"][subset]
+            block["order"] = [{"model": name, "value": 0.8, "letters": ["a"]} for name in order]
+            block["pairs"] = [
+                {"a": a, "b": b, "difference": 0.1, "low": 0.05, "high": 0.15}
+                | (
+                    {"p_holm": 0.01, "significant": True}
+                    if (a, b) in pairs
+                    else {"p_holm": 0.8, "significant": False}
+                )
+                for a, b in itertools.combinations(order, 2)
+            ]
 
     edit(folder / "comparisons.json", change)

@@ -14,19 +14,22 @@ def reports(tmp_path: Path) -> Path:
     (folder / "figures").mkdir(parents=True)
     (folder / "figures" / "a.png").write_bytes(PIXEL)
     (folder / "report.md").write_text(
-        "# Results of `demo` <&>\n\n- see [claims.md](claims.md)\n\n![Figure 1](figures/a.png)\n\n**Figure 1.** A caption.\n\n"
+        "# Results of `demo` <&>\n\n- see [claims.md](claims.md)\n- [details](details.md#more)\n\n"
+        "![Figure 1](figures/a.png)\n\n**Figure 1.** A caption.\n\n"
         "| name | n |\n| :-- | --: |\n| a | 1<sup>b</sup> |\n"
     )
     (folder / "claims.md").write_text("# Claims\n\n- [BRISC](https://example.org)\n")
+    (folder / "details.md").write_text("# Details\n\nMore.\n")
     return folder
 
 
-def test_one_file_holds_both_chapters_and_the_charts(reports: Path, tmp_path: Path) -> None:
+def test_one_file_holds_all_chapters_and_the_charts(reports: Path, tmp_path: Path) -> None:
     out = tmp_path / "site" / "report.html"
     write_print(reports, out)
     page = out.read_text()
     assert '<img src="data:image/png;base64,iVBORw0KGgo=" alt="Figure 1"' in page
     assert '<a href="#claims">claims.md</a>' in page
+    assert '<a href="#details">details</a>' in page
     assert '<article id="claims">\n<h1>Claims</h1>' in page
     assert '<td style="text-align:right">1<sup>b</sup></td>' in page
     assert "<title>Results of demo &amp;lt;&amp;amp;&amp;gt;</title>" not in page
@@ -52,6 +55,7 @@ def test_the_same_input_gives_the_same_bytes(reports: Path, tmp_path: Path) -> N
     [
         ("report.md", "no such report"),
         ("claims.md", "no such report"),
+        ("details.md", "no such report"),
         ("figures/a.png", "a chart is missing"),
     ],
 )

@@ -40,7 +40,7 @@ def test_settings_are_apart_where_models_differ(build: Build, read: Callable[[Pa
     folder = build(models=("unet", "mobilenetv2"))
 
     def change(runs: Any) -> None:
-        del runs["mobilenetv2"]["run"]["model"]["levels"]
+        del runs["mobilenetv2"]["settings"]["model"]["levels"]
 
     edit(folder / "runs.json", change)
     results = read(folder)
@@ -48,5 +48,5 @@ def test_settings_are_apart_where_models_differ(build: Build, read: Callable[[Pa
     assert common["`optimizer.name`"] == "adam"
     own = {row[0]: list(row[1:]) for row in provenance.own_settings(results).rows}
     assert own["`loss.cross_entropy`"] == ["0", "1"]
-    assert own["`model.levels`"] == ["5", Cell(DASH, "the net has no such knob")]
+    assert own["`model.levels`"] == ["5", Cell(DASH, "the model has no such setting")]
     assert set(common) & set(own) == set()

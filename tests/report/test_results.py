@@ -2,11 +2,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from result_files import edit
+from result_files import FIVE, edit
 
 from brisc.analysis.results import Record, Results, read_results
 from brisc.errors import InputError
-from brisc.report.heads import HEADS
+from brisc.vocabulary import HEADS
 
 Build = Callable[..., Path]
 Read = Callable[[Path], Results]
@@ -17,12 +17,12 @@ Read = Callable[[Path], Results]
     [
         ("metrics.json", "{", r"metrics\.json: not readable as JSON"),
         ("metrics.json", "[]", r"metrics\.json: not readable as a JSON object: got list"),
-        ("metrics.json", "{}", r"metrics\.json: no models"),
+        ("metrics.json", "{}", r"runs\.json: no models"),
         ("runs.json", "\udcff", r"runs\.json: not readable as UTF-8"),
         ("comparisons.json", "{", r"comparisons\.json: not readable as JSON"),
         ("grid.json", '{"cells": [{}]}', r"grid\.csv: no such result file"),
         ("history.csv", "", r"history\.csv: not readable as a CSV table"),
-        ("history.csv", "model,epoch\nunet,1\n", r"history\.csv: missing column learning_rate, train_loss"),
+        ("history.csv", "run,epoch\nunet,1\n", r"history\.csv: missing column learning_rate, train_loss"),
         ("per_image/unet.csv", "id\na\n", r"unet\.csv: missing column split, label"),
         (
             "per_image/unet.csv",
@@ -63,6 +63,18 @@ def test_what_was_not_run_is_none(build: Build, read: Read, five: Path) -> None:
     for name in ("audit", "comparisons", "grid", "estimate"):
         assert getattr(little, name) is None, name
         assert getattr(much, name) is not None, name
+    assert (little.recipes, len(much.recipes)) == ((), 1)
+
+
+def test_a_model_with_another_seed_is_no_model(five: Path, read: Read) -> None:
+    results = read(five)
+    assert results.models == FIVE
+    assert "unet-43" in results.metrics
+
+
+def test_studies_without_rows_are_left_out(copied: Path, read: Read) -> None:
+    edit(copied / "recipes.json", lambda content: content["studies"][0].update(rows=[]))
+    assert read(copied).recipes == ()
 
 
 def test_heads_are_told_by_what_was_measured(read: Read, five: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from brisc.config import Run, Train, load
+from brisc.config import Run, resolve
 from brisc.data.dataset import Samples
 
 torch.set_num_threads(1)  # nets this small spend more time handing work over than doing it
@@ -32,6 +32,7 @@ def samples() -> Samples:
             "id": [f"i{i:02}" for i in range(52)],
             "split": ["train"] * 40 + ["validation"] * 12,
             "label": ["no_tumor" if i % 4 == 0 else "glioma" for i in range(52)],
+            "group": [f"g{i // 2:02}" for i in range(52)],
         }
     )
     return Samples(images, masks, table, "f" * 64)
@@ -39,11 +40,5 @@ def samples() -> Samples:
 
 @pytest.fixture
 def run(repository: Path) -> Run:
-    run: Run = load("demo", "models.unet")
-    return replace(run, model={"arch": "unet", "in_channels": 1, "base_channels": 2, "levels": 3}, epochs=4)
-
-
-@pytest.fixture
-def train(repository: Path) -> Train:
-    settings: Train = load("demo", "train")
-    return replace(settings, accelerator="cpu", batch_size=8)
+    model = {"arch": "unet", "in_channels": 1, "base_channels": 2, "levels": 3}
+    return replace(resolve("demo", "unet").run, model=model, epochs=4, accelerator="cpu", batch_size=8)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from brisc.analysis.results import Grid, Record
-from brisc.report.words import MEASURES
 
 
 class GridCell(NamedTuple):
@@ -11,7 +10,7 @@ class GridCell(NamedTuple):
     the first one.
 
     first, last: the ranks that it may have, for all cells together at 95 %; cells whose ranges overlap are
-    not told apart.
+    not significantly different.
     """
 
     optimizer: str
@@ -38,11 +37,6 @@ class GridCell(NamedTuple):
 def cells(grid: Grid) -> list[GridCell]:
     """All cells, the highest score first, those without one last."""
     return [_cell(record) for record in grid.summary.listed("cells")]
-
-
-def measure_of(grid: Grid) -> str:
-    """What the score is, in words."""
-    return MEASURES[grid.summary["measure"]]
 
 
 def scored(grid: Grid) -> list[GridCell]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from brisc.analysis.costs import COSTS
 from brisc.errors import InputError
-from brisc.report.heads import HEADS, Head
-from brisc.vocabulary import TEST_SUBSETS
+from brisc.vocabulary import HEADS, TEST_SUBSETS, Head
 
-HISTORY = ["model", "epoch", "learning_rate", "train_loss", "validation_loss", "best"]
+HISTORY = ["run", "epoch", "learning_rate", "train_loss", "validation_loss", "best"]
+COSTS = ["kind", "run", "device", "threads", "precision", "epochs", "images_seen", "seconds"]
 IMAGES = ["id", "split", "label", "plane", "official", "clean", "strict"]
 OF_HEAD = {
     "mask": ["true_pixels", "predicted_pixels", "pixels", "intersection", "dice"],
@@ -73,6 +72,10 @@ class Record:
             raise self._not(key, value, "a finite number or null")
         return value
 
+    def optional(self, key: str) -> float | None:
+        """As `number`, also None where there is no such key."""
+        return self.number(key) if key in self else None
+
     def count(self, key: str) -> int:
         value = self[key]
         if isinstance(value, bool) or not isinstance(value, int):
@@ -101,10 +104,13 @@ class Grid:
 @dataclass(frozen=True)
 class Results:
     """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid,
-    an ablation, an estimate.
+    an estimate.
 
-    per_image: one table for each model, a row for each validation and test image. costs: a row for each
-    training. estimate: memory and work at the size of the full study, counted and not measured.
+    A run is a training with its settings, of one kind: a model, a model with another seed, or a recipe, which
+    is judged on validation alone. metrics, runs and history have all of them. per_image: one table for each
+    model, a row for each validation and test image. costs: a row for each run and each cell of the grid.
+    recipes: the studies that compare recipes, none where none was run. estimate: memory and work at the size
+    of the full study, counted and not measured.
     """
 
     profile: str
@@ -118,13 +124,14 @@ class Results:
     audit: Record | None
     comparisons: Record | None
     grid: Grid | None
-    ablation: Record | None
+    recipes: tuple[Record, ...]
     estimate: Record | None
     published: Record
 
     @property
     def models(self) -> tuple[str, ...]:
-        return self.metrics.keys
+        """In the order of params.yaml."""
+        return _models(self.metrics, self.runs)
 
     @property
     def phantom(self) -> bool:
@@ -142,13 +149,13 @@ class Results:
     def heads(self, model: str) -> tuple[Head, ...]:
         """The outputs of the model that were measured, in the order of HEADS."""
         official = self.metrics.record(model).record("official")
-        found = tuple(head for head in HEADS.values() if head.compared in official)
+        found = tuple(head for head in HEADS.values() if head.published in official)
         if not found:
             raise InputError(
                 "no known metric",
                 where=official.where,
                 got=", ".join(official.keys) or "no keys",
-                expected=" or ".join(head.compared for head in HEADS.values()),
+                expected=" or ".join(head.published for head in HEADS.values()),
                 mend="Run the evaluate stage again.",
             )
         return found
@@ -157,12 +164,18 @@ class Results:
         return tuple(model for model in self.models if head in self.heads(model))
 
     def masks(self) -> tuple[str, ...]:
-        """The models that draw tumours."""
+        """The models that segment."""
         return self.with_head(HEADS["mask"])
 
     def labels(self) -> tuple[str, ...]:
-        """The models that name the class."""
+        """The models that classify."""
         return self.with_head(HEADS["label"])
+
+    def tumours(self, model: str) -> pd.DataFrame:
+        """The rows of per_image/<model>.csv behind the official Dice of a model that segments."""
+        rows = self.per_image[model]
+        labels = self.subsets(model)["official"].record("by_class").keys
+        return rows[(rows["official"] == 1) & rows["label"].isin(labels)]
 
     def cost(self, model: str) -> Record:
         return self.metrics.record(model).record("cost")
@@ -185,26 +198,27 @@ class Results:
 
 def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
     """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history
-    and costs.csv and per_image/<model>.csv; where they are there also audit, comparisons, ablation and
+    and costs.csv and per_image/<model>.csv; where they are there also audit, comparisons, recipes and
     grid.json, the last with its two tables.
 
     estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing
     or unreadable, a missing column, or files of another profile.
     """
-    metrics = _read_json(reports / "metrics.json")
+    metrics, runs = _read_json(reports / "metrics.json"), _read_json(reports / "runs.json")
+    models = _models(metrics, runs)
     results = Results(
         profile=profile,
         metrics=metrics,
-        runs=_read_json(reports / "runs.json"),
+        runs=runs,
         provenance=_read_json(reports / "provenance.json"),
         history=_read_csv(reports / "history.csv", HISTORY),
         costs=_read_csv(reports / "costs.csv", COSTS),
-        per_image=_read_images(reports, metrics),
+        per_image={model: _read_csv(reports / "per_image" / f"{model}.csv", IMAGES) for model in models},
         validation=_read_json(reports / "validation.json"),
         audit=_read_if_there(reports / "audit.json"),
         comparisons=_read_if_there(reports / "comparisons.json"),
         grid=_read_grid(reports),
-        ablation=_read_ablation(reports),
+        recipes=_read_recipes(reports),
         estimate=_read_if_there(estimate),
         published=_read_json(published),
     )
@@ -216,22 +230,22 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
             expected=profile,
             mend="Give the folder of the profile that is to be reported.",
         )
-    if not results.models:
+    if not models:
         raise InputError(
             "no models",
-            where=reports / "metrics.json",
-            got="an empty object",
-            expected="one entry for each model",
+            where=reports / "runs.json",
+            got=", ".join(runs.keys) or "an empty object",
+            expected="a run of the kind model",
             mend="Name at least one model in params.yaml.",
         )
-    for model in results.models:
+    for model in models:
         columns = [column for head in results.heads(model) for column in OF_HEAD[head.name]]
         _check_columns(results.per_image[model], columns, reports / "per_image" / f"{model}.csv")
     return results
 
 
-def _read_images(reports: Path, metrics: Record) -> dict[str, pd.DataFrame]:
-    return {model: _read_csv(reports / "per_image" / f"{model}.csv", IMAGES) for model in metrics.keys}
+def _models(metrics: Record, runs: Record) -> tuple[str, ...]:
+    return tuple(run for run in metrics.keys if runs.record(run)["kind"] == "model")
 
 
 def _read_grid(reports: Path) -> Grid | None:
@@ -241,9 +255,10 @@ def _read_grid(reports: Path) -> Grid | None:
     return Grid(summary, _read_csv(reports / "grid.csv", []), _read_csv(reports / "grid_history.csv", []))
 
 
-def _read_ablation(reports: Path) -> Record | None:
-    summary = _read_if_there(reports / "ablation.json")
-    return summary if summary is not None and summary.listed("rows") else None  # params.yaml may leave it out
+def _read_recipes(reports: Path) -> tuple[Record, ...]:
+    content = _read_if_there(reports / "recipes.json")
+    studies = [] if content is None else content.listed("studies")
+    return tuple(study for study in studies if study.listed("rows"))
 
 
 def _read_if_there(path: Path) -> Record | None:

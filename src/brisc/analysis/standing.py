@@ -1,15 +1,16 @@
-"""Which models the paired tests tell apart, as comparisons.json has it. No module ranks models in another
-way."""
+"""Which models are significantly different by the paired tests of comparisons.json. No module ranks models
+in another way."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from brisc.analysis.results import Record, Results
-from brisc.report.heads import Head
+from brisc.vocabulary import Head
 
 
 class Standing(NamedTuple):
-    """A model's mean and its letters: two models that share one are not told apart."""
+    """A model's mean and its letters: two models that share one are not significantly
+    different."""
 
     model: str
     value: float | None
@@ -39,11 +40,15 @@ class OverSeeds(NamedTuple):
     high: float | None
     smallest_p: float | None
 
+    @property
+    def holds_zero(self) -> bool:
+        return self.low is not None and self.high is not None and self.low <= 0 <= self.high
+
 
 @dataclass(frozen=True)
 class Tiers:
-    """All models of one head on one subset, the highest mean first; the order alone is no claim, told apart
-    or not is."""
+    """All models of one head on one subset, the highest mean first. The order alone is no claim, a
+    significant difference is."""
 
     subset: str
     n: int
@@ -67,17 +72,21 @@ class Tiers:
         return None
 
     def with_the_first(self) -> tuple[str, ...]:
-        """The models that are not told apart from the one with the highest mean, which comes first."""
+        """The model with the highest mean and after it those that are not significantly different from it."""
         if not self.order:
             return ()
         first = self.order[0].model
         rest = (standing.model for standing in self.order[1:])
-        return (first, *(model for model in rest if not _apart(self.pair(first, model))))
+        return (first, *(model for model in rest if not self._differ(first, model)))
 
     def behind(self) -> tuple[str, ...]:
-        """The models whose mean is told apart from the highest."""
+        """The models that are significantly different from the one with the highest mean."""
         leading = self.with_the_first()
         return tuple(standing.model for standing in self.order if standing.model not in leading)
+
+    def _differ(self, first: str, second: str) -> bool:
+        pair = self.pair(first, second)
+        return pair is not None and pair.significant
 
 
 def tiers(results: Results, head: Head, subset: str) -> Tiers | None:
@@ -103,13 +112,14 @@ def tiers(results: Results, head: Head, subset: str) -> Tiers | None:
     )
 
 
-def method(results: Results, head: Head) -> str:
+def test_of(results: Results, head: Head) -> str:
+    """Which test compares the models of this head: bootstrap or bootstrap_and_mcnemar."""
     assert results.comparisons is not None
     return str(results.comparisons.record("heads").record(head.name)["test"])
 
 
 def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Record | None:
-    """The comparison of a joint net with the separate one that differs from it in one thing."""
+    """The comparison of a joint model with the separate one that differs from it in one thing."""
     if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
         return None
     subsets = results.comparisons.record("joint_against_separate").record("subsets")
@@ -130,7 +140,7 @@ def over_seeds(results: Results, head: Head, first: str, second: str) -> dict[st
         return {}
     found = {}
     for entry in results.comparisons.record("seeds").listed("pairs"):
-        if {entry["a"], entry["b"]} == {first, second} and entry["measure"] == head.followed:
+        if {entry["a"], entry["b"]} == {first, second} and entry["measure"] == head.primary:
             ends, sign = (("low", "high"), 1) if entry["a"] == first else (("high", "low"), -1)
             mean, low, high = (
                 None if (value := entry.number(key)) is None else sign * value for key in ("mean", *ends)
@@ -143,7 +153,7 @@ def over_seeds(results: Results, head: Head, first: str, second: str) -> dict[st
 
 
 def turned(pair: Pair) -> Pair:
-    """The same test, told from the other side."""
+    """The same test, seen from the other side."""
     difference = None if pair.difference is None else -pair.difference
     low, high = (None if bound is None else -bound for bound in (pair.high, pair.low))
     return Pair(pair.second, pair.first, difference, low, high, pair.p, pair.significant)
@@ -152,7 +162,3 @@ def turned(pair: Pair) -> Pair:
 def _pair(entry: Record) -> Pair:
     difference, low, high, p = (entry.number(key) for key in ("difference", "low", "high", "p_holm"))
     return Pair(entry["a"], entry["b"], difference, low, high, p, bool(entry["significant"]))
-
-
-def _apart(pair: Pair | None) -> bool:
-    return pair is not None and pair.significant

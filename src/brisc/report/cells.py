@@ -126,7 +126,7 @@ def with_interval(
 
 
 def setting(value: Any) -> str:
-    """A knob's value in words; two numbers are the ends of a range."""
+    """The value of a setting in words; two numbers are the ends of a range."""
     if value is None:
         return "not set"
     if isinstance(value, bool):

@@ -10,7 +10,7 @@ from brisc.analysis.published import head_of
 from brisc.analysis.results import Results
 from brisc.report import cells
 from brisc.report.cells import DASH, Cell, Table
-from brisc.report.heads import HEADS
+from brisc.report.heads import DISPLAYS
 from brisc.report.tables.provenance import deviations
 from brisc.report.words import equals
 
@@ -86,11 +86,11 @@ def _shows(words: Any) -> dict[str, tuple[Show, Show]]:
 
 
 def _metric(key: str) -> str:
-    return HEADS[head_of(key)].metric(key).name.removesuffix(", %")
+    return DISPLAYS[head_of(key)].metric(key).name.removesuffix(", %")
 
 
 def _measure(key: str) -> str:
-    return HEADS[head_of(key)].measure
+    return DISPLAYS[head_of(key)].measure
 
 
 # What the macros write numbers with.

@@ -1,5 +1,5 @@
-"""The report and the ledger of claims as one HTML file for paper: charts embedded, nothing loaded, laid out
-for A4."""
+"""The report, the ledger of claims and the details as one HTML file for paper: charts embedded, nothing
+loaded, laid out for A4."""
 
 import base64
 import html
@@ -13,12 +13,12 @@ from markdown_it.token import Token
 from brisc.atomic import write_text
 from brisc.errors import InputError
 
-# The chapters, and the anchor of each: links from one file to the other stay links within the page.
-CHAPTERS = {"report.md": "report", "claims.md": "claims"}
+# The chapters, and the anchor of each: links from one file to another stay links within the page.
+CHAPTERS = {"report.md": "report", "claims.md": "claims", "details.md": "details"}
 
 
 def write_print(reports: Path, out: Path) -> None:
-    """Write `out`, an HTML page, from reports/report.md, reports/claims.md and the charts that they show.
+    """Write `out`, an HTML page, from the chapters in `reports` and the charts that they show.
 
     The same input gives the same bytes. Raises InputError for a file that is missing.
     """
@@ -31,7 +31,7 @@ def write_print(reports: Path, out: Path) -> None:
 
 
 def _chapter(path: Path) -> str:
-    """The HTML of a Markdown file; its pictures are data, its links to the other chapter anchors."""
+    """The HTML of a Markdown file; its pictures are data, its links to other chapters anchors."""
     if not path.is_file():
         raise InputError(
             "no such report",
@@ -59,8 +59,10 @@ def _resolve(token: Token, folder: Path) -> None:
                 mend="Run dvc repro.",
             )
         token.attrs["src"] = f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
-    elif token.type == "link_open" and token.attrs["href"] in CHAPTERS:
-        token.attrs["href"] = f"#{CHAPTERS[str(token.attrs['href'])]}"
+    elif token.type == "link_open":
+        chapter, _, _ = str(token.attrs["href"]).partition("#")
+        if chapter in CHAPTERS:
+            token.attrs["href"] = f"#{CHAPTERS[chapter]}"
 
 
 def _environment() -> jinja2.Environment:

@@ -1,7 +1,7 @@
-"""report.md, claims.md and the charts, made of result files alone."""
+"""report.md, details.md, claims.md and the charts, made of result files alone."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -9,75 +9,129 @@ from pathlib import Path
 import jinja2
 
 from brisc.analysis.claims import Finding, judge_all, tally
+from brisc.analysis.findings import find
 from brisc.analysis.results import Results, read_results
 from brisc.analysis.standing import tiers
 from brisc.atomic import atomic, write_text
-from brisc.report import prose, tables
+from brisc.report import cells, tables, words
 from brisc.report.cells import Table
 from brisc.report.claims import claims_text
 from brisc.report.figures import PHANTOM, Chart, charts, save
-from brisc.report.heads import HEADS
+from brisc.report.heads import DISPLAYS
+from brisc.vocabulary import HEADS
 
 CHARTS = "figures"
 
+# Of report.md, in the order in which a reader asks.
+CHAPTERS = (
+    "answer",
+    "segmentation",
+    "attention",
+    "classification",
+    "efficiency",
+    "joint",
+    "grid",
+    "recipes",
+    "data",
+)
+
+# What templates write numbers and lists with.
+WRITTEN = {
+    "coarse_percent": cells.coarse_percent,
+    "in_words": cells.in_words,
+    "macs": cells.macs,
+    "millions": cells.millions,
+    "p_value": cells.p_value,
+    "percent": cells.percent,
+    "points": cells.signed_points,
+    "setting": cells.setting,
+    "tenth": cells.tenth,
+    "thousands": cells.thousands,
+    "whole_percent": cells.whole_percent,
+    "duration": words.duration,
+    "equals": words.equals,
+    "hours": words.hours,
+    "joined": words.joined,
+    "named": words.named,
+    "number_of": words.number_of,
+    "span": words.span,
+    "with_flips": words.with_flips,
+    "measures": words.MEASURES,
+    "displays": DISPLAYS,
+}
+
 
 def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> None:
-    """Write reports/report.md, reports/claims.md and reports/figures/*.png from the result files in
-    `reports`.
+    """Write reports/{report,details,claims}.md and reports/figures/*.png from the result files in `reports`.
 
     What is read is said in `read_results`; published: the figures and settings of the reproduced study;
     estimate: memory at the size of the full study, where it was counted. The same input gives the same bytes.
     Raises InputError for a file, column or key that is missing or unusable; then nothing is written.
     """
     results = read_results(reports, profile=profile, published=published, estimate=estimate)
-    drawn, findings = charts(results), judge_all(results)
-    report = report_text(results, drawn, findings)
-    claims = _tidy(claims_text(_environment(), results, findings))
+    drawn, claims = charts(results), judge_all(results)
+    texts = report_texts(results, drawn, claims)
+    texts["claims.md"] = _tidy(claims_text(_environment(), results, claims))
     with atomic(reports / CHARTS) as folder:
         folder.mkdir()
         for chart in drawn:
             save(chart, folder)
-    write_text(reports / "report.md", report)
-    write_text(reports / "claims.md", claims)
+    for name, text in texts.items():
+        write_text(reports / name, text)
 
 
-def report_text(results: Results, drawn: Sequence[Chart], findings: Sequence[Finding]) -> str:
-    """The report in Markdown. Tables and figures are numbered as they come; those of phantoms say so in each
-    caption."""
-    table_number, figure_number = count(1), count(1)
+def report_texts(results: Results, drawn: Sequence[Chart], claims: Sequence[Finding]) -> dict[str, str]:
+    """report.md, and details.md, whose tables and figures have a D before their number."""
+    context = {
+        "results": results,
+        "found": find(results),
+        "provenance": results.provenance,
+        "size": results.provenance["data"]["size"],
+        "total": len(claims),
+        "tally": tally(claims),
+        "compared": [head for head in HEADS.values() if tiers(results, head, "official") is not None],
+        "chapters": CHAPTERS,
+        "figures": {chart.name for chart in drawn},
+        "tables": tables,
+        "phantom": PHANTOM,
+    }
     label = f" ({PHANTOM})" if results.phantom else ""
-    by_name = {chart.name: chart for chart in drawn}
+    texts = {}
+    for name, prefix in (("report.md", ""), ("details.md", "D")):
+        template = _environment().get_template(f"{name}.jinja")
+        table, figure = _tables(prefix, label), _figures(prefix, label, drawn)
+        texts[name] = _tidy(template.render(**context, table=table, figure=figure))
+    return texts
 
-    def table(made: Table) -> str:
-        return f"**Table {next(table_number)}{label}.** {made.caption}\n\n{made.markdown()}"
+
+def _tables(prefix: str, label: str) -> Callable[..., str]:
+    """A function of a table and, in a call block, of what is to be said behind its caption."""
+    numbers = count(1)
+
+    def table(made: Table, caller: Callable[[], str] = str) -> str:
+        caption = f"**Table {prefix}{next(numbers)}{label}.** {made.caption} {_paragraph(caller())}"
+        return f"{caption.rstrip()}\n\n{made.markdown()}\n"
+
+    return table
+
+
+def _figures(prefix: str, label: str, drawn: Sequence[Chart]) -> Callable[[str], str]:
+    """A function of the name of a chart."""
+    numbers, by_name = count(1), {chart.name: chart for chart in drawn}
+    captions = _environment().get_template("captions.jinja").module
 
     def figure(name: str) -> str:
-        number, chart = next(figure_number), by_name[name]
-        return f"![Figure {number}]({CHARTS}/{chart.name}.png)\n\n**Figure {number}{label}.** {chart.caption}"
-
-    text = (
-        _environment()
-        .get_template("report.md.jinja")
-        .render(
-            results=results,
-            total=len(findings),
-            tally=tally(findings),
-            prose=prose,
-            tables=tables,
-            table=table,
-            figure=figure,
-            figures=set(by_name),
-            heads=tuple(HEADS.values()),
-            phantom=PHANTOM,
-            comparisons=[head for head in HEADS.values() if tiers(results, head, "official") is not None],
+        number, caption = f"{prefix}{next(numbers)}", getattr(captions, name)(by_name[name].facts)
+        return (
+            f"![Figure {number}]({CHARTS}/{name}.png)\n\n**Figure {number}{label}.** {_paragraph(caption)}\n"
         )
-    )
-    return _tidy(text)
+
+    return figure
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("brisc.report"),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
@@ -85,6 +139,14 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals.update(WRITTEN)
+    environment.filters["paragraph"] = _paragraph
+    return environment
+
+
+def _paragraph(text: str) -> str:
+    """One line, however its template is wrapped and whichever of its sentences are there."""
+    return re.sub(r" +([.,;:)])", r"\1", " ".join(text.split()))
 
 
 def _tidy(text: str) -> str:

@@ -77,7 +77,7 @@ def load_checkpoint(path: Path, parts: dict[str, Any], log: Callable[[str], None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         progress: dict[str, Any] = state.pop("progress")
-    except (*UNREADABLE, KeyError, TypeError, AttributeError) as error:
+    except (*UNREADABLE, OSError, KeyError, TypeError, AttributeError) as error:
         log(f"{path}: a broken checkpoint is left aside, the run starts over ({type(error).__name__})")
         return None
     for name, part in parts.items():

@@ -1,10 +1,15 @@
 """Charts of the report: result files in, PNG out. One style for all; the same input gives the same bytes."""
 
+import os
+
+# A notebook hands on a backend that need not be installed here, and then matplotlib cannot be imported.
+os.environ["MPLBACKEND"] = "agg"
+
+from brisc.analysis.findings import trained_pair
 from brisc.analysis.results import Results
 from brisc.report.figures import classification, data, grid, pairs, scores, segmentation, training
 from brisc.report.figures.style import PHANTOM, Chart, save, style
-from brisc.report.heads import HEADS
-from brisc.report.prose.attention import trained_pair
+from brisc.vocabulary import HEADS
 
 __all__ = ["PHANTOM", "Chart", "charts", "save", "style"]
 

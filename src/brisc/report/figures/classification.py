@@ -1,4 +1,4 @@
-"""Charts of how classes are named: confusion matrices and reliability."""
+"""Charts of classification: confusion matrices and reliability."""
 
 import numpy as np
 import pandas as pd
@@ -43,16 +43,12 @@ def confusion(results: Results) -> Chart:
             yticklabels=names if i % columns == 0 else False,
             annot_kws={"fontsize": 7, "color": INK},
         )
-        ax.set(title=model, xlabel="called", ylabel="is" if i % columns == 0 else "")
+        ax.set(title=model, xlabel="predicted", ylabel="true" if i % columns == 0 else "")
         ax.tick_params(left=False, bottom=False)
         ax.set_xticks(ax.get_xticks(), names, rotation=35, ha="right", rotation_mode="anchor")
     bar_beside(figure, axes[0], "share of the true class, %")
     n = results.subsets(models[0])["official"].count("n_images")
-    caption = (
-        f"Official test images (n = {n:,}) by true class, down, and the class they are given, across: number of images, shaded "
-        "by their share of the true class in %."
-    )
-    return Chart("confusion", caption, figure)
+    return Chart("confusion", figure, {"images": n})
 
 
 def reliability(results: Results) -> Chart:
@@ -93,14 +89,9 @@ def reliability(results: Results) -> Chart:
         ax.title.set_fontsize(8)
     label_outer(axes)
     legend_below(figure, axes, 2)
-    n = results.subsets(models[0])["official"].count("n_images")
-    bins = len(results.subsets(models[0])["official"].listed("reliability"))
-    caption = (
-        f"Accuracy in % against confidence in %, over {bins} equally wide bins of the confidence of the official test images "
-        f"(n = {n:,}); bins without images are left out, and the area of a point grows with the images in its bin. Below the "
-        "line a model is too sure, above it not sure enough."
-    )
-    return Chart("reliability", caption, figure)
+    official = results.subsets(models[0])["official"]
+    facts = {"images": official.count("n_images"), "bins": len(official.listed("reliability"))}
+    return Chart("reliability", figure, facts)
 
 
 def _filled(official: Record, key: str) -> pd.DataFrame:

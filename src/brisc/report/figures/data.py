@@ -24,10 +24,7 @@ def class_mix(results: Results) -> Chart:
     ax = figure.subplots()
     stacked_bars(ax, mix)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=len(mix["official"]))
-    caption = (
-        "Share of each class in the subsets of the test images in %, with the number of images in the bars."
-    )
-    return Chart("class_mix", caption, figure)
+    return Chart("class_mix", figure)
 
 
 def stacked_bars(ax: Axes, parts: Mapping[str, Mapping[str, int]]) -> None:
@@ -76,11 +73,8 @@ def copies(results: Results, audit: Record) -> Chart:
     ):
         _bars(ax, {name.replace("_", " "): n for name, n in parts.items()}, BLUE, "")
         ax.set(title=title, xlabel="test images")
-    n = results.validation.record("images").count("test")
-    caption = (
-        f"Number of test images whose slice is also in train ({total:,} of {n:,}), by relation and by class."
-    )
-    return Chart("copies", caption, figure)
+    images = results.validation.record("images").count("test")
+    return Chart("copies", figure, {"copied": total, "images": images})
 
 
 def _total_apart(record: Record) -> tuple[int, dict[str, int]]:
@@ -126,10 +120,7 @@ def validation_leak(results: Results, leak: Record) -> Chart:
     ax.grid(False, axis="y")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    caption = (
-        "Numbers of validation images for two ways to split validation from train: all, and those that leak."
-    )
-    return Chart("validation_leak", caption, figure)
+    return Chart("validation_leak", figure)
 
 
 def similarity(results: Results, histogram: Record) -> Chart:
@@ -157,9 +148,5 @@ def similarity(results: Results, histogram: Record) -> Chart:
     ax.set(xlabel="similarity (no unit)", ylabel="test images", yscale="log", xlim=(edges[0], edges[-1]))
     ax.set_ylim(bottom=0.5)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    n = results.validation.record("images").count("test")
-    caption = (
-        f"The {n:,} test images by the similarity of the most similar train image, and of the most similar one of another class "
-        "as a control (logarithmic axis of numbers); from the threshold on a pair counts as the same slice."
-    )
-    return Chart("similarity", caption, figure)
+    images = results.validation.record("images").count("test")
+    return Chart("similarity", figure, {"images": images})

@@ -1,13 +1,14 @@
 """Charts of the grid of optimisers and learning rates."""
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
-from brisc.analysis.grid_cells import GridCell, cells, measure_of, scored
+from brisc.analysis.grid_cells import GridCell, cells, scored
 from brisc.analysis.results import Grid, Results
 from brisc.report.cells import setting
 from brisc.report.figures.style import (
@@ -22,6 +23,7 @@ from brisc.report.figures.style import (
     panels,
     sheet,
 )
+from brisc.report.words import MEASURES
 
 # Dash and marker of the lines, which differ in lightness too.
 LINES = list(zip(DASHES, "os^Dv", strict=True))
@@ -36,7 +38,7 @@ def heatmap(results: Results, grid: Grid) -> Chart:
     """Optimisers down, rates across; cells that may be the best are starred."""
     optimizers, rates = grid.summary["optimizers"], [float(rate) for rate in grid.summary["learning_rates"]]
     figure = sheet(
-        results, f"Grid: best validation {measure_of(grid)} of each cell", 1.3 + 0.5 * len(optimizers)
+        results, f"Grid: best validation {_measure(grid)} of each cell", 1.3 + 0.5 * len(optimizers)
     )
     ax = figure.subplots()
     values = pd.DataFrame(np.nan, index=optimizers, columns=rates)
@@ -57,7 +59,7 @@ def heatmap(results: Results, grid: Grid) -> Chart:
         vmax=high,
         linewidths=1,
         annot_kws={"color": INK},
-        cbar_kws={"label": f"{measure_of(grid)}, %"},
+        cbar_kws={"label": f"{_measure(grid)}, %"},
     )
     for row, column in zip(
         *np.nonzero(values.isna().to_numpy()), strict=True
@@ -66,12 +68,7 @@ def heatmap(results: Results, grid: Grid) -> Chart:
     ax.set(xlabel="learning rate (no unit)", ylabel="")
     ax.grid(False)
     ax.tick_params(left=False, bottom=False, labelrotation=0)
-    caption = (
-        f"Validation {measure_of(grid)} in % of the best epoch of each cell (`{grid.summary['model']}`, "
-        f"{grid.summary.count('epochs')} epochs at most, {_images(results, grid)}). A star marks the cells that may be the best, "
-        "by 95 % ranges of ranks; a cell that diverged says so."
-    )
-    return Chart("grid_heatmap", caption, figure)
+    return Chart("grid_heatmap", figure, _facts(results, grid))
 
 
 def _text(cell: GridCell) -> str:
@@ -81,10 +78,15 @@ def _text(cell: GridCell) -> str:
     return f"{100 * cell.score:.1f}{star}" + ("" if cell.diverged_at is None else "\ndiverged later")
 
 
-def _images(results: Results, grid: Grid) -> str:
+def _measure(grid: Grid) -> str:
+    return MEASURES[grid.summary["measure"]]
+
+
+def _facts(results: Results, grid: Grid) -> dict[str, Any]:
+    """images: None where the model of the grid is not among the models."""
     model = grid.summary["model"]
-    if model not in results.models:
-        return "on the validation images"
+    images = results.runs.record(model).count("validation_images") if model in results.models else None
+    return {"model": model, "epochs": grid.summary["epochs"], "measure": _measure(grid), "images": images}
     return f"n = {results.runs.record(model).count('validation_images'):,} validation images"
 
 
@@ -110,18 +112,13 @@ def ranking(results: Results, grid: Grid) -> Chart:
     ax.set(
         yticks=range(len(ranked)),
         yticklabels=[f"{cell.optimizer}, {setting(cell.learning_rate)}" for cell in ranked],
-        xlabel=f"validation {measure_of(grid)}, %",
+        xlabel=f"validation {_measure(grid)}, %",
     )
     ax.set_ylim(len(ranked) - 0.4, -0.6)
     ax.tick_params(left=False, axis="y", labelsize=7)
     ax.grid(False, axis="y")
     legend_below(figure, [ax], 2)
-    caption = (
-        f"Validation {measure_of(grid)} in % of each cell with its 95 % interval ({_images(results, grid)}), and the 95 % "
-        "range of its rank, for all cells together. The order is that of the means; cells whose ranges overlap are not told "
-        "apart."
-    )
-    return Chart("grid_ranking", caption, figure)
+    return Chart("grid_ranking", figure, _facts(results, grid))
 
 
 def curves(results: Results, grid: Grid) -> Chart:
@@ -145,12 +142,8 @@ def curves(results: Results, grid: Grid) -> Chart:
                 color=colour,
                 label=setting(rate),
             )
-        ax.set(title=optimizer, xlabel="epoch", ylabel=f"{measure_of(grid)}, %")
+        ax.set(title=optimizer, xlabel="epoch", ylabel=f"{_measure(grid)}, %")
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     label_outer(axes)
     legend_below(figure, axes, len(rates))
-    caption = (
-        f"Validation {measure_of(grid)} in % after each epoch, a line for each learning rate ({_images(results, grid)}); a "
-        "line that ends early diverged or was stopped."
-    )
-    return Chart("grid_curves", caption, figure)
+    return Chart("grid_curves", figure, _facts(results, grid))

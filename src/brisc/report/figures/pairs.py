@@ -16,9 +16,7 @@ from brisc.report.figures.style import (
     sheet,
     span,
 )
-from brisc.report.heads import HEADS
-from brisc.report.tables.segmentation import official_tumours
-from brisc.vocabulary import TEST_SUBSETS
+from brisc.vocabulary import HEADS, TEST_SUBSETS
 
 MASK = HEADS["mask"]
 
@@ -30,7 +28,7 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     figure = sheet(results, f"{with_it} less {without}", 3.7)
     difference, both = figure.subplots(1, 2, width_ratios=[1.15, 1])
     names: list[str] = []
-    counts: list[str] = []
+    images: list[tuple[str, int]] = []
     rows: dict[str, int] = {}
     for subset in (*TEST_SUBSETS, "validation"):
         standing = tiers(results, MASK, subset)
@@ -40,14 +38,14 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
         span(difference, test.difference, test.low, test.high, y=len(names), subset=subset, label="")
         rows[subset] = len(names)
         names.append(f"{subset}\nn = {standing.n:,}")
-        counts.append(f"{subset} {standing.n:,}")
+        images.append((subset, standing.n))
     seeds = _seeds(difference, results, pair, rows)
     _zero(difference)
     name_rows([difference], names)
     difference.set(title="difference in mean Dice", xlabel="points of dice_per_image")
-    slices = official_tumours(results, without).set_index("id")
+    slices = results.tumours(without).set_index("id")
     x = 100 * slices["dice"]
-    y = 100 * official_tumours(results, with_it).set_index("id")["dice"].reindex(slices.index)
+    y = 100 * results.tumours(with_it).set_index("id")["dice"].reindex(slices.index)
     clean = slices["clean"] == 1
     for chosen, name, colour, marker in ((~clean, "also in train", ORANGE, "s"), (clean, "clean", BLUE, "o")):
         both.plot(
@@ -68,13 +66,8 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
         aspect="equal",
     )
     legend_below(figure, [difference, both], 3)
-    crosses = "; crosses: with each seed" if seeds else ""
-    caption = (
-        f"Left: mean per-image Dice of `{with_it}` less that of `{without}` on the same tumour slices (n: "
-        f"{', '.join(counts)}), in points, with the 95 % interval of the paired bootstrap{crosses}. Right: Dice in % of both "
-        "on every official test image with a tumour; on the line both are equal."
-    )
-    return Chart("attention", caption, figure)
+    facts = {"model": with_it, "baseline": without, "images": images, "seeds": seeds}
+    return Chart("attention", figure, facts)
 
 
 def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str, int]) -> bool:
@@ -92,8 +85,8 @@ def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str,
 
 
 def joint(results: Results, block: Record) -> Chart:
-    """Joint less separate, like for like: a panel for each measure, a row for each joint net and subset."""
-    measures = [head.compared for head in HEADS.values()]
+    """Joint less separate, like for like: a panel for each measure, a row for each joint model and subset."""
+    measures = [head.published for head in HEADS.values()]
     entries = [
         (subset, entry)
         for subset in TEST_SUBSETS
@@ -101,43 +94,37 @@ def joint(results: Results, block: Record) -> Chart:
         for entry in block.record("subsets").listed(subset)
         if entry["like_for_like"] and entry["measure"] in measures and entry.number("difference") is not None
     ]
-    nets = list(dict.fromkeys(entry["joint"] for _, entry in entries))
-    figure = sheet(results, "Joint less separate, like for like", 1.6 + 0.7 * len(nets))
+    models = list(dict.fromkeys(entry["joint"] for _, entry in entries))
+    figure = sheet(results, "Joint less separate, like for like", 1.6 + 0.7 * len(models))
     axes = figure.subplots(1, len(measures), sharey=True)
     for ax, measure in zip(axes, measures, strict=True):
         for subset, entry in entries:
             if entry["measure"] != measure:
                 continue
-            y = nets.index(entry["joint"]) + 0.24 * (TEST_SUBSETS.index(subset) - 1)
+            y = models.index(entry["joint"]) + 0.24 * (TEST_SUBSETS.index(subset) - 1)
             value, low, high = (entry.number(key) for key in ("difference", "low", "high"))
             assert value is not None
             span(ax, value, low, high, y=y, subset=subset, label=f"ours, {subset}")
         published = block.record("published")
         gap = published.number(measure) if measure in published else None
         if gap is not None:
-            label = "published gap" if not results.phantom else "published gap (BRISC 2025)"
+            label = "published" if not results.phantom else "published (BRISC 2025)"
             ax.axvline(100 * gap, color="black", linestyle="--", linewidth=1, label=label)
         _zero(ax)
         partner = ", ".join(
             dict.fromkeys(entry["separate"] for _, entry in entries if entry["measure"] == measure)
         )
         ax.set(title=f"less {partner}" if partner else "not compared", xlabel=f"points of {measure}")
-    name_rows(axes, nets)
+    name_rows(axes, models)
     legend_below(figure, list(axes), 4)
-    n = "; ".join(f"{measure}: {_numbers(entries, measure)}" for measure in measures)
-    caption = (
-        "Score of the joint net less that of the separate net that differs from it in one thing, on the same images, in points "
-        f"with the 95 % interval of the paired bootstrap (n: {n}). Dashed: the gap that the study publishes, which has no "
-        "interval."
-    )
-    return Chart("joint", caption, figure)
+    images = {measure: _images(entries, measure) for measure in measures}
+    return Chart("joint", figure, {"images": images})
 
 
-def _numbers(entries: Sequence[tuple[str, Record]], measure: str) -> str:
-    counts = dict.fromkeys(
-        f"{subset} {entry.count('n'):,}" for subset, entry in entries if entry["measure"] == measure
-    )
-    return ", ".join(counts) or "none"
+def _images(entries: Sequence[tuple[str, Record]], measure: str) -> list[tuple[str, int]]:
+    """How many images each subset holds of those that the measure is the mean of."""
+    found = [(subset, entry.count("n")) for subset, entry in entries if entry["measure"] == measure]
+    return list(dict.fromkeys(found))
 
 
 def _zero(ax: Axes) -> None:

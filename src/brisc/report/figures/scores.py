@@ -18,27 +18,30 @@ from brisc.report.figures.style import (
     sheet,
     span,
 )
-from brisc.report.heads import HEADS, Head
+from brisc.report.heads import DISPLAYS
+from brisc.vocabulary import HEADS, Head
 
-# For each head two panels: the key, whether the official set alone is shown, beside the published figure, and
-# the title.
-PANELS = {
-    "mask": (("dice_study", True, "averaged as in the study"), ("dice_per_image", False, "mean per image")),
-    "label": (("accuracy", False, "accuracy"), ("f1_macro", False, "F1, mean over the classes")),
+# The panels of each head are the two metrics that stand first; here their titles.
+TITLES = {
+    "dice_study": "averaged as in the study",
+    "dice_per_image": "mean per image",
+    "accuracy": "accuracy",
+    "f1_macro": "F1, mean over the classes",
 }
 # The axis of costs spans at least this factor.
 NARROWEST = 3.0
-NAMES = {"mask": "segmentation", "label": "classification"}
 
 
 def comparison(results: Results, head: Head) -> Chart:
     """A row for each model with that head; published figures as diamonds, ours on each subset with
     intervals."""
-    models = results.with_head(head)
-    title = f"{head.measure[0].upper()}{head.measure[1:]} on the test images, published and measured here"
+    models, display = results.with_head(head), DISPLAYS[head.name]
+    measure = display.measure[0].upper() + display.measure[1:]
+    title = f"{measure} on the test images, published and measured here"
     figure = sheet(results, title, 1.5 + (0.75 if len(models) < 3 else 0.58) * len(models))
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    for ax, (key, only_official, name) in zip(axes, PANELS[head.name], strict=True):
+    for ax, key in zip(axes, display.shown, strict=True):
+        only_official = key == head.published != head.primary  # beside the published figure alone
         for row, model in enumerate(models):
             subsets = {
                 k: v for k, v in results.subsets(model).items() if k == "official" or not only_official
@@ -60,20 +63,13 @@ def comparison(results: Results, head: Head) -> Chart:
                         label=label,
                         zorder=1,
                     )
-        ax.set(title=name, xlabel=f"{key}, %")
+        ax.set(title=TITLES[key], xlabel=f"{key}, %")
         ax.margins(x=0.08)
     name_rows(axes, models)
     legend_below(figure, list(axes), 4)
     first = results.subsets(models[0])
-    n = ", ".join(f"{subset} {scores.count(head.counted):,}" for subset, scores in first.items())
-    (left, _, _), (right, _, _) = PANELS[head.name]
-    caption = (
-        f"`{left}` and `{right}` in % on the test {head.images} (n: {n}), with their 95 % intervals where they have one; "
-        "published figures have none."
-    )
-    if head.compared != head.followed:
-        caption += f" Only `{head.compared}` may stand beside the published figure."
-    return Chart(NAMES[head.name], caption, figure)
+    images = [(subset, scores.count(head.images)) for subset, scores in first.items()]
+    return Chart(display.task, figure, {"head": head, "images": images})
 
 
 def _point(ax: Axes, scores: Record, key: str, y: float, subset: str) -> None:
@@ -97,13 +93,13 @@ def efficiency(results: Results) -> Chart:
         for model in results.with_head(head):
             cost, official = results.cost(model), results.subsets(model)["official"]
             macs = cost.number("macs")
-            value = official.number(head.followed)
+            value = official.number(head.primary)
             if macs is not None and value is not None:
                 points.append((macs / 1e6, model, value, cost.number("parameters") or 0, official))
         places = _apart([macs for macs, *_ in points])
         for x, (_, model, value, parameters, official) in zip(places, points, strict=True):
             colour, marker = look(results, model)
-            low, high = official.number(f"{head.followed}_low"), official.number(f"{head.followed}_high")
+            low, high = official.number(f"{head.primary}_low"), official.number(f"{head.primary}_high")
             if low is not None and high is not None:
                 ax.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1.4)
             ax.plot(
@@ -115,22 +111,18 @@ def efficiency(results: Results) -> Chart:
                 markeredgewidth=0,
                 label=model,
             )
-        n = results.subsets(results.with_head(head)[0])["official"].count(head.counted)
+        n = results.subsets(results.with_head(head)[0])["official"].count(head.images)
         ax.set(
-            title=f"{head.images}, official, n = {n:,}",
+            title=f"{DISPLAYS[head.name].images}, official, n = {n:,}",
             xlabel="multiply-adds an image, million",
-            ylabel=f"{head.followed}, %",
+            ylabel=f"{head.primary}, %",
             xscale="log",
         )
         ax.margins(x=0.15, y=0.1)
         _show_a_span(ax, places)
         _log_ticks(ax)
     legend_below(figure, list(axes), 4)
-    caption = (
-        "Score in % on the official test images with its 95 % interval against the multiply-adds of one image (logarithmic "
-        "axis). The area of a point grows with the number of parameters. Points of nearly equal cost are set apart a little."
-    )
-    return Chart("efficiency", caption, figure)
+    return Chart("efficiency", figure)
 
 
 def _show_a_span(ax: Axes, places: Sequence[float]) -> None:
@@ -162,8 +154,7 @@ def _log_ticks(ax: Axes) -> None:
 
 
 def _size(parameters: float) -> float:
-    """Diameter in points, so that the area grows with the parameters, from 5 for the smallest nets to 12 for
-    large ones."""
+    """Diameter in points, from 5 to 12, so that the area grows with the parameters."""
     return min(12.0, 5 + math.sqrt(parameters / 1e6))
 
 

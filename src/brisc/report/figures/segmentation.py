@@ -1,4 +1,4 @@
-"""Charts of how tumours are drawn."""
+"""Charts of segmentation."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,6 @@ from brisc.report.figures.style import (
     sheet,
     span,
 )
-from brisc.report.tables.segmentation import official_tumours
 
 
 def size_strata(results: Results) -> Chart:
@@ -55,11 +54,7 @@ def size_strata(results: Results) -> Chart:
         ax.title.set_fontsize(8)
     name_rows(axes, models)
     legend_below(figure, list(axes), 2)
-    caption = (
-        "Mean per-image Dice in % by true tumour area, with its 95 % interval, on the official test images with a tumour and "
-        "on those of them that are in clean; n is in the titles. Small: under 1 % of the image's area; large: 2 % or more."
-    )
-    return Chart("dice_by_stratum", caption, figure)
+    return Chart("dice_by_stratum", figure)
 
 
 def dice_distribution(results: Results) -> Chart:
@@ -71,7 +66,7 @@ def dice_distribution(results: Results) -> Chart:
     axes = figure.subplots(len(models), len(labels), squeeze=False, sharex=True, sharey=True)
     bins = np.linspace(0, 100, 21)
     for model, row in zip(models, axes, strict=True):
-        tumours = official_tumours(results, model)
+        tumours = results.tumours(model)
         for label, ax in zip(labels, row, strict=True):
             official = tumours[tumours["label"] == label]
             clean = official[official["clean"] == 1]
@@ -93,19 +88,14 @@ def dice_distribution(results: Results) -> Chart:
     for ax in axes[-1]:
         ax.set_xlabel("Dice, %")
     legend_below(figure, list(axes.ravel()), 2)
-    caption = (
-        "Distribution of per-image Dice in % over the official test images with a tumour (filled) and over those of them that "
-        "are in clean (line), in steps of 5 points, as a share of the images; n is in the titles. The bar at the left end "
-        "holds the missed tumours."
-    )
-    return Chart("dice_distribution", caption, figure)
+    return Chart("dice_distribution", figure)
 
 
 def dice_heatmap(results: Results) -> Chart:
     """A panel for each model: mean per-image Dice by class and plane, with n."""
     models = results.masks()
     figure, axes = panels(results, "Dice by class and plane", len(models), columns=3, height=1.9, share=False)
-    tables = {model: _class_by_plane(official_tumours(results, model)) for model in models}
+    tables = {model: _class_by_plane(results.tumours(model)) for model in models}
     lowest = min(
         (means.min(axis=None) for means, _ in tables.values() if means.notna().any(axis=None)), default=0
     )
@@ -130,8 +120,7 @@ def dice_heatmap(results: Results) -> Chart:
         ax.set(title=model, xlabel="", ylabel="")
         ax.tick_params(left=False, bottom=False, labelrotation=0)
     bar_beside(figure, axes[0], "Dice, %")
-    caption = "Mean per-image Dice in % by class and plane over the official test images with a tumour; n is their number."
-    return Chart("dice_heatmap", caption, figure)
+    return Chart("dice_heatmap", figure)
 
 
 def _class_by_plane(tumours: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -150,7 +139,7 @@ def dice_by_size(results: Results) -> Chart:
     )
     looks = list(zip([BLUE, ORANGE, GREEN, RED], "os^D", strict=True))
     for ax, model in zip(axes, models, strict=True):
-        tumours = official_tumours(results, model)
+        tumours = results.tumours(model)
         tumours = tumours[tumours["true_pixels"] > 0]
         area = 100 * tumours["true_pixels"] / tumours["pixels"]
         for label, (colour, marker) in zip(sorted(set(tumours["label"])), looks, strict=False):
@@ -191,8 +180,4 @@ def dice_by_size(results: Results) -> Chart:
         ncols=4 if len(models) > 1 else 2,
         markerscale=2,
     )
-    caption = (
-        "Per-image Dice in % against the true tumour area in % of the image (logarithmic axis), one point for each official test "
-        "image with a tumour."
-    )
-    return Chart("dice_by_size", caption, figure)
+    return Chart("dice_by_size", figure)

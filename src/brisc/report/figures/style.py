@@ -1,9 +1,10 @@
-"""The look of every chart, and what a chart is: a figure, the name of its file, and its caption."""
+"""The look of every chart, and what a chart is: a figure, its name, and the numbers of its caption."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
@@ -52,11 +53,12 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart, the name of its file, and the caption that gives its units, its n and the subset it shows."""
+    """A chart, the name of its file and of the macro in templates/captions.jinja that says what it shows, and
+    the numbers which that needs."""
 
     name: str
-    caption: str
     figure: Figure
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def learning_curves(results: Results) -> Chart:
     pairs = axes.reshape(-1, 2)
     drops = False
     for model, (loss, score) in zip(models, pairs, strict=False):
-        history = results.history[results.history["model"] == model]
+        history = results.history[results.history["run"] == model]
         best = history[history["best"] == 1]
         for column, (name, colour, dash, marker) in LOSSES.items():
             loss.plot(
@@ -65,16 +65,8 @@ def learning_curves(results: Results) -> Chart:
     for ax in pairs[max(0, len(models) - across) : len(models)].ravel():  # the lowest of each column
         ax.set_xlabel("epoch")
     legend_below(figure, list(pairs[: len(models)].ravel()), 5)
-    n = sorted({results.runs.record(model).count("validation_images") for model in models})
-    caption = (
-        "Loss (no unit) and score on the validation images (n = "
-        f"{' or '.join(f'{count:,}' for count in n)}; Dice: mean per image) after each epoch; the star marks the epoch whose "
-        "weights are kept. Training loss is measured on augmented images while the weights change, validation loss on images "
-        "as they are; losses of models with other heads have other terms."
-    )
-    if drops:
-        caption += " Dotted upright lines: the plateau rule lowered the learning rate."
-    return Chart("learning_curves", caption, figure)
+    images = sorted({results.runs.record(model).count("validation_images") for model in models})
+    return Chart("learning_curves", figure, {"images": images, "drops": drops})
 
 
 def _points(history: pd.DataFrame, marker: str) -> dict[str, str | float]:

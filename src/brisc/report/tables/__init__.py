@@ -1,25 +1,25 @@
 """The tables of the report."""
 
 from brisc.report.tables import (
-    ablation,
     classification,
     comparisons,
     cost,
     data,
     grid,
     provenance,
+    recipes,
     results,
     segmentation,
 )
 
 __all__ = [
-    "ablation",
     "classification",
     "comparisons",
     "cost",
     "data",
     "grid",
     "provenance",
+    "recipes",
     "results",
     "segmentation",
 ]

@@ -42,11 +42,7 @@ def per_class(results: Results) -> Table:
             rows.append(row)
     header = ["model", "class", "n official", "precision", "recall", "published F1", "F1", "AUROC"]
     header += ["n clean", "F1 clean"] if len(rows[0]) > len(header) else []
-    caption = (
-        "By class, on the official test images unless named otherwise: precision, recall and F1 in %, AUROC of one class against "
-        "the rest."
-    )
-    return Table(caption, header, rows, left=2)
+    return Table("Classification by class.", header, rows, left=2)
 
 
 def _f1(scores: Record) -> str | Cell:
@@ -69,8 +65,8 @@ def confusion(results: Results) -> Table:
         for label, row in counts.items():
             rows.append([f"`{model}`", label, *(f"{row.count(other):,}" for other in counts)])
     classes = results.subsets(results.labels()[0])["official"].record("confusion").keys
-    header = ["model", "true class", *(f"called {label}" for label in classes)]
-    return Table("Official test images by true and predicted class: number of images.", header, rows, left=2)
+    header = ["model", "true class", *(f"predicted {label}" for label in classes)]
+    return Table("Official test images by true and predicted class.", header, rows, left=2)
 
 
 def calibration(results: Results) -> Table:
@@ -92,11 +88,7 @@ def calibration(results: Results) -> Table:
                 ]
             )
     header = ["model", "subset", "n", "accuracy, %", "ECE, %", "ECE scaled, %", "temperature"]
-    caption = (
-        "Expected calibration error (ECE): the mean gap between confidence and accuracy over bins of confidence, before and "
-        "after dividing the logits by one temperature fitted on validation. A temperature above 1 means too sure as trained."
-    )
-    return Table(caption, header, rows, left=2)
+    return Table("Expected calibration error (ECE).", header, rows, left=2)
 
 
 def confident_mistakes(results: Results, *, rows: int) -> Table:
@@ -131,12 +123,8 @@ def confident_mistakes(results: Results, *, rows: int) -> Table:
         "true class",
         "plane",
         "in clean",
-        *(f"`{model}` says" for model in models),
+        *(f"`{model}` predicts" for model in models),
         "probability of other classes, %",
     ]
-    of = "" if len(models) == 1 else ", averaged over the models"
-    caption = (
-        f"The {len(cells)} official test images whose true class is given the least probability{of}, of {len(official):,}; "
-        "as trained, without temperature."
-    )
+    caption = f"Confident mistakes: {len(cells)} of the {len(official):,} official test images."
     return Table(caption, header, cells, left=4 + len(models))

@@ -1,7 +1,7 @@
 """Tables of paired tests between models, of the spread over seeds, and of joint against separate."""
 
 from brisc.analysis.results import Record, Results
-from brisc.analysis.standing import Pair, method, tiers
+from brisc.analysis.standing import Pair, test_of, tiers
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
@@ -14,9 +14,12 @@ from brisc.report.cells import (
     signed_points,
     whole_percent,
 )
-from brisc.report.heads import Head
-from brisc.vocabulary import TEST_SUBSETS
+from brisc.vocabulary import TEST_SUBSETS, Head
 
+TESTS = {
+    "bootstrap": "paired bootstrap over groups",
+    "bootstrap_and_mcnemar": "paired bootstrap over groups and exact McNemar, the larger p",
+}
 NO_P = "not tested: too few independent groups of slices"
 
 
@@ -27,16 +30,9 @@ def pairs(results: Results, head: Head) -> Table:
         standing = tiers(results, head, subset)
         if standing is not None:
             rows += [_pair(subset, standing.n, pair) for pair in standing.pairs]
-    caption = (
-        f"Paired tests of `{head.followed}` between models ({method(results, head)}): difference of the means in points "
-        "with its 95 % interval, and p after Holm's correction over all pairs of a subset."
-    )
-    return Table(
-        caption,
-        ["subset", "first", "second", "n", "first less second, points", "p", "told apart"],
-        rows,
-        left=3,
-    )
+    caption = f"Paired tests of `{head.primary}` between models: {TESTS[test_of(results, head)]}."
+    header = ["subset", "first", "second", "n", "first less second, points", "p", "significant"]
+    return Table(caption, header, rows, left=3)
 
 
 def _pair(subset: str, n: int, pair: Pair) -> list[str | Cell]:
@@ -88,56 +84,41 @@ def seeds(spread: Record) -> Table:
             ]
         )
     header = ["model", "subset", "measure", *(f"seed {name}" for name in names), "mean", "sd, points"]
-    caption = (
-        "The same trainings with other seeds (initial weights, order of images, augmentation): scores in % and their standard "
-        "deviation in points."
-    )
-    return Table(caption, header, rows, left=3)
+    return Table("Models with several seeds.", header, rows, left=3)
 
 
-def joint(results: Results, block: Record) -> Table:
-    """Joint nets against separate ones, a comparison over the same images in each line. block:
-    joint_against_separate."""
-    rows: list[list[str | Cell]] = []
+def joint(results: Results, block: Record, *, brief: bool) -> Table:
+    """Joint models against separate ones, a comparison over the same images in each line. block:
+    joint_against_separate. brief: like for like alone, on official and clean."""
     subsets = block.record("subsets")
-    for subset in (name for name in TEST_SUBSETS if name in subsets):
-        for entry in subsets.listed(subset):
-            difference, low, high = (entry.number(key) for key in ("difference", "low", "high"))
-            rows.append(
-                [
-                    subset,
-                    f"`{entry['joint']}`",
-                    f"`{entry['separate']}`",
-                    "yes" if entry["like_for_like"] else "no",
-                    f"`{entry['measure']}`",
-                    f"{entry.count('n'):,}",
-                    shown(entry.number("joint_value"), percent, NO_IMAGES),
-                    shown(entry.number("separate_value"), percent, NO_IMAGES),
-                    points(difference, low, high),
-                    shown(entry.number("p_holm"), p_value, NO_P),
-                    *_published(results, entry),
-                ]
-            )
-    header = [
-        "subset",
-        "joint",
-        "separate",
-        "like for like",
-        "measure",
-        "n",
-        "joint, %",
-        "separate, %",
-        "joint less separate, points",
-        "p",
-        "published, points",
-        "of it remains, %",
+    rows = [
+        _joint(results, subset, entry)
+        for subset in TEST_SUBSETS
+        if subset in subsets and not (brief and subset == "strict")
+        for entry in subsets.listed(subset)
+        if entry["like_for_like"] or not brief
     ]
-    caption = (
-        "Joint against separate on the same images. Like for like: the two trainings differ in one thing, whether the other head "
-        "is trained along. Differences with their 95 % interval, p after Holm's correction over the comparisons of a measure "
-        "on a subset. What remains is the difference as a share of the published one."
-    )
-    return Table(caption, header, rows, left=5)
+    columns = [name for name in rows[0] if not (brief and name == "like for like")] if rows else []
+    cells = [[row[name] for name in columns] for row in rows]
+    return Table("Joint against separate models on the same images.", columns, cells, left=len(columns) - 7)
+
+
+def _joint(results: Results, subset: str, entry: Record) -> dict[str, str | Cell]:
+    published, remains = _published(results, entry)
+    return {
+        "subset": subset,
+        "joint": f"`{entry['joint']}`",
+        "separate": f"`{entry['separate']}`",
+        "like for like": "yes" if entry["like_for_like"] else "no",
+        "metric": f"`{entry['measure']}`",
+        "n": f"{entry.count('n'):,}",
+        "joint, %": shown(entry.number("joint_value"), percent, NO_IMAGES),
+        "separate, %": shown(entry.number("separate_value"), percent, NO_IMAGES),
+        "joint less separate, points": points(*(entry.number(key) for key in ("difference", "low", "high"))),
+        "p": shown(entry.number("p_holm"), p_value, NO_P),
+        "published, points": published,
+        "of it remains, %": remains,
+    }
 
 
 def _published(results: Results, entry: Record) -> list[str | Cell]:

@@ -17,9 +17,10 @@ from brisc.report.cells import (
     shown,
     tenth,
     thousands,
-    whole_percent,
 )
-from brisc.report.words import hours, joined, number_of
+from brisc.report.words import hours, number_of
+
+STOPPED = {"finished": "at the last epoch", "early": "early", "diverged": "diverged"}
 
 
 def training(results: Results) -> Table:
@@ -29,16 +30,9 @@ def training(results: Results) -> Table:
         counts = [
             f"{run.count(key):,}" for key in ("train_images", "validation_images", "epochs", "best_epoch")
         ]
-        train, computed = run.record("train"), results.cost(model)["precision"]
-        rows.append(
-            [
-                f"`{model}`",
-                *counts,
-                str(run["stopped"]),
-                setting(train["seed"]),
-                setting(computed or train["precision"]),
-            ]
-        )
+        settings, computed = run.record("settings"), results.cost(model)["precision"]
+        precision = setting(computed or settings["precision"])
+        rows.append([f"`{model}`", *counts, STOPPED[run["stopped"]], setting(settings["seed"]), precision])
     header = [
         "model",
         "train images",
@@ -49,8 +43,7 @@ def training(results: Results) -> Table:
         "seed",
         "precision",
     ]
-    caption = "How each training ended; the weights are those of the best epoch on the validation images."
-    return Table(caption, header, rows, words=(5, 7))
+    return Table("How each training ended.", header, rows, words=(5, 7))
 
 
 SIZE: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -75,13 +68,7 @@ def size(results: Results) -> Table:
     """What a model weighs and how long it takes to answer."""
     columns = SIZE | INFERENCE
     rows = [[f"`{model}`", *_numbers(results.cost(model), columns)] for model in results.models]
-    batches = sorted({results.cost(model).count("batch_size") for model in results.models})
-    image = results.provenance.record("data").count("size")
-    caption = (
-        f"What each model costs to run on images of {image} x {image} px. A batch holds {joined([str(n) for n in batches])} "
-        "images."
-    )
-    return Table(caption, ["model", *(name for name, _ in columns.values())], rows)
+    return Table("What each model costs to run.", ["model", *(name for name, _ in columns.values())], rows)
 
 
 def cost(results: Results) -> Table:
@@ -104,8 +91,8 @@ def cost(results: Results) -> Table:
     )
 
 
-# The parts of costs.csv in a reader's words.
-PARTS = {
+# The kinds of trainings in costs.csv.
+KINDS = {
     "model": "models",
     "seed": "the same with other seeds",
     "grid": "cells of the grid",
@@ -116,12 +103,9 @@ PARTS = {
 def in_all(results: Results) -> Table:
     """What all trainings of the profile cost, by what they were for."""
     costs = results.costs
-    parts = [(words, costs[costs["part"] == part]) for part, words in PARTS.items()]
+    parts = [(words, costs[costs["kind"] == kind]) for kind, words in KINDS.items()]
     rows = [_sum(words, part) for words, part in [*parts, ("in all", costs)] if len(part)]
-    caption = (
-        "What all trainings of the profile cost. Core-hours are hours of wall time by the threads of each training; costs.csv "
-        "has a row for every one."
-    )
+    caption = "What all trainings of the profile cost."
     return Table(caption, ["trainings", "number", "epochs", "images seen", "hours", "core-hours"], rows)
 
 
@@ -166,16 +150,12 @@ def estimate(estimate: Record) -> Table:
         "verdict",
     ]
     header += [f"largest batch that fits, {name}" for name in names]
-    side, images = estimate.count("image_size"), estimate.count("images_per_step")
-    gpu, context, headroom = (estimate.number(key) for key in ("gpu_mib", "context_mib", "headroom"))
-    caption = (
-        f"**Estimated by counting, not measured**: peak memory of training in the `{estimate['profile']}` profile at {side} x "
-        f"{side} px, {images} images a step, on a GPU of {shown(gpu, thousands, '')} MiB of which "
-        f"{shown(context, thousands, '')} are the driver's. Fits: with {shown(headroom, whole_percent, '')} % to spare; tight: "
-        "without. A batch is given as images times batches a step, with the peak in MiB; smaller batches are not quite the "
-        "same training, since batch normalisation and the Dice loss pool over them."
+    return Table(
+        "**Estimated by counting, not measured**: peak memory of training.",
+        header,
+        rows,
+        words=(3, 5, *range(6, len(header))),
     )
-    return Table(caption, header, rows, words=(3, 5, *range(6, len(header))))
 
 
 def _batches(record: Record) -> str:

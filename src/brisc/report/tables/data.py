@@ -15,7 +15,6 @@ from brisc.report.cells import (
     shown,
     signed_points,
 )
-from brisc.report.tables.segmentation import official_tumours
 
 
 def archive(results: Results) -> Table:
@@ -56,9 +55,7 @@ def relations(audit: Record) -> Table:
     rows = [
         [in_words(key), f"{counts.count(key):,}", _share_of(counts.count(key), total)] for key in counts.keys
     ]
-    caption = (
-        f"How the {total:,} test images with a copy in train are related to it; the closest relation counts."
-    )
+    caption = f"The {total:,} test images with a copy in train, by relation to the copy."
     return Table(caption, ["relation", "test images", "share, %"], rows)
 
 
@@ -71,7 +68,7 @@ def copied(results: Results) -> Table:
     class."""
     rows = []
     for model in results.masks():
-        tumours = official_tumours(results, model)
+        tumours = results.tumours(model)
         labels = results.subsets(model)["official"].record("by_class").keys
         for label, chosen in [
             *((label, tumours[tumours["label"] == label]) for label in labels),
@@ -86,11 +83,7 @@ def copied(results: Results) -> Table:
             difference = None if copied is None or clean is None else copied - clean
             rows.append([*row, shown(difference, signed_points, "one of the two is missing")])
     header = ["model", "class", "n copied", "Dice copied", "n clean", "Dice clean", "difference, points"]
-    caption = (
-        "Mean per-image Dice in % on official test images whose slice is also in the train half (copied) and on the others "
-        "(clean). The two hold different images, so the difference is more than the effect of having been seen."
-    )
-    return Table(caption, header, rows, left=2)
+    return Table("Mean per-image Dice in % on copied and on clean test images.", header, rows, left=2)
 
 
 def _number(value: Any, measured: bool) -> str | Cell:

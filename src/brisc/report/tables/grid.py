@@ -1,15 +1,26 @@
 """The cells of the grid as a table."""
 
-from brisc.analysis.grid_cells import cells, measure_of
+from brisc.analysis.grid_cells import cells
 from brisc.analysis.results import Grid
-from brisc.report.cells import DASH, Cell, Table, percent, setting, shown, thousands, with_interval
+from brisc.report.cells import (
+    DASH,
+    NOT_MEASURED,
+    Cell,
+    Table,
+    percent,
+    setting,
+    shown,
+    thousands,
+    with_interval,
+)
+from brisc.report.words import MEASURES
 
 DIVERGED = "it diverged in its first epoch"
 
 
 def ranking(grid: Grid) -> Table:
     """Every cell, the highest score first."""
-    measure = measure_of(grid)
+    measure = MEASURES[grid.summary["measure"]]
     rows = [
         [
             cell.optimizer,
@@ -19,7 +30,7 @@ def ranking(grid: Grid) -> Table:
             shown(cell.epoch, thousands, DIVERGED),
             f"{cell.epochs}",
             "no" if cell.diverged_at is None else f"in epoch {cell.diverged_at}",
-            shown(cell.seconds, thousands, "not measured in this profile"),
+            shown(cell.seconds, thousands, NOT_MEASURED),
         ]
         for cell in cells(grid)
     ]
@@ -33,12 +44,7 @@ def ranking(grid: Grid) -> Table:
         "diverged",
         "training, s",
     ]
-    caption = (
-        f"The cells of the grid (`{grid.summary['model']}`, {grid.summary.count('epochs')} epochs at most) by the validation "
-        f"{measure} of their best epoch, with the 95 % interval and the 95 % range of the rank; cells whose ranges overlap are "
-        "not told apart."
-    )
-    return Table(caption, header, rows, left=2)
+    return Table(f"The cells of the grid, `{grid.summary['model']}`.", header, rows, left=2)
 
 
 def _ranks(first: int | None, last: int | None) -> str | Cell:

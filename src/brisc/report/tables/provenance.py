@@ -1,8 +1,9 @@
 """Tables of where the numbers come from and of what differs from the reproduced study."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from brisc.analysis.deviations import deviations as found
+from brisc.analysis.deviations import deviations as differing
 from brisc.analysis.results import Record, Results
 from brisc.report.cells import DASH, NOT_MEASURED, Cell, Table, flat, in_words, setting
 
@@ -14,7 +15,6 @@ def provenance(results: Results) -> Table:
     rows: list[list[str | Cell]] = [
         ["profile", f"`{results.profile}`"],
         ["source of the data", f"`{record['source']}`"],
-        ["source tree", f"`{record['source_tree']}`"],
         ["archive, SHA-256", f"`{data['raw_sha256']}`"],
         ["decoded data, fingerprint", f"`{data['fingerprint']}`"],
         ["images", ", ".join(f"{half} {count:,}" for half, count in data.record("images").content.items())],
@@ -24,65 +24,55 @@ def provenance(results: Results) -> Table:
     rows += [
         [f"version of {name}", str(version)] for name, version in record.record("versions").content.items()
     ]
-    return Table("Provenance of all numbers in this report.", ["what", "value"], rows, left=2)
+    return Table("Provenance of all numbers.", ["what", "value"], rows, left=2)
 
 
 def run_provenance(results: Results) -> Table:
-    fields = ("run_fingerprint", "data_fingerprint", "source_tree")
+    fields = ("run_fingerprint", "data_fingerprint")
     rows = []
     for model in results.models:
         run = results.runs.record(model)
-        arch = run.record("run").record("model")["arch"]
+        arch = run.record("settings").record("model")["arch"]
         rows.append([f"`{model}`", f"`{arch}`", *(f"`{run[field]}`" for field in fields)])
     header = ["model", "architecture", *map(in_words, fields)]
     return Table("Provenance of each training.", header, rows, left=len(header))
 
 
 def settings(block: Record, caption: str) -> Table:
-    """Every knob of a block, nested ones by their dotted name."""
+    """Every setting of a block, nested ones by their dotted name."""
     rows = [[f"`{name}`", setting(value)] for name, value in flat(block.content, "", ".")]
-    return Table(caption, ["knob", "value"], rows, left=2)
+    return Table(caption, ["setting", "value"], rows, left=2)
 
 
 def common_settings(results: Results) -> Table:
-    """The knobs of their own that are the same for all trainings."""
-    runs = _runs(results)
-    rows = [[f"`{knob}`", setting(values[0])] for knob, values in _by_knob(runs).items() if _same(values)]
-    return Table("Settings of the models that are the same for all of them.", ["knob", "value"], rows, left=2)
+    """The settings that are the same for all models."""
+    rows = [
+        [f"`{name}`", setting(values[0])] for name, values in _by_setting(results).items() if _same(values)
+    ]
+    return Table("Settings that all models share.", ["setting", "value"], rows, left=2)
 
 
 def own_settings(results: Results) -> Table:
-    """The knobs in which the trainings differ, a column for each model."""
-    runs = _runs(results)
+    """The settings in which the models differ, a column for each."""
     rows: list[list[str | Cell]] = [
-        [
-            f"`{knob}`",
-            *(
-                Cell(DASH, "the net has no such knob") if value is MISSING else setting(value)
-                for value in values
-            ),
-        ]
-        for knob, values in _by_knob(runs).items()
+        [f"`{name}`", *(Cell(DASH, NO_SUCH) if value is MISSING else setting(value) for value in values)]
+        for name, values in _by_setting(results).items()
         if not _same(values)
     ]
-    caption = "Settings in which the models differ."
-    return Table(
-        caption, ["knob", *(f"`{model}`" for model in results.models)], rows, left=1 + len(results.models)
-    )
+    header = ["setting", *(f"`{model}`" for model in results.models)]
+    return Table("Settings in which the models differ.", header, rows, left=len(header))
 
 
-MISSING = object()
+MISSING, NO_SUCH = object(), "the model has no such setting"
 
 
-def _runs(results: Results) -> list[dict[str, Any]]:
-    return [dict(flat(results.runs.record(model).record("run").content, "", ".")) for model in results.models]
-
-
-def _by_knob(runs: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {
-        knob: [run.get(knob, MISSING) for run in runs]
-        for knob in dict.fromkeys(knob for run in runs for knob in run)
-    }
+def _by_setting(results: Results) -> dict[str, list[Any]]:
+    """The value that each model has, MISSING for a setting that it does not have."""
+    models = [
+        dict(flat(results.runs.record(model).record("settings").content, "", ".")) for model in results.models
+    ]
+    names = dict.fromkeys(name for model in models for name in model)
+    return {name: [model.get(name, MISSING) for model in models] for name in names}
 
 
 def _same(values: list[Any]) -> bool:
@@ -92,16 +82,16 @@ def _same(values: list[Any]) -> bool:
 def deviations(results: Results) -> Table:
     """Where the settings differ from the study's."""
     rows = [
-        [
-            deviation.name,
-            setting(deviation.study),
-            setting(deviation.ours),
-            "all" if len(models) == len(results.models) else ", ".join(f"`{model}`" for model in models),
-        ]
-        for deviation, models in found(results)
+        [difference.name, setting(difference.study), setting(difference.ours), _models(results, models)]
+        for difference, models in differing(results)
     ]
-    caption = "Settings that differ from the study's, compared one by one."
-    return Table(caption, ["setting", "study", "here", "models"], rows, left=4)
+    header = ["setting", "study", "here", "models"]
+    return Table("Settings that differ from the study's.", header, rows, left=4)
+
+
+def _models(results: Results, models: Sequence[str]) -> str:
+    everyone = len(models) == len(results.models)
+    return "all" if everyone else ", ".join(f"`{model}`" for model in models)
 
 
 def choices(results: Results) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Tables of how tumours are drawn: by stratum, missed tumours, hard images, false alarms."""
+"""Tables of how tumours are segmented: by stratum, missed tumours, hardest slices, false positives."""
 
 import pandas as pd
 
@@ -46,51 +46,36 @@ def strata(results: Results, key: str, name: str) -> Table:
     for subset in results.subsets(results.masks()[0]):
         header += [f"n {subset}", f"Dice {subset}"]
     header += ["HD95 official, px", "not defined"]
-    caption = (
-        f"By {name}: mean per-image Dice in % with its 95 % interval, and HD95 with the number of official test images for "
-        "which it is not defined."
-    )
-    return Table(caption, header, rows, left=2)
+    return Table(f"Mean per-image Dice in % and HD95 by {name}.", header, rows, left=2)
 
 
-def false_alarms(results: Results) -> Table:
-    """Healthy slices in which a model that draws tumours draws one."""
+def false_positives(results: Results) -> Table:
+    """Healthy slices in which a model finds a tumour."""
     rows = []
     for model in results.masks():
         validation = results.metrics.record(model).record("validation")
         for subset, scores in {**results.subsets(model), "validation": validation}.items():
-            alarms = scores.record("false_alarms")
+            found = scores.record("false_alarms")
             rows.append(
                 [
                     f"`{model}`",
                     subset,
-                    f"{alarms.count('n'):,}",
-                    f"{alarms.count('images'):,}",
-                    rate(alarms),
-                    shown(alarms.number("mean_pixels"), tenth, "no healthy slices"),
+                    f"{found.count('n'):,}",
+                    f"{found.count('images'):,}",
+                    rate(found),
+                    shown(found.number("mean_pixels"), tenth, "no healthy slices"),
                 ]
             )
-    header = ["model", "subset", "healthy slices", "with a false alarm", "rate, %", "mean false tumour, px"]
-    caption = (
-        "Healthy slices in which at least one pixel is called tumour, with the 95 % interval of the rate (Wilson); the "
-        "mean is over all healthy slices."
-    )
-    return Table(caption, header, rows, left=2)
-
-
-def official_tumours(results: Results, model: str) -> pd.DataFrame:
-    """The rows of per_image/<model>.csv behind the official Dice of `model`."""
-    rows = results.per_image[model]
-    labels = results.subsets(model)["official"].record("by_class").keys
-    return rows[(rows["official"] == 1) & rows["label"].isin(labels)]
+    header = ["model", "subset", "healthy slices", "false positives", "rate, %", "mean size, px"]
+    return Table("False positives: healthy slices in which a tumour is found.", header, rows, left=2)
 
 
 def hardest(results: Results, *, rows: int) -> Table:
     """The tumours with the lowest Dice, averaged over the models; among equals the largest first, whose loss
     weighs most."""
     models = results.masks()
-    tumours = official_tumours(results, models[0]).set_index("id")
-    dice = pd.DataFrame({model: official_tumours(results, model).set_index("id")["dice"] for model in models})
+    tumours = results.tumours(models[0]).set_index("id")
+    dice = pd.DataFrame({model: results.tumours(model).set_index("id")["dice"] for model in models})
     tumours = tumours.assign(mean=dice.mean(axis=1), size=-tumours["true_pixels"]).reset_index()
     hard = tumours.sort_values(["mean", "size", "id"]).head(rows)
     cells = [
@@ -112,8 +97,7 @@ def hardest(results: Results, *, rows: int) -> Table:
         "tumour, px",
         *(f"Dice of `{model}`, %" for model in models),
     ]
-    of = "" if len(models) == 1 else ", averaged over the models"
-    caption = f"The {len(cells)} official test images of lowest Dice{of}, of {len(tumours):,} with a tumour."
+    caption = f"Hardest slices: {len(cells)} of the {len(tumours):,} official test images with a tumour."
     return Table(caption, header, cells, left=4)
 
 
@@ -121,7 +105,7 @@ def missed(results: Results) -> Table:
     """Tumours of which no pixel was found, by class."""
     rows = []
     for model in results.masks():
-        tumours = official_tumours(results, model)
+        tumours = results.tumours(model)
         labels = results.subsets(model)["official"].record("by_class").keys
         for label, chosen in [
             *((label, tumours[tumours["label"] == label]) for label in labels),

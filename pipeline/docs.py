@@ -1,0 +1,322 @@
+"""make docs: the blocks of README and docs/ that are made of results, written into their places.
+
+    python -m pipeline.docs
+
+A block stands between `<!-- begin NAME -->` and `<!-- end NAME -->`, and BLOCKS says what makes it. All words
+outside of blocks are written by hand and hold no number that a run decides.
+"""
+
+import ast
+import json
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.table import markdown
+from brisc.analysis.costs import core_seconds
+from brisc.atomic import write_text
+from brisc.config import read_yaml
+from brisc.errors import InputError
+from brisc.report.cells import DASH, NO_INTERVAL, Table, percent, setting, signed_points, with_interval
+from brisc.vocabulary import HEADS
+
+Json = dict[str, Any]
+
+PROFILE = "laptop"  # whose results are shown
+SUBSETS = ("official", "clean")
+MODELS = "src/brisc/models"
+# `<!-- begin NAME -->`, or `<!-- NAME: words -->`; then `<!-- end NAME -->`, or `<!-- /NAME -->`.
+BLOCK = re.compile(r"(<!-- (?:begin )?([\w-]+)(?:: [^>]*)? -->\n)(.*?)(<!-- (?:end |/)\2 -->)", re.S)
+
+# A question about two runs: the first less the second, by the primary metric of a head.
+QUESTIONS = (
+    ("Does a BiFPN for a decoder help?", "bifpn_unet", "unet", "mask"),
+    ("Do attention gates on the skips help?", "attention_unet", "unet", "mask"),
+    ("Does training on healthy slices as well cost anything?", "unet_healthy", "unet", "mask"),
+    ("Does a label head cost the mask anything?", "joint", "unet_healthy", "mask"),
+    ("Does a mask head cost the label anything?", "joint", "label_only", "label"),
+    ("Do learned weights of the losses help the mask?", "joint_uncertainty", "joint", "mask"),
+    ("Do they help the label?", "joint_uncertainty", "joint", "label"),
+    ("Does the best classifier of the study beat the U-Net's encoder?", "densenet121", "label_only", "label"),
+)
+
+FINDING = """\
+**We found that {copied} of the {images:,} test slices of BRISC 2025 are also in train**, {mirrored} of them
+mirrored left to right; `clean` leaves them out. Copying the mask of the most similar train slice, which
+learns nothing, gives a mean Dice of {dice[0]} % on `official` and {dice[1]} % on `clean`; copying its class,
+an accuracy of {accuracy[0]} % and {accuracy[1]} %. On `clean` {masks} segmentation models and {labels}
+classifiers have their whole interval above that."""
+TRAININGS = """\
+Percent, with 95 % intervals from a bootstrap over groups of similar slices. {parts}:
+{number} trainings, {hours:.1f} hours, {core_hours:.1f} core-hours. The study counts about {theirs} GPU-hours
+for its own, larger ones."""
+
+KINDS = {"model": "models", "seed": "seeds", "recipe": "recipes", "grid": "cells of the grid"}
+VERDICTS = {True: "significant", False: "not significant", None: "not tested"}
+
+
+def main() -> int:
+    root = Path.cwd()
+    try:
+        for page in pages(root):
+            text = page.read_text(encoding="utf-8")
+            if (made := filled(text, root, page)) != text:
+                write_text(page, made)
+                print(f"Written: {page.relative_to(root)}")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def pages(root: Path) -> list[Path]:
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def filled(text: str, root: Path, page: Path) -> str:
+    """`text` with each block made anew. Raises InputError for a block that nothing makes."""
+
+    def block(found: re.Match[str]) -> str:
+        name = found.group(2)
+        if name not in BLOCKS:
+            raise InputError(
+                "a block that nothing makes",
+                where=page,
+                got=name,
+                expected=f"one of {', '.join(sorted(BLOCKS))}",
+                mend="Correct the name, or add it to BLOCKS in pipeline/docs.py.",
+            )
+        return f"{found.group(1)}{BLOCKS[name](root).rstrip()}\n{found.group(4)}"
+
+    return BLOCK.sub(block, text)
+
+
+def results(root: Path) -> str:
+    """Each model on the test images, beside the study's figures, and what all trainings took."""
+    metrics, published = _report(root, "metrics.json"), _json(root / "published.json")["models"]
+    rows = [
+        [f"`{model}`", *_mask(metrics[model], theirs), *_label(metrics[model], theirs)]
+        for model in _models(root)
+        for theirs in [published.get(model, {}).get("test", {})]
+    ]
+    header = ["model", "`dice_study`: published", "official", "`dice_per_image`: official", "clean"]
+    header += ["false positives", "accuracy: published", "official", "clean"]
+    return f"{Table('', header, rows).markdown()}\n\n{_trainings(root)}"
+
+
+def _mask(scores: Json, published: Json) -> list[str]:
+    if "dice_study" not in scores["official"]:
+        return [""] * 5
+    seen = scores["official"]["false_alarms"]
+    return [
+        _published(published, "dice_study"),
+        percent(scores["official"]["dice_study"]),
+        *(_interval(scores[subset], "dice_per_image") for subset in SUBSETS),
+        f"{seen['images']} of {seen['n']}",
+    ]
+
+
+def _label(scores: Json, published: Json) -> list[str]:
+    if "accuracy" not in scores["official"]:
+        return [""] * 3
+    ours = [_interval(scores[subset], "accuracy") for subset in SUBSETS]
+    return [_published(published, "accuracy"), *ours]
+
+
+def _published(figures: Json, metric: str) -> str:
+    return f"{figures[metric]:.2f}" if metric in figures else ""
+
+
+def _trainings(root: Path) -> str:
+    costs = pd.read_csv(_path(root, "costs.csv"))
+    number = {words: int((costs["kind"] == kind).sum()) for kind, words in KINDS.items()}
+    return TRAININGS.format(
+        parts=", ".join(f"{count} {words}" for words, count in number.items() if count),
+        number=len(costs),
+        hours=costs["seconds"].sum() / 3600,
+        core_hours=core_seconds(costs) / 3600,
+        theirs=_json(root / "published.json")["study"]["gpu_hours"],
+    )
+
+
+def finding(root: Path) -> str:
+    """The copies, and what a method reaches that learns nothing."""
+    audit = _report(root, "audit.json")
+    mask, label = (audit["baselines"][f"nearest_{what}"] for what in ("mask", "class"))
+    return FINDING.format(
+        copied=audit["test_with_copy_in_train"]["total"],
+        images=audit["images"]["test"],
+        mirrored=audit["test_with_copy_in_train_by_relation"]["mirrored"],
+        dice=[percent(mask[subset]["dice"]) for subset in SUBSETS],
+        accuracy=[percent(label[subset]["accuracy"]) for subset in SUBSETS],
+        masks=_above(root, "dice_per_image", mask["clean"]["dice"]),
+        labels=_above(root, "accuracy", label["clean"]["accuracy"]),
+    )
+
+
+def _above(root: Path, metric: str, baseline: float) -> str:
+    """How many models are better than the baseline, of those that have the metric."""
+    metrics = _report(root, "metrics.json")
+    asked = [clean for model in _models(root) if metric in (clean := metrics[model]["clean"])]
+    return f"{sum(clean[f'{metric}_low'] > baseline for clean in asked)} of {len(asked)}"
+
+
+def differences(root: Path) -> str:
+    heads = _report(root, "comparisons.json")["heads"]
+    rows = [
+        [
+            question,
+            f"`{model}` less `{baseline}`",
+            f"`{HEADS[head].primary}`",
+            *(_difference(heads[head]["subsets"][subset]["pairs"], model, baseline) for subset in SUBSETS),
+        ]
+        for question, model, baseline, head in QUESTIONS
+    ]
+    return Table("", ["question", "difference", "metric", "official", "clean"], rows, left=3).markdown()
+
+
+def _difference(pairs: list[Json], model: str, baseline: str) -> str:
+    """Of two models, whichever way round they stand in comparisons.json."""
+    (pair,) = (pair for pair in pairs if {pair["a"], pair["b"]} == {model, baseline})
+    sign = 1 if pair["a"] == model else -1
+    low, high = sorted(sign * pair[key] for key in ("low", "high"))
+    shown = [signed_points(value) for value in (sign * pair["difference"], low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}], {VERDICTS[pair['significant']]}"
+
+
+def seeds(root: Path) -> str:
+    """The runs that differ in the seed alone, each below the model that it is like."""
+    runs, metrics = _report(root, "runs.json"), _report(root, "metrics.json")
+    like = {run: told["like"] for run, told in runs.items() if told["kind"] == "seed"}
+    repeated = dict.fromkeys(like.values())
+    asked = [(model, run) for model in repeated for run in runs if model in (run, like.get(run))]
+    rows = [
+        [
+            f"`{model}`",
+            f"{runs[run]['settings']['seed']}",
+            *(_interval(metrics[run][subset], "dice_per_image") for subset in SUBSETS),
+        ]
+        for model, run in asked
+    ]
+    return Table("", ["model", "seed", "official `dice_per_image`", "clean"], rows).markdown()
+
+
+def runs(root: Path) -> str:
+    """Every run of the profile, and what it changes."""
+    rows = [
+        [
+            f"`{run}`",
+            told["kind"],
+            " + ".join(told["heads"]),
+            f"`{told['like']}`" if told["like"] else "",
+            ", ".join(f"{key} {setting(value)}" for key, value in _changes(told)),
+        ]
+        for run, told in _report(root, "runs.json").items()
+    ]
+    return Table("", ["run", "kind", "heads", "like", "changes"], rows, left=5).markdown()
+
+
+def _changes(told: Json) -> Iterator[tuple[str, Any]]:
+    """Without the model's own settings, where it has an architecture of its own."""
+    changes = told["changes"]
+    for key, value in changes.items():
+        if key == "model.arch" or not (key.startswith("model.") and "model.arch" in changes):
+            yield key.removeprefix("model."), value
+
+
+def architectures(root: Path) -> str:
+    """What each file of models/ says of itself in the first paragraph."""
+    files = sorted(path for path in (root / MODELS).glob("*.py") if path.stem not in ("__init__", "blocks"))
+    rows = []
+    for path in files:
+        told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        rows.append([f"[`{path.stem}`](../{MODELS}/{path.name})", " ".join(told.split("\n\n")[0].split())])
+    return Table("", ["arch", "is"], rows, left=2).markdown()
+
+
+def stages(root: Path) -> str:
+    rows = [
+        [f"`{name}`", stage["desc"], _outputs(stage)]
+        for name, stage in read_yaml(root / "dvc.yaml")["stages"].items()
+    ]
+    return Table("", ["stage", "does", "writes"], rows, left=3).markdown()
+
+
+def _outputs(stage: Json) -> str:
+    """By folder, as a shell has it; P stands for the profile and <run> for a run."""
+    folders: dict[str, list[str]] = defaultdict(list)
+    for out in (*stage.get("outs", ()), *stage.get("metrics", ())):
+        path = next(iter(out)) if isinstance(out, dict) else out
+        path = re.sub(r"\$\{item\.(\w+)\}", r"<\1>", path).replace("<profile>", "P")
+        folder, _, name = path.rpartition("/")
+        folders[folder].append(name)
+    sets = {
+        folder: names[0] if len(names) == 1 else f"{{{','.join(names)}}}" for folder, names in folders.items()
+    }
+    return ", ".join(f"`{folder}/{names}`" for folder, names in sets.items())
+
+
+def profiles(root: Path) -> str:
+    rows = []
+    for name in ("demo", "laptop", "paper"):
+        profile = read_yaml(root / f"profiles/{name}.yaml")
+        train, runs = profile["train"], profile["runs"]
+        epochs = sorted({train["epochs"], *(run["epochs"] for run in runs.values() if _is_model(run))})
+        rows.append(
+            [
+                f"`{name}`",
+                "phantoms" if profile["data"]["source"] == "phantom" else "BRISC 2025",
+                f"{profile['prepare']['size']}",
+                f"{runs['unet']['model']['base_channels']}",
+                " or ".join(map(str, epochs)),
+                f"{train['batch_size']}",
+                f"{profile['grid']['epochs']}",
+            ]
+        )
+    header = ["profile", "data", "side, px", "base width", "epochs, at most", "batch", "epochs of the grid"]
+    return Table("", header, rows, left=2).markdown()
+
+
+def _is_model(run: Json) -> bool:
+    return "epochs" in run and run.get("judge") != "validation"
+
+
+def bench(root: Path) -> str:
+    return markdown(_json(root / "bench/results.json"))
+
+
+BLOCKS: dict[str, Callable[[Path], str]] = {
+    made.__name__: made
+    for made in (results, finding, differences, seeds, runs, architectures, stages, profiles, bench)
+}
+
+
+def _models(root: Path) -> list[str]:
+    return [run for run, told in _report(root, "runs.json").items() if told["kind"] == "model"]
+
+
+def _interval(scores: Json, metric: str) -> str:
+    ends = (scores[metric], scores[f"{metric}_low"], scores[f"{metric}_high"])
+    return str(with_interval(*ends, percent, NO_INTERVAL)) if None not in ends else DASH
+
+
+def _report(root: Path, name: str) -> Json:
+    return _json(_path(root, name))
+
+
+def _path(root: Path, name: str) -> Path:
+    return root / "reports" / PROFILE / name
+
+
+def _json(path: Path) -> Json:
+    content: Json = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+if __name__ == "__main__":
+    sys.exit(main())

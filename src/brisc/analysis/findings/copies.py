@@ -1,0 +1,66 @@
+"""What the data hold: copies of test images in train, pairs that disagree, and what the files are."""
+
+from dataclasses import dataclass
+
+from brisc.analysis.results import Record, Results
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Test images whose slice is also in train; share: None without test images."""
+
+    images: int
+    copied: int
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Files:
+    """What validate found. turned: images with an EXIF tag that turns them, by class. masks: the smallest and
+    largest value below and above the threshold, none where there is no mask."""
+
+    sizes: int
+    common_sizes: tuple[tuple[str, int], ...]
+    modes: tuple[tuple[str, int], ...]
+    turned: tuple[tuple[str, int], ...]
+    masks: tuple[tuple[int, int], ...]
+    problems: int
+
+
+def copies(results: Results) -> Copies | None:
+    """None without an audit."""
+    if results.audit is None:
+        return None
+    copied = results.audit.record("test_with_copy_in_train").count("total")
+    images = results.audit.record("subsets").record("official").count("total")
+    return Copies(images, copied, copied / images if images > 0 else None)
+
+
+def conflicts(results: Results) -> tuple[tuple[str, int], ...]:
+    """How many pairs of copies disagree, by what in; empty where it was not looked for."""
+    if results.audit is None or "conflicts" not in results.audit:
+        return ()
+    found = results.audit.record("conflicts").records()
+    return tuple((kind, record.count("pairs")) for kind, record in found.items())
+
+
+def files(results: Results) -> Files:
+    checks = results.validation
+    turned = {
+        label: sum(tags.count(tag) for tag in tags.keys if tag != "1")
+        for label, tags in checks.record("orientations").records().items()
+    }
+    ends = [checks.record("mask_values").record(end) for end in ("low", "high")]
+    known = all(end.number(key) is not None for end in ends for key in ("min", "max"))
+    return Files(
+        sizes=checks.record("sizes").count("distinct"),
+        common_sizes=_counts(checks.record("sizes").record("most_common")),
+        modes=_counts(checks.record("modes")),
+        turned=tuple((label, n) for label, n in turned.items() if n > 0),
+        masks=tuple((end.count("min"), end.count("max")) for end in ends) if known else (),
+        problems=len(checks["problems"]),
+    )
+
+
+def _counts(record: Record) -> tuple[tuple[str, int], ...]:
+    return tuple((key, record.count(key)) for key in record.keys)
