@@ -1,26 +1,32 @@
 # Every target makes .venv first when it is missing or older than the pins.
 PYTHON ?= python3
 BIN := .venv/bin
-PROFILE = $(shell sed -n 's/^profile: *\([a-z]*\).*/\1/p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# This tree's code, also where .venv was copied or moved here with the repository and names another.
+export PYTHONPATH := $(CURDIR)/src
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro grid site print verify keep bench docs test check
+.PHONY: help repro show grid site print verify keep gc bench docs test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report"
+	@echo "make show    every run of the profile, every cell of its grid and every experiment in one table"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
-	@echo "make print   report and claims as one HTML file for paper, from the report that make repro wrote"
+	@echo "make print   report, details and claims as one HTML file for paper, from the report that make repro wrote"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
+	@echo "make gc      what can go from DVC's cache, since no profile, commit or experiment names it; GO=1 removes it"
 	@echo "make bench   speed as ratios in one run, and whether the fast ways give the plain ways' results; QUICK=1 to try it"
 	@echo "make docs    the tables of README and docs/, from the results of the laptop profile and of the benchmark"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 
 repro: .venv/installed
-	@python -m pipeline.repro
-	@echo "Report: reports/$(PROFILE)/report.md   Page: site/$(PROFILE)/index.html"
+	@profile=$$(python -m pipeline.profile) && python -m pipeline.repro && \
+	echo "Report: reports/$$profile/report.md   Page: site/$$profile/index.html"
+
+show: .venv/installed
+	@python -m pipeline.show
 
 # Without WORKERS as many as there are GPUs, at least one.
 grid: .venv/installed
@@ -30,33 +36,40 @@ verify: .venv/installed
 	@python -m pipeline.verify
 
 site: .venv/installed
-	dvc repro site@$(PROFILE)
-	@echo "Open site/$(PROFILE)/index.html in a browser; it needs no server and no network"
+	@profile=$$(python -m pipeline.profile) && python -m pipeline.dvc repro site@$$profile && \
+	echo "Open site/$$profile/index.html in a browser; it needs no server and no network"
 
 print: .venv/installed
-	@python stages/print.py $(PROFILE)
+	@profile=$$(python -m pipeline.profile) && python stages/print.py $$profile
 
 keep: .venv/installed
 	@python -m pipeline.keep
+
+gc: .venv/installed
+	@python -m pipeline.gc $(if $(GO),--remove)
+
+docs: .venv/installed
+	@python -m pipeline.docs
 
 # QUICK=1: tiny nets, times that mean nothing, and nothing written. FULL=1: the whole demo as well.
 bench: .venv/installed
 	@python -m bench.speed $(if $(QUICK),--quick) $(if $(FULL),--full)
 
-docs: .venv/installed
-	@python -m pipeline.docs
-
-test: .venv/installed
+test: .venv/tested
 	python -m pytest
 
-check: .venv/installed
-	ruff check src stages pipeline tests bench
-	ruff format --check src stages pipeline tests bench
-	mypy
+check: .venv/tested
+	ruff check .
+	ruff format --check .
+	python -m mypy
 
-# The stamp is written last, so an interrupted installation is taken up again.
+# The stamps are written last, so an interrupted installation is taken up again.
 .venv/installed: requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else f"error: {sys.executable}: got Python {sys.version.split()[0]}, expected 3.11, for which the versions are pinned. Use: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/tested: .venv/installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

@@ -46,7 +46,7 @@ RUNNING = re.compile(r"Running stage '(.+)':")
 # process group.
 REPRO_VICTIMS = {
     "the stage": "stages/",
-    "dvc": "/dvc repro",
+    "dvc": "pipeline.dvc repro",
     "make repro": "pipeline.repro",
     "all of them": None,
 }
@@ -341,8 +341,8 @@ def sweep_repro(bench: Bench, unbroken: Run, moments: int, generator: random.Ran
     """kill -9 during `make repro`."""
     expected, epochs = content(unbroken.place), unbroken.count(r"^epoch \d")
     print(
-        f"\n`make repro`: {len(unbroken.stages)} stages, {epochs} epochs, {unbroken.seconds:.0f} s "
-        "when nothing breaks it\n"
+        f"\n`make repro`: {len(unbroken.stages)} stages, {epochs} epochs, "
+        f"{unbroken.seconds:.0f} s when nothing breaks it\n"
     )
     table = Table(
         "killed",

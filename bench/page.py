@@ -49,8 +49,8 @@ def main(profile: str) -> None:
                     ).json_value()
                 )
         print(
-            f"first case shown after {statistics.median(times):.0f} ms, median of {RUNS} "
-            f"({min(times):.0f} to {max(times):.0f})"
+            f"first case shown after {statistics.median(times):.0f} ms, "
+            f"median of {RUNS} ({min(times):.0f} to {max(times):.0f})"
         )
         with chromium() as browser:
             for width in (1400, 390):

@@ -22,10 +22,10 @@ from types import FrameType
 from typing import Any
 
 from brisc.analysis.grid import cell_name
-from brisc.config import Grid as Axes
-from brisc.config import load_params
+from brisc.config import Grid, load_params
 from brisc.devices import devices
-from brisc.errors import InputError, InputErrors
+from brisc.errors import InputError
+from pipeline import command
 from pipeline.git import clean_head, experiment_refs, git
 from pipeline.queue import Queue, alone
 from pipeline.words import in_words
@@ -35,10 +35,10 @@ POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 60.0
 
 
-class Grid:
+class Cells:
     """The cells that params.yaml lists, and which of them have a result on commit `head`."""
 
-    def __init__(self, root: Path, head: str, profile: str, axes: Axes) -> None:
+    def __init__(self, root: Path, head: str, profile: str, axes: Grid) -> None:
         self.root, self.head, self.profile = root, head, profile
         self.cells = {
             cell_name(optimizer, rate): (optimizer, rate)
@@ -69,7 +69,7 @@ class Grid:
 class Tally:
     """Tells each cell's result once, and from time to time what is being trained."""
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Cells) -> None:
         self.grid = grid
         self.told = dict(grid.results())
         self.start()
@@ -111,17 +111,15 @@ class Tally:
         )
 
 
-def drive(grid: Grid, queue: Queue, workers: int) -> None:
+def drive(grid: Cells, queue: Queue, workers: int) -> None:
     """Run what has no result yet until everything has, or a cell was tried TRIES times. `queue` is left at
     rest."""
     tally, tries, trained = Tally(grid), Counter[str](), 0
     while missing := [cell for cell in grid.cells if cell not in tally.told and tries[cell] < TRIES]:
-        print(
-            f"{len(grid.cells) - len(missing)} of {len(grid.cells)} cells have a result; queueing {len(missing)}",
-            flush=True,
-        )
+        have = f"{len(grid.cells) - len(missing)} of {len(grid.cells)} cells have a result"
+        print(f"{have}; queueing {len(missing)}", flush=True)
         queue.reset()
-        queue.prepare(f"prepare@{grid.profile}", f"sources@{grid.profile}")
+        queue.prepare(f"prepare@{grid.profile}", f"plan@{grid.profile}")
         queue.add(missing)
         queue.keep(min(workers, len(missing)))
         tally.start()
@@ -135,15 +133,13 @@ def drive(grid: Grid, queue: Queue, workers: int) -> None:
         trained += sum(text.count("Running stage 'grid@") for text in logs.values())
         for cell in missing:
             if cell not in tally.told:
-                why = last_words(logs.get(f"grid-{cell}", ""))
+                why = last_words(logs.get(f"grid-{cell}") or queue.what_workers_said())
                 print(f"grid-{cell} ended without a result (try {tries[cell]} of {TRIES}): {why}", flush=True)
         queue.stop()
     if len(tally.told) == len(grid.cells):
         queue.discard()  # else its logs may be wanted
-    print(
-        f"{len(tally.told)} of {len(grid.cells)} cells have a result; {trained} trained now, the others were found",
-        flush=True,
-    )
+    have = f"{len(tally.told)} of {len(grid.cells)} cells have a result"
+    print(f"{have}; {trained} trained now, the others were found", flush=True)
 
 
 def described(row: dict[str, Any]) -> str:
@@ -161,7 +157,7 @@ def epoch(log: str) -> str:
 def last_words(log: str) -> str:
     """Why an experiment failed, as far as its log says."""
     lines = [line for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("error", "ERROR"))]
+    errors = [line for line in lines if re.match(r"error|ERROR|[\w.]+(Error|Exception): ", line)]
     return (errors or lines or ["nothing was printed; its worker was killed"])[0 if errors else -1]
 
 
@@ -183,27 +179,18 @@ def how_many(*words: str) -> int:
 def main(*words: str) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     root = Path.cwd()
-    try:
-        head, params = clean_head(root), load_params()
-        grid = Grid(root, head, params.profile, params.grid)
-        queue = Queue(root, head, params.profile)
-        workers = how_many(*words)
-        with alone(root) as only:
-            if not only:
-                sys.exit("error: .scratch/queue.lock: another make grid runs here. Wait for it or end it.")
-            try:
-                drive(grid, queue, workers)
-            finally:
-                queue.stop()
-        return 0 if grid.results().keys() == grid.cells.keys() else 1
-    except (InputError, InputErrors) as error:
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-    except subprocess.CalledProcessError as error:
-        sys.exit(
-            f"error: {' '.join(map(str, error.cmd))} ended with {error.returncode}\n{error.stderr or ''}"
-        )
-    except KeyboardInterrupt:
-        sys.exit("interrupted; run the same command again to go on")
+    head, params = clean_head(root), load_params()
+    grid = Cells(root, head, params.profile, params.grid)
+    queue = Queue(root, head, params.profile)
+    workers = how_many(*words)
+    with alone(root) as only:
+        if not only:
+            sys.exit("error: .scratch/queue.lock: another make grid runs here. Wait for it or end it.")
+        try:
+            drive(grid, queue, workers)
+        finally:
+            queue.stop()
+    return 0 if grid.results().keys() == grid.cells.keys() else 1
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -211,4 +198,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    command.run(main)

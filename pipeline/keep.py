@@ -5,19 +5,20 @@ train again.
 
 kept/ is a DVC remote inside the repository. It gets the plan and the results of the profile in params.yaml,
 which is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no
-longer names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and `dvc repro
---allow-missing` goes on from there.
+longer names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and
+`dvc repro --allow-missing` goes on from there.
 """
 
-import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from brisc.config import load_params, read_yaml
-from brisc.errors import InputError, InputErrors
+from brisc.errors import InputError
+from pipeline import command
+from pipeline.dvc import DVC
+from pipeline.objects import remove, unnamed
 
 KEPT = Path("kept")
 STAGES = ("plan", "evaluate", "grid")  # what reports and page are made of; no weights
@@ -28,22 +29,6 @@ def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name in sorted(stages):
         if name.split("@")[0] in STAGES:
             yield from stages[name]["outs"]
-
-
-def place(digest: str) -> Path:
-    return KEPT / "files" / "md5" / digest[:2] / digest[2:]
-
-
-def remove_unnamed(stages: dict[str, Any]) -> None:
-    """Remove every object that no result in dvc.lock consists of."""
-    named = {place(out["md5"]) for out in results(stages)}
-    for listed in sorted(path for path in named if path.suffix == ".dir" and path.is_file()):
-        named |= {place(entry["md5"]) for entry in json.loads(listed.read_bytes())}
-    for path in sorted((KEPT / "files" / "md5").glob("??/*")):
-        if path not in named:
-            path.unlink()
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
 
 
 def keep() -> str:
@@ -63,8 +48,9 @@ def keep() -> str:
             expected="at least one",
             mend=f"Run make repro, or dvc repro evaluate@{profile}-<model>.",
         )
-    subprocess.run(["dvc", "push", "--quiet", "--remote", "kept", *finished], check=True)
-    remove_unnamed(stages)
+    subprocess.run([*DVC, "push", "--quiet", "--remote", "kept", *finished], check=True)
+    for path in unnamed(KEPT, {out["md5"] for out in results(stages)}):
+        remove(path)
     size = sum(path.stat().st_size for path in KEPT.rglob("*") if path.is_file())
     return (
         f"{count} results of {profile} are in {KEPT}/, {size / 2**20:.1f} MiB in all; commit it with dvc.lock"
@@ -72,15 +58,9 @@ def keep() -> str:
 
 
 def main() -> int:
-    try:
-        print(keep())
-    except (InputError, InputErrors) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except subprocess.CalledProcessError as error:
-        return error.returncode  # dvc has said why
+    print(keep())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -40,6 +40,18 @@ def release_dead(folder: Path) -> None:
         return
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a living process reads or writes something under DVC's locks in `folder`."""
+    release_dead(folder)
+    try:
+        lock = json.loads((folder / RWLOCK_FILE).read_text())
+        return bool(lock.get("read") or lock.get("write"))
+    except FileNotFoundError:
+        return False
+    except json.JSONDecodeError:
+        return True  # for all that one can know
+
+
 def _living_readers(read: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     living = {path: [holder for holder in holders if lives(holder["pid"])] for path, holders in read.items()}
     return {path: holders for path, holders in living.items() if holders}

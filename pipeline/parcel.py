@@ -46,7 +46,7 @@ def read_parcel(root: Path, stage: str) -> Parcel:
     """The stage of that address ("train@demo-unet") of the repository `root`, where its inputs are at
     hand."""
     with Repo(str(root)) as repo:
-        (found,) = repo.stage.collect(stage)
+        (found,) = [each for each in repo.index.stages if each.name == stage]
         params = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
         inputs = sorted(_relative(root, (dep.fs_path for dep in found.deps if dep not in params)))
         settings = {_relative(root, [dep.fs_path])[0]: dep.read_params(flatten=False) for dep in params}

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.dvc import DVC, cache_of
 from pipeline.git import experiment_refs, git
 from pipeline.processes import end, marked
 
@@ -44,11 +45,11 @@ class Queue:
         self.discard()
         git(self.root, "clone", "--quiet", "--no-checkout", str(self.root), str(self.place))
         git(self.place, "checkout", "--quiet", "--detach", self.head)
+        git(self.place, "remote", "remove", "origin")  # DVC copies that path into each experiment
         local = self.root / ".dvc" / "config.local"
         if local.exists():
             shutil.copyfile(local, self.place / ".dvc" / "config.local")
-        cache = self._run("dvc", "cache", "dir", place=self.root)
-        self._run("dvc", "cache", "dir", "--local", cache.strip())
+        self._run(*DVC, "cache", "dir", "--local", str(cache_of(self.root)))
 
     def discard(self) -> None:
         """Leave nothing of the queue."""
@@ -57,7 +58,7 @@ class Queue:
 
     def prepare(self, *stages: str) -> None:
         """Run what all cells need once, before several workers would each do it."""
-        subprocess.run(["dvc", "repro", "--quiet", *stages], cwd=self.place, env=self.environment, check=True)
+        subprocess.run([*DVC, "repro", "--quiet", *stages], cwd=self.place, env=self.environment, check=True)
 
     def add(self, cells: Iterable[str]) -> None:
         self._run(sys.executable, "-m", "pipeline.enqueue", self.profile, *cells)
@@ -107,15 +108,13 @@ class Queue:
                 found[text.split("'")[1]] = text
         return found
 
-    def _run(self, *command: str, place: Path | None = None) -> str:
-        return subprocess.run(
-            command,
-            cwd=place or self.place,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
+    def what_workers_said(self) -> str:
+        """Of themselves, which is where an experiment that never began is told of."""
+        logs = sorted((self.place / ".dvc/tmp").glob("worker-*.log"))
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, cwd=self.place, env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
 
 @contextmanager

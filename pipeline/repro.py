@@ -9,12 +9,10 @@ is counted and said to be unknown.
 """
 
 import contextlib
-import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -24,8 +22,11 @@ from statistics import fmean
 import networkx
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from pydantic import TypeAdapter
 
 from brisc.atomic import write_json
+from pipeline import command
+from pipeline.dvc import DVC
 from pipeline.locks import release_dead
 from pipeline.processes import end, end_with_parent
 from pipeline.words import in_words
@@ -69,7 +70,8 @@ class Progress:
         if self.stage is None or (match := EPOCH.match(line)) is None:
             return ""
         done, epochs = int(match[1]), int(match[2])
-        return f"  [stage {self.seen} of {self.stages}, {self.left((now - self.began) / done * (epochs - done))}]"
+        of_this = (now - self.began) / done * (epochs - done)
+        return f"  [stage {self.seen} of {self.stages}, {self.left(of_this)}]"
 
     def close(self, now: float) -> None:
         """The stage that ran is done."""
@@ -109,6 +111,17 @@ def plan() -> tuple[int, set[str]]:
         return len(graph), {stage.addressing for stage in pending}
 
 
+def remembered() -> dict[str, float]:
+    """The times of earlier runs; none where there is no file, or one that a power cut emptied."""
+    try:
+        return TypeAdapter(dict[str, float]).validate_json(SECONDS.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        print(f"{SECONDS}: not readable, so the times of earlier runs are forgotten", flush=True)
+        return {}
+
+
 def remember(seconds: dict[str, float]) -> None:
     """For the next run's estimates, which are not worth more than a run on a full disk."""
     with contextlib.suppress(OSError):
@@ -127,17 +140,15 @@ def main() -> int:
     try:
         stages, pending = plan()
     except DvcException:
-        return subprocess.run(
-            ["dvc", "repro"], check=False
-        ).returncode  # which says in its own words what is wrong
-    seconds = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
-    progress, began = Progress(stages, pending, seconds), time.monotonic()
+        # DVC says in its own words what is wrong.
+        return subprocess.run([*DVC, "repro"], check=False).returncode
+    progress, began = Progress(stages, pending, remembered()), time.monotonic()
     # A terminal sends Ctrl-C to the whole group, DVC and stage included; this process waits for their last
     # words.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     mark = f"{os.getpid()} {time.time_ns()}"
     process = subprocess.Popen(
-        ["dvc", "repro"],
+        [*DVC, "repro"],
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
@@ -166,4 +177,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

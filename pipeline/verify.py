@@ -10,22 +10,16 @@ code 1 if there are any.
 
 import hashlib
 import json
-import re
-import subprocess
+import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from brisc.config import read_yaml
+from pipeline import command
+from pipeline.dvc import cache_of
+from pipeline.objects import objects, place
 
 DAMAGED = Path(".scratch/damaged")
-
-
-def objects(cache: Path) -> Iterator[tuple[str, Path]]:
-    """(MD5 that its name gives, file) of every object; a temporary file that a killed run left is none."""
-    for path in sorted((cache / "files" / "md5").glob("??/*")):
-        if re.fullmatch(r"[0-9a-f]{30}(\.dir)?", path.name):
-            yield path.parent.name + path.stem, path
 
 
 def is_whole(digest: str, path: Path) -> bool:
@@ -40,17 +34,15 @@ def owners(cache: Path, lock: Path) -> dict[str, str]:
     for out in (out for stage in stages.values() for out in stage.get("outs", []) if "md5" in out):
         digest = out["md5"].removesuffix(".dir")
         found[digest] = out["path"]
-        listed = cache / "files" / "md5" / digest[:2] / f"{digest[2:]}.dir"
-        if out["md5"].endswith(".dir") and listed.is_file() and is_whole(digest, listed):
+        listed = place(cache, out["md5"])
+        if listed.suffix == ".dir" and listed.is_file() and is_whole(digest, listed):
             for entry in json.loads(listed.read_bytes()):
                 found[entry["md5"]] = f"{out['path']}/{entry['relpath']}"
     return found
 
 
 def main() -> int:
-    cache = Path(
-        subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
-    )
+    cache = cache_of(Path.cwd())
     count = size = 0
     damaged = []
     for digest, path in objects(cache):
@@ -64,7 +56,8 @@ def main() -> int:
     DAMAGED.mkdir(parents=True, exist_ok=True)
     for digest, path in damaged:
         print(f"damaged: {path}: {owned.get(digest, 'of no output in dvc.lock')}", file=sys.stderr)
-        path.rename(DAMAGED / path.relative_to(cache).as_posix().replace("/", "-"))
+        # A move, since the cache may be on another disk.
+        shutil.move(path, DAMAGED / path.relative_to(cache).as_posix().replace("/", "-"))
     print(
         f"error: {len(damaged)} of {count} objects were damaged; they are in {DAMAGED} now. Run make repro.",
         file=sys.stderr,
@@ -73,4 +66,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 
+from pipeline.dvc import DVC
 from pipeline.processes import end_with_parent
 
 
@@ -20,7 +21,7 @@ def main(name: str) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: os.killpg(0, signal.SIGKILL))
     end_with_parent()
     return subprocess.run(
-        ["dvc", "exp", "queue-worker", f"{name}@localhost"], stdin=subprocess.DEVNULL, check=False
+        [*DVC, "exp", "queue-worker", f"{name}@localhost"], stdin=subprocess.DEVNULL, check=False
     ).returncode
 
 

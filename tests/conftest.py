@@ -1,4 +1,4 @@
-"""Settings of every test: one profile of knobs small enough for seconds, and no network."""
+"""Settings of every test: one profile of settings small enough for seconds, and no network."""
 
 import os
 import socket
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+import pipeline  # noqa: F401  this tree's code, and nothing of what git tells its hooks
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # nets this small spend more time handing work over than doing it
@@ -23,7 +25,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with the repository's profiles and params.yaml, free to be changed, and its code."""
+    """A working directory with the profiles and params.yaml, free to be changed, and the code."""
     for name in ("src", "stages"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "profiles").mkdir()

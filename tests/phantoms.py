@@ -1,4 +1,4 @@
-"""A small phantom archive with planted copies and neighbours, and the knobs to search it with."""
+"""A small phantom archive with planted copies and neighbours, and the settings to search it with."""
 
 import zipfile
 from dataclasses import dataclass

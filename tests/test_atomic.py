@@ -1,5 +1,6 @@
 """Files are absent or whole."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,32 @@ def test_nan_is_refused_rather_than_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Out of range"):
         write_json(tmp_path / "b.json", {"x": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("inside", ["", "weights.pt"])
+def test_the_disk_has_the_content_before_the_file_has_its_name(
+    inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut can leave an empty file of the right name."""
+    path = tmp_path / "result"
+    synced, fsync = [], os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda file: (synced.append((os.fstat(file).st_ino, path.exists())), fsync(file))
+    )
+    with atomic(path) as temporary:
+        (temporary / inside).parent.mkdir(exist_ok=True)
+        (temporary / inside).write_text("content")
+    assert ((path / inside).stat().st_ino, False) in synced
+    assert (tmp_path.stat().st_ino, True) in synced  # the name itself
+
+
+def test_a_file_system_that_syncs_no_folders_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int) -> None:
+        if Path(f"/dev/fd/{file}").is_dir():
+            raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_json(tmp_path / "a.json", {})
+    assert (tmp_path / "a.json").read_text() == "{}\n"

@@ -94,7 +94,11 @@ def test_processes_of_one_training_do_not_ask_again(tmp_path: Path, monkeypatch:
         ({"BRISC_DEVICES": "a, b"}, ["a", "b"]),
         ({"BRISC_DEVICES": "a", "CUDA_VISIBLE_DEVICES": "2,3"}, ["a"]),
         ({"CUDA_VISIBLE_DEVICES": "2,3"}, ["2", "3"]),
-        ({"CUDA_VISIBLE_DEVICES": ""}, []),  # hidden on purpose
+        ({"CUDA_VISIBLE_DEVICES": "GPU-1a,MIG-2b"}, ["GPU-1a", "MIG-2b"]),
+        ({"CUDA_VISIBLE_DEVICES": ""}, []),  # hidden on purpose, as by the next two
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, []),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, []),
+        ({"CUDA_VISIBLE_DEVICES": "0,-1,1"}, ["0"]),  # as CUDA has it
     ],
 )
 def test_what_is_shared_out(environment: dict[str, str], expected: list[str]) -> None:

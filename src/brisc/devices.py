@@ -8,10 +8,12 @@ to remove by hand.
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +26,7 @@ SHARED = "BRISC_DEVICES"
 # for more.
 LEASED = "BRISC_LEASED"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+DEVICE = re.compile(r"\d+$|GPU-|MIG-")
 POLL_SECONDS = 0.5
 
 
@@ -34,14 +37,20 @@ def devices(environment: Mapping[str, str]) -> list[str]:
     Named by UUID where the driver is asked: CUDA numbers devices by speed and the driver by slot, so numbers
     mean two things.
     """
-    for name in (SHARED, VISIBLE):
-        if name in environment:
-            return [device.strip() for device in environment[name].split(",") if device.strip()]
+    if SHARED in environment:
+        return _names(environment[SHARED])
+    if VISIBLE in environment:
+        # CUDA stops at the first name of no device, such as -1 or Slurm's NoDevFiles.
+        return list(takewhile(DEVICE.match, _names(environment[VISIBLE])))
     if shutil.which("nvidia-smi") is None:
         return []
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     return asked.stdout.split() if asked.returncode == 0 else []
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
 
 
 def lease(folder: Path, names: list[str], count: int, log: Callable[[str], None]) -> dict[str, IO[str]]:

@@ -96,7 +96,7 @@ def _architecture(run: Run, setting: str, profile: Path) -> str:
     path = Path(f"src/brisc/models/{run.model.get('arch')}.py")
     if not path.is_file():
         known = sorted(
-            file.stem for file in path.parent.glob("*.py") if file.stem not in ("__init__", "blocks")
+            file.stem for file in path.parent.glob("[a-z]*.py") if file.stem not in ("__init__", "blocks")
         )
         raise InputError(
             f"unknown architecture in {setting}.model.arch",

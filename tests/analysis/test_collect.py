@@ -1,49 +1,98 @@
-"""What the results of several models have in common, once they are gathered."""
+"""The results of all runs in a few files."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from brisc.analysis.collect import collect
-from brisc.errors import InputError
+from brisc.analysis.runs import read_runs
+from brisc.vocabulary import SUBSETS
 
-DICE = {"dice_study": 0.8, "dice_per_image": 0.7, "false_alarms": {"rate": 0.5}}
-SUMMARY = {
-    "parameters": 1,
-    "epochs": 2,
-    "images_seen": 3,
-    "source_tree": "t",
-    "train": {"seed": 42},
-    "versions": {},
-}
+COST = dict.fromkeys(("device", "threads", "precision", "seconds", "images_per_second", "peak_memory_mb"))
 
 
-def evaluated(runs: Path, model: str, device: str | None) -> None:
-    folder = runs / "eval" / model
-    (folder / "training").mkdir(parents=True)
-    (folder / "metrics.json").write_text(
-        json.dumps(dict.fromkeys(("official", "clean", "strict", "validation"), DICE))
-    )
-    (folder / "cost.json").write_text("{}")
-    (folder / "data.json").write_text('{"fingerprint": "f"}')
-    (folder / "per_image.csv").write_text(f"id\n{model}\n")
-    (folder / "training" / "summary.json").write_text(json.dumps(SUMMARY))
-    (folder / "training" / "cost.json").write_text(json.dumps({"device": device}))
-    (folder / "training" / "history.csv").write_text("epoch,best\n1,0\n2,1\n")
+@pytest.fixture
+def gather(runs: Path, tmp_path: Path) -> Callable[..., Path]:
+    def gathered(*names: str) -> Path:
+        provenance = {"profile": "p", "source": "s", "prepare": {"size": 64}}
+        collect(read_runs(runs, names), tmp_path / "reports", provenance=provenance)
+        return tmp_path / "reports"
+
+    return gathered
 
 
-def gather(place: Path, models: list[str]) -> None:
-    collect(
-        place / "runs",
-        place / "reports",
-        profile="p",
-        source="s",
-        prepare={},
-        models=models,
-        first_seed=42,
-        seeds={},
-    )
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_runs_of_every_kind_are_gathered(gather: Callable[..., Path], write_run: Callable[..., None]) -> None:
+    write_run("net", dice=0.5)
+    write_run("net-43", kind="seed", like="net", dice=0.25, seed=43)
+    write_run("short", kind="recipe", like="net", dice=0.75, epochs=3)
+    write_run("lost", kind="recipe", like="short", diverged=True)
+    names = ["net", "net-43", "short", "lost"]
+    reports = gather(*names)
+    files = sorted(path.relative_to(reports).as_posix() for path in reports.rglob("*") if path.is_file())
+    assert files == [
+        "history.csv",
+        "metrics.json",
+        "per_image/net-43.csv",
+        "per_image/net.csv",
+        "provenance.json",
+        "runs.json",
+        "scores.json",
+    ]
+    metrics, runs = read(reports / "metrics.json"), read(reports / "runs.json")
+    assert (list(metrics), list(runs)) == (names, names)
+    assert metrics["net"] == {
+        **{subset: {"dice_per_image": 0.5} for subset in SUBSETS},
+        "cost": {"parameters": 9, "epochs": 2, "images_seen": 0, "latency_ms": None, "macs": 4, **COST},
+    }
+    size = {"parameters": 9, "epochs": 2, "images_seen": 0}
+    assert metrics["short"] == {"validation": {"dice_per_image": 0.75}, "cost": {**size, **COST}}
+    assert metrics["lost"].keys() == {"cost"}
+    assert read(reports / "scores.json") == {"net": 0.5, "short": 0.75, "lost": None}
+    seed, lost = runs["net-43"], runs["lost"]
+    assert [seed[key] for key in ("kind", "like", "changes")] == ["seed", "net", {"seed": 43}]
+    assert (seed["settings"]["seed"], seed["heads"], seed["stopped"]) == (43, ["mask"], "early")
+    assert [lost[key] for key in ("kind", "like", "stopped", "best_epoch")] == [
+        "recipe",
+        "short",
+        "diverged",
+        None,
+    ]
+    assert (reports / "per_image" / "net.csv").read_text() == "id,dice\nnet,0.5\n"
+
+
+def test_the_history_has_a_row_for_each_run_and_epoch(
+    gather: Callable[..., Path], write_run: Callable[..., None]
+) -> None:
+    write_run("net", dice=0.5)
+    write_run("lost", kind="recipe", like="net", dice=0.25, diverged=True)
+    rate = "0.003"
+    assert (gather("net", "lost") / "history.csv").read_text().splitlines() == [
+        "run,epoch,learning_rate,train_loss,validation_loss,validation_dice,validation_score,best",
+        f"net,1,{rate},1,1,0.5,0.5,0",
+        f"net,2,{rate},1,1,0.5,0.5,1",
+        f"lost,1,{rate},,,0.25,0.25,0",
+    ]
+
+
+def test_provenance_has_what_all_models_share(
+    gather: Callable[..., Path], write_run: Callable[..., None]
+) -> None:
+    write_run("one", batch_size=4)
+    write_run("two", batch_size=5)
+    write_run("two-43", kind="seed", like="two", seed=43)
+    found = read(gather("one", "two", "two-43") / "provenance.json")
+    settings = found.pop("train")
+    assert "batch_size" not in settings
+    assert (settings["seed"], settings["model"]["arch"]) == (42, "unet")
+    assert found.keys() == {"profile", "source", "prepare", "data", "versions", "device"}
+    assert (found["profile"], found["data"]) == ("p", {"fingerprint": "f" * 64})
 
 
 @pytest.mark.parametrize(
@@ -56,26 +105,23 @@ def gather(place: Path, models: list[str]) -> None:
     ],
 )
 def test_every_device_that_a_model_was_trained_on_is_told_once(
-    tmp_path: Path, devices: list[str | None], told: str | None
+    gather: Callable[..., Path],
+    write_run: Callable[..., None],
+    devices: list[str | None],
+    told: str | None,
 ) -> None:
-    models = ["one", "two"]
-    for model, device in zip(models, devices, strict=True):
-        evaluated(tmp_path / "runs", model, device)
-    gather(tmp_path, models)
-    assert json.loads((tmp_path / "reports" / "provenance.json").read_text())["device"] == told
-    assert (
-        tmp_path / "reports" / "history.csv"
-    ).read_text() == "model,epoch,best\none,1,0\none,2,1\ntwo,1,0\ntwo,2,1\n"
-    assert (tmp_path / "reports" / "per_image" / "two.csv").read_text() == "id\ntwo\n"
+    for name, device in zip(("one", "two"), devices, strict=True):
+        write_run(name, cost={"device": device})
+    write_run("recipe", kind="recipe", cost={"device": "another"})
+    assert read(gather("one", "two", "recipe") / "provenance.json")["device"] == told
 
 
-def test_results_of_different_data_are_refused(tmp_path: Path) -> None:
-    for model in ("one", "two"):
-        evaluated(tmp_path / "runs", model, None)
-    (tmp_path / "runs" / "eval" / "two" / "data.json").write_text('{"fingerprint": "g"}')
-    with pytest.raises(
-        InputError,
-        match=r"eval/two/data.json: results of different data: got g, expected f, as in .*eval/one",
-    ):
-        gather(tmp_path, ["one", "two"])
-    assert not (tmp_path / "reports").exists()
+def test_a_second_time_changes_no_byte(gather: Callable[..., Path], write_run: Callable[..., None]) -> None:
+    write_run("net")
+    write_run("old")
+    gather("net", "old")
+    first, second = (
+        {path: path.read_bytes() for path in gather("net").rglob("*") if path.is_file()} for _ in range(2)
+    )
+    assert first == second
+    assert "old.csv" not in {path.name for path in first}

@@ -1,7 +1,6 @@
 """Hand-made results of a few models. With R resamples the smallest p is 2 / (R + 1), here 2 / 1000."""
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brisc.analysis.compare import compare, compare_scores, published_gap, spread_over_seeds
+from brisc.analysis.compare import compare, compare_scores, published_gap
 from brisc.config import Compare, Evaluate, LikeForLike, Separate, load
 from brisc.errors import InputError
 from brisc.evaluation.statistics import MIN_GROUPS
@@ -60,16 +59,17 @@ def compared(tables: dict[str, pd.DataFrame], settings: Evaluate, **given: Any) 
 
 
 # pairs and order
-# ------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
-def test_masks_are_told_apart_by_their_dice_on_tumour_slices(settings):
+def test_masks_differ_by_their_dice_on_tumour_slices(settings):
     table = images(tumours=30, healthy=10)
     tumour = (table["label"] == "glioma").to_numpy()
     # Worse on every tumour slice by .2; its Dice of 1 on healthy slices must not count.
     head = compared({"worse": masks(table, np.where(tumour, 0.5, 1)), "better": masks(table, 0.7)}, settings)[
         "heads"
     ]["mask"]
+    assert (head["measure"], head["test"]) == ("dice_per_image", "bootstrap")
     official = head["subsets"]["official"]
     assert (official["n"], official["groups"], official["tested"], official["family"]) == (30, 30, True, 1)
     assert [(row["model"], row["letters"]) for row in official["order"]] == [
@@ -78,7 +78,7 @@ def test_masks_are_told_apart_by_their_dice_on_tumour_slices(settings):
     ]
     assert [row["value"] for row in official["order"]] == pytest.approx([0.7, 0.5])
     (pair,) = official["pairs"]
-    assert (pair["a"], pair["b"], pair["p"], pair["p_holm"], pair["told_apart"]) == (
+    assert (pair["a"], pair["b"], pair["p"], pair["p_holm"], pair["significant"]) == (
         "better",
         "worse",
         SMALLEST_P,
@@ -101,6 +101,16 @@ def test_p_values_are_corrected_over_the_pairs_of_the_subset(settings):
     assert official["smallest_p"] == pytest.approx(3 * SMALLEST_P)
 
 
+def test_the_corrected_p_decides(settings):
+    # Eight models, 28 pairs, each with the smallest p of .002: corrected, the first is .056.
+    scores = {f"m{k}": np.full(40, k / 10) for k in range(8)}
+    subset = compare_scores(scores, groups=np.arange(40), exact=False, settings=settings)
+    assert {pair["p"] for pair in subset["pairs"]} == {SMALLEST_P}
+    assert [pair["p_holm"] for pair in subset["pairs"]] == pytest.approx([28 * SMALLEST_P] * 28)
+    assert not any(pair["significant"] for pair in subset["pairs"])
+    assert {letter for row in subset["order"] for letter in row["letters"]} == {"a"}
+
+
 def test_models_in_the_middle_share_letters_with_both_sides(settings):
     # 40 images. b is ahead of c and behind a by an amount that both leave open; a is ahead of c on every
     # image.
@@ -112,14 +122,14 @@ def test_models_in_the_middle_share_letters_with_both_sides(settings):
         ("b", ["a", "b"]),
         ("c", ["b"]),
     ]
-    assert {(pair["a"], pair["b"]): pair["told_apart"] for pair in subset["pairs"]} == {
+    assert {(pair["a"], pair["b"]): pair["significant"] for pair in subset["pairs"]} == {
         ("a", "b"): False,
         ("a", "c"): True,
         ("b", "c"): False,
     }
 
 
-def test_with_few_groups_nothing_is_tested_and_nothing_told_apart(settings):
+def test_with_few_groups_nothing_is_tested_and_nothing_significant(settings):
     few, enough = np.arange(40) % (MIN_GROUPS - 1), np.arange(40) % MIN_GROUPS
     scores = {"worse": np.zeros(40), "better": np.ones(40)}
     untested = compare_scores(scores, groups=few, exact=True, settings=settings)
@@ -136,11 +146,11 @@ def test_with_few_groups_nothing_is_tested_and_nothing_told_apart(settings):
             "p_bootstrap": None,
             "mcnemar": {"a_only": 40, "b_only": 0, "p": None},
             "p_holm": None,
-            "told_apart": False,
+            "significant": False,
         }
     ]
     tested = compare_scores(scores, groups=enough, exact=True, settings=settings)
-    assert (tested["tested"], tested["pairs"][0]["told_apart"]) == (True, True)
+    assert (tested["tested"], tested["pairs"][0]["significant"]) == (True, True)
 
 
 def test_a_subset_without_images_has_models_and_no_numbers(settings):
@@ -164,17 +174,17 @@ def test_one_model_has_an_order_and_no_pairs(settings):
     assert (official["pairs"], official["family"], official["smallest_p"]) == ([], 0, None)
 
 
-def test_labels_are_told_apart_only_where_mcnemar_agrees(settings):
+def test_labels_differ_significantly_only_where_mcnemar_agrees(settings):
     # Of 30 images five more are right. No such image is drawn with probability (25/30)^30 = .0042, so the
     # bootstrap has p about .0084; McNemar's 2 / 2^5 = .0625 forbids to call it a difference. Eight more: 2 /
     # 2^8.
     table = images(tumours=30)
-    for wrong, mcnemar, told_apart in ((5, 2 / 32, False), (8, 2 / 256, True)):
+    for wrong, mcnemar, significant in ((5, 2 / 32, False), (8, 2 / 256, True)):
         tables = {"worse": labels(table, range(wrong)), "better": labels(table)}
         (pair,) = compared(tables, settings)["heads"]["label"]["subsets"]["official"]["pairs"]
         assert pair["mcnemar"] == {"a_only": wrong, "b_only": 0, "p": mcnemar}
         assert pair["p_bootstrap"] < 0.03
-        assert (pair["p"], pair["told_apart"]) == (mcnemar, told_apart)
+        assert (pair["p"], pair["significant"]) == (mcnemar, significant)
         assert pair["difference"] == pytest.approx(wrong / 30)
 
 
@@ -186,7 +196,7 @@ def test_copies_of_one_image_are_no_evidence_against_a_label_model(settings):
     tables = {"worse": labels(table, range(8)), "better": labels(table)}
     official = compared(tables, settings)["heads"]["label"]["subsets"]["official"]
     (pair,) = official["pairs"]
-    assert (official["groups"], pair["mcnemar"]["p"], pair["told_apart"]) == (23, 2 / 256, False)
+    assert (official["groups"], pair["mcnemar"]["p"], pair["significant"]) == (23, 2 / 256, False)
     assert pair["p"] == pair["p_bootstrap"] == pytest.approx(0.72, abs=0.07)
 
 
@@ -238,7 +248,7 @@ def test_results_of_different_images_are_refused(settings):
 
 
 # joint against separate
-# -----------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_joint_is_held_against_its_twin_and_against_the_best_separate_model_on_validation(settings):
@@ -267,13 +277,13 @@ def test_joint_is_held_against_its_twin_and_against_the_best_separate_model_on_v
     )
     assert (twin["published"], twin["remains"]) == (-0.1, pytest.approx(0.5))
     # Two tests by this measure on this subset, both with the smallest p.
-    assert (twin["p"], twin["p_holm"], twin["told_apart"]) == (SMALLEST_P, 2 * SMALLEST_P, True)
+    assert (twin["p"], twin["p_holm"], twin["significant"]) == (SMALLEST_P, 2 * SMALLEST_P, True)
     assert official["other", "dice_study"]["difference"] == pytest.approx(0.1)
     assert official["other", "dice_study"]["remains"] == pytest.approx(-1)
     accuracy = official["classifier", "accuracy"]
     assert (accuracy["difference"], accuracy["remains"]) == pytest.approx((1 / 30, -1 / 6))
     assert accuracy["mcnemar"] == {"a_only": 2, "b_only": 1, "p": 1.0}
-    assert accuracy["told_apart"] is False
+    assert accuracy["significant"] is False
     assert official["twin", "dice_per_image"]["remains"] is None
     assert found["published"] == {"dice_study": -0.1, "accuracy": -0.2}
     assert all(row["p"] is None and row["difference"] is None for row in found["subsets"]["strict"])
@@ -328,56 +338,3 @@ def test_published_gap_is_that_of_the_first_joint_net_that_has_one():
     published = {"models": {"net": {}, "joint_b": {"against_separate": {"dice_study": -4.91}}}}
     assert published_gap(published, ["joint", "net", "joint_b"]) == {"dice_study": pytest.approx(-0.0491)}
     assert published_gap(published, ["joint"]) == {}
-
-
-# seeds
-# ----------------------------------------------------------------------------------------------------------------
-
-
-def of_seeds(**values: Any) -> dict[str, Any]:
-    """{seed: {subset: {"dice_study": value}}} with the same value on every subset."""
-    subsets = ("official", "clean", "strict", "validation")
-    return {seed[1:]: {subset: {"dice_study": value} for subset in subsets} for seed, value in values.items()}
-
-
-def test_spread_over_seeds_by_hand():
-    # .80 .84: mean .82, deviation .04 / sqrt(2). Differences .06, -.02: mean .02, deviation .08 / sqrt(2),
-    # and Student's interval of two values +- 12.706 deviation / sqrt(2) = +- 12.706 x .04.
-    found = spread_over_seeds(
-        {"x": of_seeds(s42=0.80, s43=0.84), "y": of_seeds(s42=0.74, s43=0.86), "z": of_seeds(s42=0.5)}
-    )
-    assert list(found["models"]) == ["x", "y"]
-    spread = found["models"]["x"]["clean"]["dice_study"]
-    assert (spread["n"], spread["values"]) == (2, {"42": 0.80, "43": 0.84})
-    assert (spread["mean"], spread["sd"]) == pytest.approx((0.82, 0.04 / math.sqrt(2)))
-    assert [(pair["a"], pair["b"], pair["subset"]) for pair in found["pairs"]] == [
-        ("x", "y", "official"),
-        ("x", "y", "clean"),
-        ("x", "y", "strict"),
-        ("x", "y", "validation"),
-    ]
-    pair = found["pairs"][0]
-    assert pair["differences"] == pytest.approx({"42": 0.06, "43": -0.02})
-    assert (pair["n"], pair["mean"], pair["sd"]) == pytest.approx((2, 0.02, 0.08 / math.sqrt(2)))
-    assert (pair["low"], pair["high"]) == pytest.approx(
-        (0.02 - 12.7062 * 0.04, 0.02 + 12.7062 * 0.04), abs=1e-4
-    )
-    assert pair["smallest_p"] == 0.5
-
-
-def test_seeds_are_paired_where_both_models_have_them():
-    found = spread_over_seeds({"x": of_seeds(s42=0.8, s43=0.9), "y": of_seeds(s43=0.7, s44=0.1)})
-    pair = found["pairs"][0]
-    assert (pair["n"], pair["differences"], pair["sd"]) == (1, {"43": pytest.approx(0.2)}, None)
-    assert (pair["low"], pair["high"], pair["smallest_p"]) == (None, None, 1.0)
-
-
-def test_undefined_scores_have_no_spread():
-    found = spread_over_seeds({"x": of_seeds(s42=None, s43=0.9)})
-    assert found["models"]["x"]["official"] == {}
-    assert found["pairs"] == []
-
-
-def test_one_seed_each_is_no_spread():
-    assert spread_over_seeds({"x": of_seeds(s42=0.8)}) is None
-    assert spread_over_seeds({}) is None

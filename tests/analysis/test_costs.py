@@ -1,81 +1,58 @@
-"""What every training cost, gathered from the records that it left."""
+"""What every training cost."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from brisc.analysis.costs import COSTS, core_seconds, gather_costs
-from brisc.config import Ablated, Compare, GridAxes, Params, Seeds
-from brisc.errors import InputError
+from brisc.analysis.costs import core_seconds, gather_costs
+from brisc.analysis.grid import Cell
+from brisc.analysis.runs import read_runs
 
-FOLDERS = {
-    "unet": "eval/unet/training",
-    "unet-43": "seeds/eval/unet-43/training",
-    "adam-1e-05": "grid/eval/adam-1e-05",
-    "plain": "ablation/eval/plain",
-}
+NAMES = ["net", "net-43", "short"]
+
+
+def cost(k: int) -> dict[str, object]:
+    """100 k seconds on k threads."""
+    return {
+        "device": "A CPU",
+        "threads": k,
+        "precision": "32-true",
+        "seconds": 100.0 * k,
+        "peak_memory_mb": 1,
+    }
+
+
+def cell(cost: dict[str, object]) -> Cell:
+    summary = {"epochs": 3, "images_seen": 30, "parameters": 1}
+    return Cell("adam", 1e-5, summary, cost, history=pd.DataFrame(), images=None)
 
 
 @pytest.fixture
-def params() -> Params:
-    return Params(
-        profile="p",
-        models=["unet"],
-        seeds=Seeds(models=["unet"], values=[43]),
-        grid=GridAxes(model="unet", optimizers=["adam"], learning_rates=[1e-5]),
-        ablation=Ablated(model="unet", recipes=["plain"]),
-        compare=Compare(joint=[], like_for_like={}, separate={}),
-    )
+def costs(runs: Path, write_run: Callable[..., None]) -> pd.DataFrame:
+    write_run("net", cost=cost(1))
+    write_run("net-43", kind="seed", like="net", cost=cost(2))
+    write_run("short", kind="recipe", like="net", diverged=True, cost=cost(3))
+    return gather_costs(read_runs(runs, NAMES), [cell(cost(4))])
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """The k-th training took 100 k seconds on k threads."""
-    for k, folder in enumerate(FOLDERS.values(), start=1):
-        place = tmp_path / folder
-        place.mkdir(parents=True)
-        cost = {
-            "device": "A CPU",
-            "threads": k,
-            "precision": "32-true",
-            "seconds": 100.0 * k,
-            "peak_memory_mb": 1,
-        }
-        (place / "cost.json").write_text(json.dumps(cost))
-        (place / "summary.json").write_text(json.dumps({"epochs": k, "images_seen": 10 * k, "parameters": 1}))
-    return tmp_path
-
-
-def test_every_training_has_a_row(runs: Path, params: Params) -> None:
-    costs = gather_costs(runs, params)
-    assert list(costs.columns) == COSTS
-    assert list(zip(costs["part"], costs["training"], strict=True)) == [
-        ("model", "unet"),
-        ("seed", "unet-43"),
-        ("grid", "adam-1e-05"),
-        ("recipe", "plain"),
+def test_every_training_has_a_row(costs: pd.DataFrame) -> None:
+    assert costs.to_csv(index=False).splitlines() == [
+        "kind,run,device,threads,precision,epochs,images_seen,seconds",
+        "model,net,A CPU,1,32-true,2,0,100.0",
+        "seed,net-43,A CPU,2,32-true,2,0,200.0",
+        "recipe,short,A CPU,3,32-true,1,0,300.0",
+        "grid,adam-1e-05,A CPU,4,32-true,3,30,400.0",
     ]
-    assert costs.loc[2].to_list() == ["grid", "adam-1e-05", "A CPU", 3, "32-true", 3, 30, 300.0]
 
 
-def test_core_seconds_weigh_each_training_by_its_own_threads(runs: Path, params: Params) -> None:
-    assert core_seconds(gather_costs(runs, params)) == 100 * 1 + 200 * 2 + 300 * 3 + 400 * 4
+def test_core_seconds_weigh_each_training_by_its_own_threads(costs: pd.DataFrame) -> None:
+    assert core_seconds(costs) == 100 * 1 + 200 * 2 + 300 * 3 + 400 * 4
 
 
-@pytest.mark.parametrize("name", FOLDERS)
-def test_a_training_without_records_is_told(runs: Path, params: Params, name: str) -> None:
-    (runs / FOLDERS[name] / "cost.json").unlink()
-    with pytest.raises(InputError, match=rf"{FOLDERS[name]}/cost\.json: a result is missing: got no file"):
-        gather_costs(runs, params)
-
-
-def test_unmeasured_costs_are_empty(runs: Path, params: Params) -> None:
-    for folder in FOLDERS.values():
-        (runs / folder / "cost.json").write_text(
-            json.dumps(dict.fromkeys(("device", "threads", "precision", "seconds")))
-        )
-    lines = gather_costs(runs, params).to_csv(index=False).splitlines()
-    assert lines[1] == "model,unet,,,,1,10,"
-    assert pd.isna(gather_costs(runs, params)["seconds"]).all()
+def test_unmeasured_costs_are_empty(runs: Path, write_run: Callable[..., None]) -> None:
+    write_run("net", measure_seconds=False)
+    none = dict.fromkeys(("device", "threads", "precision", "seconds"))
+    lines = gather_costs(read_runs(runs, ["net"]), [cell(none)]).to_csv(index=False).splitlines()
+    assert lines[1:] == ["model,net,,,,2,0,", "grid,adam-1e-05,,,,3,30,"]

@@ -1,18 +1,20 @@
 """The grid's results: cells, ranking, and the study's claims about the best one."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
-from brisc.analysis.grid import best_of, judge_claims, read_cells, summarise_grid
-from brisc.config import Evaluate, GridAxes, load
+from brisc.analysis.grid import best_of, grid_history, judge_claims, read_cells, summarise_grid
+from brisc.config import Evaluate, Grid, Run
 from brisc.errors import InputError
+from trained import SAMPLES, write_training
 
-AXES = GridAxes(model="unet", optimizers=["adam", "sgd"], learning_rates=[5e-5, 1e-3])
+AXES = Grid(run="unet", optimizers=["adam", "sgd"], learning_rates=[5e-5, 1e-3])
 PUBLISHED = {
     "source": "table",
     "runs": 2,
@@ -24,49 +26,26 @@ MEANS = {"adam-5e-05": 0.8, "adam-0.001": 0.5, "sgd-5e-05": 0.2, "sgd-0.001": No
 
 
 @pytest.fixture
-def settings(repository: Path) -> Evaluate:
-    settings: Evaluate = load("demo", "evaluate")
-    return settings
-
-
-def write_cell(folder: Path, name: str, mean: float | None) -> None:
-    optimizer, rate = name.split("-", 1)
-    place = folder / name
-    place.mkdir(parents=True)
-    lost = mean is None
-    summary = {
-        "run": {"optimizer": {"name": optimizer, "learning_rate": float(rate)}},
-        "epochs": 1 if lost else 3,
-        "best_epoch": None if lost else 2,
-        "diverged_at": 1 if lost else None,
-    }
-    (place / "summary.json").write_text(json.dumps(summary))
-    (place / "cost.json").write_text(json.dumps({"seconds": None}))
-    pd.DataFrame({"epoch": [1], "learning_rate": [float(rate)], "validation_score": [mean]}).to_csv(
-        place / "history.csv", index=False
-    )
-    if mean is not None:
-        dice = mean + np.random.default_rng(len(name)).normal(0, 0.02, 30)
-        images = {
-            "id": range(30),
-            "label": "glioma",
-            "group": [f"g{i}" for i in range(30)],
-            "dice": dice,
-            "score": dice,
-        }
-        pd.DataFrame(images).to_csv(place / "validation.csv", index=False)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, run: Run) -> Path:
     for name, mean in MEANS.items():
-        write_cell(tmp_path / "grid", name, mean)
+        optimizer, rate = name.split("-", 1)
+        chosen = replace(run.optimizer, name=optimizer, learning_rate=float(rate))
+        dice = (mean or 0.1) + np.random.default_rng(len(name)).normal(0, 0.02, 30)
+        write_training(
+            tmp_path / "grid" / name,
+            nn.Linear(2, 3),
+            SAMPLES,
+            replace(run, optimizer=chosen),
+            {"dice": dice},
+            diverged=mean is None,
+        )
     return tmp_path / "grid"
 
 
 def summary(folder: Path, settings: Evaluate) -> dict[str, Any]:
-    cells, _ = read_cells(folder, AXES)
-    return summarise_grid(cells, axes=AXES, epochs=3, published=PUBLISHED, settings=settings)
+    return summarise_grid(
+        read_cells(folder, AXES), axes=AXES, epochs=3, published=PUBLISHED, settings=settings
+    )
 
 
 def test_cells_are_ranked_and_the_diverged_one_is_last(folder: Path, settings: Evaluate) -> None:
@@ -86,29 +65,32 @@ def test_cells_are_ranked_and_the_diverged_one_is_last(folder: Path, settings: E
     first, last = grid["cells"][0], grid["cells"][-1]
     assert first["score"] == pytest.approx(0.8, abs=0.02)
     assert 0.78 < first["low"] < first["score"] < first["high"] < 0.82
-    assert (first["epoch"], first["epochs"], first["diverged_at"]) == (2, 3, None)
+    assert (first["epoch"], first["epochs"], first["diverged_at"]) == (2, 2, None)
     assert (last["score"], last["low"], last["epoch"], last["diverged_at"]) == (None, None, None, 1)
     assert (grid["measure"], grid["model"], grid["epochs"]) == ("dice", "unet", 3)
     assert best_of(grid) == {"optimizer": "adam", "learning_rate": 5e-5, "dice": first["score"], "epoch": 2}
 
 
 def test_history_tells_the_cell_s_rate_from_the_epoch_s(folder: Path) -> None:
-    _, history = read_cells(folder, AXES)
+    cells = read_cells(folder, AXES)
+    cells[0].history["learning_rate"] = [5e-5, 2.5e-5]
+    history = grid_history(cells)
     assert list(history.columns[:4]) == ["optimizer", "learning_rate", "epoch", "epoch_learning_rate"]
-    assert len(history) == 4
+    assert len(history) == 2 + 2 + 2 + 1
+    assert history.iloc[1, :4].to_list() == ["adam", 5e-5, 2, 2.5e-5]
 
 
 def test_a_study_without_a_grid_has_empty_results(tmp_path: Path, settings: Evaluate) -> None:
-    none = GridAxes(model="unet", optimizers=[], learning_rates=[1e-3])
-    cells, history = read_cells(tmp_path, none)
+    none = Grid(run="unet", optimizers=[], learning_rates=[1e-3])
+    cells = read_cells(tmp_path, none)
     grid = summarise_grid(cells, axes=none, epochs=3, published=PUBLISHED, settings=settings)
-    assert (cells, len(history), grid["cells"], best_of(grid)) == ([], 0, [], {})
-    assert [claim["verdict"] for claim in grid["claims"]] == ["cannot be told"] * 2
+    assert (cells, len(grid_history(cells)), grid["cells"], best_of(grid)) == ([], 0, [], {})
+    assert [claim["verdict"] for claim in grid["claims"]] == ["inconclusive"] * 2
 
 
 def test_a_missing_cell_is_named(folder: Path) -> None:
     (folder / "sgd-5e-05" / "summary.json").unlink()
-    with pytest.raises(InputError, match=r"grid/sgd-5e-05: no result of sgd at 5e-05.*make grid"):
+    with pytest.raises(InputError, match=r"grid/sgd-5e-05/summary\.json: a result is missing.*dvc repro"):
         read_cells(folder, AXES)
 
 
@@ -133,35 +115,42 @@ def row(ranks: tuple[int | None, int | None], **values: Any) -> dict[str, Any]:
 
 
 OTHER = row((1, 2), optimizer="sgd")
-
-
-def test_the_best_of_fewer_cells_than_the_study_had_is_not_yet_the_best() -> None:
-    table, _ = judge_claims([row((1, 1)), OTHER], "dice", {**PUBLISHED, "runs": 20})
-    reason = "it is better than every other cell of this grid of 2, but the study's had 20"
-    assert (table["verdict"], table["reason"]) == ("cannot be told", reason)
+LOST = row((None, None), score=None, diverged_at=2)
 
 
 @pytest.mark.parametrize(
-    ("rows", "measure", "verdict", "reason"),
+    ("rows", "measure", "theirs", "verdict", "reason"),
     [
-        ([row((1, 1)), OTHER], "dice", "supported", "better than every other cell"),
-        ([OTHER, row((2, 2))], "dice", "not supported", "1 of 1 other cells are better"),
-        ([row((1, 2)), OTHER], "dice", "cannot be told", "1 of 1 other cells cannot be told apart"),
+        ([row((1, 1)), OTHER], "dice", 2, "supported", {"code": "ahead", "others": 1}),
+        ([OTHER, row((2, 2))], "dice", 2, "not supported", {"code": "behind", "better": 1, "others": 1}),
+        # Cells that may be as good come after those that are better.
         (
-            [OTHER, row((None, None), score=None, diverged_at=2)],
+            [OTHER, row((2, 3)), OTHER],
             "dice",
+            2,
             "not supported",
-            "diverged in epoch 2",
+            {"code": "behind", "better": 1, "others": 2},
         ),
-        ([OTHER], "dice", "cannot be told", "does not have the cell"),
-        ([row((1, 1))], "dice", "cannot be told", "no other cell"),
-        ([row((1, 1)), OTHER], "accuracy", "cannot be told", "measures accuracy"),
+        ([row((1, 2)), OTHER], "dice", 2, "inconclusive", {"code": "tied", "tied": 1, "others": 1}),
+        ([OTHER, LOST], "dice", 2, "not supported", {"code": "diverged", "epoch": 2}),
+        ([OTHER], "dice", 2, "inconclusive", {"code": "absent"}),
+        ([row((1, 1))], "dice", 2, "inconclusive", {"code": "alone"}),
+        ([row((1, 1)), OTHER], "accuracy", 2, "inconclusive", {"code": "measure", "measure": "accuracy"}),
+        # The best of fewer cells than the study had is not yet the best.
+        (
+            [row((1, 1)), OTHER],
+            "dice",
+            20,
+            "inconclusive",
+            {"code": "fewer", "cells": 2, "published_cells": 20},
+        ),
     ],
 )
 def test_a_claim_is_judged_by_ranks(
-    rows: list[dict[str, Any]], measure: str, verdict: str, reason: str
+    rows: list[dict[str, Any]], measure: str, theirs: int, verdict: str, reason: dict[str, Any]
 ) -> None:
-    table, log = judge_claims(rows, measure, PUBLISHED)
-    assert (table["verdict"], table["published"]) == (verdict, 0.7857)
-    assert reason in table["reason"]
-    assert (log["optimizer"], log["verdict"], log["ours"]) == ("rmsprop", "cannot be told", None)
+    table, log = judge_claims(rows, measure, {**PUBLISHED, "runs": theirs})
+    assert (table["source"], table["published"], table["verdict"]) == ("table", 0.7857, verdict)
+    assert table["reason"] == reason
+    assert (log["source"], log["optimizer"], log["ours"]) == ("log", "rmsprop", None)
+    assert (log["verdict"], log["reason"]) == ("inconclusive", {"code": "absent"})

@@ -1,196 +1,138 @@
-"""Recipes of training: what each is scored on, and what the paired tests say of them."""
+"""Recipes of training: what each is compared with, and what the paired tests say of it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from brisc.analysis.ablation import read_recipes, summarise_ablation
-from brisc.evaluation.recipe import score_images
-from torch import nn
 
-from brisc.config import Ablated, Ablation, Evaluate, load
-from brisc.data.dataset import Samples
+from brisc.analysis.recipes import summarise_recipes
+from brisc.analysis.runs import read_runs
+from brisc.config import Evaluate
 from brisc.errors import InputError
-from brisc.evaluation.predict import Inference
 
-ABLATED = Ablated(model="unet", recipes=["plain", "good", "bad", "noise", "lost"])
-ABLATION = Ablation(
-    epochs=3,
-    recipes={
-        "plain": {},
-        "good": {"augment": {"zoom_fraction": 0.0}},
-        "bad": {"ema_decay": 0.9},
-        "noise": {},
-        "lost": {},
-    },
-)
+PLAIN = np.random.default_rng(3).uniform(0.3, 0.7, 30)
+NOISE = np.random.default_rng(4).permuted([0.1, -0.1] * 15)
+NAMES = ["plain", "good", "bad", "noise", "lost"]
 
 
 @pytest.fixture
-def settings(repository: Path) -> Evaluate:
-    settings: Evaluate = load("demo", "evaluate")
-    return settings
+def recipes(write_run: Callable[..., None]) -> None:
+    """Each recipe differs from the first by the same on every image, but `noise`; `lost` diverged."""
+    write_run("plain", kind="recipe", like="net", dice=PLAIN, epochs=3)
+    write_run("good", kind="recipe", like="plain", dice=PLAIN + 0.1, ema_decay=0.9)
+    write_run("bad", kind="recipe", like="plain", dice=PLAIN - 0.1, cost={"seconds": 5.0})
+    write_run("noise", kind="recipe", like="plain", dice=PLAIN + NOISE)
+    write_run("lost", kind="recipe", like="plain", diverged=True)
+
+
+Summary = Callable[[list[str]], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """30 images of one group each; flips give 0.05 more to every image."""
-    rng = np.random.default_rng(3)
-    plain = rng.uniform(0.3, 0.7, 30)
-    scores = {
-        "plain": plain,
-        "good": plain + 0.1,
-        "bad": plain - 0.1,
-        "noise": plain + rng.permuted([0.1, -0.1] * 15),
-        "lost": None,
-    }
-    for name, score in scores.items():
-        place = tmp_path / "ablation" / name
-        place.mkdir(parents=True)
-        best = None if score is None else 2
-        summary = {
-            "best_epoch": best,
-            "epochs": 1 if score is None else 3,
-            "diverged_at": 1 if score is None else None,
-        }
-        (place / "summary.json").write_text(json.dumps(summary))
-        (place / "cost.json").write_text(json.dumps({"seconds": 5.0}))
-        if score is not None:
-            table = {
-                "id": range(30),
-                "label": "glioma",
-                "group": [f"g{i}" for i in range(30)],
-                "dice": score,
-                "score": score,
-            }
-            pd.DataFrame({**table, "dice_flips": score + 0.05, "score_flips": score + 0.05}).to_csv(
-                place / "validation.csv", index=False
-            )
-    return tmp_path / "ablation"
+def studies(runs: Path, settings: Evaluate) -> Summary:
+    return lambda names: summarise_recipes(read_runs(runs, names), settings)["studies"]
 
 
-def summary(folder: Path, settings: Evaluate) -> dict[str, Any]:
-    return summarise_ablation(
-        read_recipes(folder, ABLATED.recipes), ablated=ABLATED, ablation=ABLATION, settings=settings
-    )
-
-
-def test_every_row_is_held_against_the_first(folder: Path, settings: Evaluate) -> None:
-    ablation = summary(folder, settings)
-    rows = {(row["recipe"], row["flips"]): row for row in ablation["rows"]}
-    assert list(rows) == [(name, flips) for name in ABLATED.recipes for flips in (False, True)]
-    assert (ablation["measure"], ablation["images"], ablation["epochs"], ablation["model"]) == (
-        "dice",
-        30,
-        3,
-        "unet",
-    )
-    verdicts = {key: row["verdict"] for key, row in rows.items()}
-    assert verdicts == {
+@pytest.mark.usefixtures("recipes")
+def test_every_row_is_compared_with_the_first(studies: Summary) -> None:
+    (study,) = studies(NAMES)
+    rows = {(row["run"], row["flips"]): row for row in study.pop("rows")}
+    assert study == {"baseline": "plain", "model": "net", "epochs": 3, "measure": "dice", "images": 30}
+    assert list(rows) == [(name, flips) for name in NAMES for flips in (False, True)]
+    assert {key: row["verdict"] for key, row in rows.items()} == {
         ("plain", False): None,
         ("plain", True): "better",
         ("good", False): "better",
         ("good", True): "better",
         ("bad", False): "worse",
         ("bad", True): "worse",
-        ("noise", False): "cannot be told",
+        ("noise", False): "inconclusive",
         ("noise", True): "better",
         ("lost", False): None,
         ("lost", True): None,
     }
-    good = rows["good", True]
-    assert (good["difference"], good["difference_low"], good["difference_high"]) == pytest.approx(
-        (0.15, 0.15, 0.15)
+    first, good, bad, lost = (
+        rows[key] for key in (("plain", False), ("good", True), ("bad", False), ("lost", False))
     )
-    assert rows["bad", False]["difference"] == pytest.approx(-0.1)
-    assert good["changes"] == {"augment.zoom_fraction": 0.0}
+    assert first["score"] == pytest.approx(PLAIN.mean(), abs=1e-6)
+    assert first["low"] < first["score"] < first["high"]
+    # 0.1 by the recipe and 0.05 by flips, on every image.
+    assert [good[key] for key in ("difference", "difference_low", "difference_high")] == [0.15] * 3
+    assert (good["changes"], good["epoch"], good["epochs"], good["diverged_at"]) == (
+        {"ema_decay": 0.9},
+        2,
+        2,
+        None,
+    )
+    assert (bad["difference"], bad["seconds"]) == (-0.1, 5.0)
     # The smallest p of 2000 resamples is 2 / 2001; Holm multiplies it by how many rows were tested, seven of
     # the ten.
-    assert rows["bad", False]["p_holm"] == pytest.approx(7 * 2 / 2001, abs=1e-6)
-    lost = rows["lost", False]
-    assert (lost["score"], lost["low"], lost["p"], lost["diverged_at"], lost["epoch"]) == (
-        None,
-        None,
-        None,
-        1,
-        None,
-    )
+    assert (bad["p"], bad["p_holm"]) == pytest.approx((2 / 2001, 7 * 2 / 2001), abs=1e-6)
+    assert [lost[key] for key in ("score", "low", "difference", "p", "p_holm", "epoch")] == [None] * 6
+    assert (lost["epochs"], lost["diverged_at"]) == (1, 1)
 
 
-def test_too_few_groups_tell_nothing_apart(folder: Path, settings: Evaluate) -> None:
-    for name in ("plain", "good", "bad", "noise"):
-        path = folder / name / "validation.csv"
+@pytest.mark.usefixtures("recipes")
+def test_holm_corrects_within_a_study(studies: Summary, write_run: Callable[..., None]) -> None:
+    # Alone, `bad` is one of three rows: two of its own, and the flips of the first.
+    (study,) = studies(["plain", "bad"])
+    assert study["rows"][2]["p_holm"] == pytest.approx(3 * 2 / 2001, abs=1e-6)
+    write_run("other", kind="recipe", like="joint", dice=PLAIN, epochs=5)
+    write_run("other_bad", kind="recipe", like="other", dice=PLAIN - 0.2)
+    first, second = studies(["plain", "other", "bad", "other_bad"])
+    assert first == study
+    assert [second[key] for key in ("baseline", "model", "epochs")] == ["other", "joint", 5]
+    assert [row["run"] for row in second["rows"]] == ["other"] * 2 + ["other_bad"] * 2
+    assert second["rows"][2]["difference"] == -0.2
+
+
+def test_a_recipe_is_compared_with_the_recipe_that_it_is_like(
+    studies: Summary, write_run: Callable[..., None]
+) -> None:
+    write_run("plain", kind="recipe", like="net", dice=PLAIN)
+    write_run("ema", kind="recipe", like="plain", dice=PLAIN + 0.1)
+    write_run("ema_long", kind="recipe", like="ema", dice=PLAIN + 0.25)
+    found = {
+        study["baseline"]: {row["run"]: row["difference"] for row in study["rows"] if not row["flips"]}
+        for study in studies(["plain", "ema", "ema_long"])
+    }
+    assert found == {"plain": {"plain": None, "ema": 0.1}, "ema": {"ema": None, "ema_long": 0.15}}
+
+
+def test_models_and_seeds_are_no_recipes(studies: Summary, write_run: Callable[..., None]) -> None:
+    write_run("net")
+    write_run("net-43", kind="seed", like="net", seed=43)
+    assert studies(["net", "net-43"]) == []
+
+
+@pytest.mark.usefixtures("recipes")
+def test_too_few_groups_are_no_evidence(runs: Path, studies: Summary) -> None:
+    for name in NAMES[:-1]:
+        path = runs / name / "validation.csv"
         pd.read_csv(path).assign(group=[f"g{i % 5}" for i in range(30)]).to_csv(path, index=False)
-    rows = summary(folder, settings)["rows"]
-    assert {row["verdict"] for row in rows[1:-2]} == {"cannot be told"}
-    assert all(row["low"] is row["p_holm"] is None for row in rows)
+    (study,) = studies(NAMES)
+    assert {row["verdict"] for row in study["rows"][1:-2]} == {"inconclusive"}
+    assert all(row["low"] is row["p_holm"] is None for row in study["rows"])
+    assert study["rows"][2]["difference"] == 0.1
 
 
-def test_without_recipes_there_is_nothing_to_tell(tmp_path: Path, settings: Evaluate) -> None:
-    none = Ablated(model="unet", recipes=[])
-    assert (
-        summarise_ablation(read_recipes(tmp_path, []), ablated=none, ablation=ABLATION, settings=settings)[
-            "rows"
-        ]
-        == []
-    )
+@pytest.mark.usefixtures("recipes")
+def test_against_a_baseline_that_diverged_nothing_is_said(runs: Path, studies: Summary) -> None:
+    about = json.loads((runs / "good" / "run.json").read_text())
+    (runs / "good" / "run.json").write_text(json.dumps({**about, "like": "lost"}))
+    (study,) = studies(["lost", "good"])
+    assert [row["verdict"] for row in study["rows"]] == [None] * 4
+    assert [row["score"] is None for row in study["rows"]] == [True, True, False, False]
+    assert (study["measure"], study["images"]) == ("dice", 30)
 
 
-def test_a_first_recipe_without_a_score_is_no_measure(folder: Path, settings: Evaluate) -> None:
-    recipes = read_recipes(folder, ["lost", "plain"])
-    ablated = Ablated(model="unet", recipes=["lost", "plain"])
-    rows = summarise_ablation(recipes, ablated=ablated, ablation=ABLATION, settings=settings)["rows"]
-    assert [row["verdict"] for row in rows] == [None] * 4
-
-
-def test_a_missing_recipe_is_named(folder: Path) -> None:
-    (folder / "good" / "summary.json").unlink()
-    with pytest.raises(InputError, match=r"ablation/good: no result of the recipe good.*dvc repro"):
-        read_recipes(folder, ABLATED.recipes)
-
-
-def test_recipes_measured_on_other_images_are_told(folder: Path) -> None:
-    path = folder / "good" / "validation.csv"
+@pytest.mark.usefixtures("recipes")
+def test_recipes_measured_on_other_images_are_told(runs: Path, studies: Summary) -> None:
+    path = runs / "good" / "validation.csv"
     pd.read_csv(path).iloc[1:].to_csv(path, index=False)
-    with pytest.raises(InputError, match="recipes measured on different images"):
-        read_recipes(folder, ABLATED.recipes)
-
-
-class Bright(nn.Module):
-    """Calls tumour what is bright in the left half, so that a mean over flips calls nothing so; and always
-    the first class."""
-
-    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        left = torch.ones_like(image)
-        left[..., image.shape[-1] // 2 :] = 0
-        label = torch.zeros(len(image), 4)
-        label[:, 0] = 1
-        return {"mask": torch.where(image * left > 0.5, 9.0, -9.0), "label": label}
-
-
-def test_scores_are_the_mean_over_heads_with_and_without_flips(repository: Path, settings: Evaluate) -> None:
-    images = np.zeros((3, 32, 32), dtype=np.uint8)
-    images[0, 0:4, 0:4] = images[1, 0:4, 28:32] = 255  # in the left half; in the right half
-    table = pd.DataFrame(
-        {
-            "id": ["a", "b", "c"],
-            "label": ["glioma", "pituitary", "glioma"],
-            "group": ["g", "h", "i"],
-            "split": ["validation"] * 2 + ["train"],
-        }
-    )
-    samples = Samples(images, (images > 0).astype(np.uint8), table, "f")
-    net = Inference(Bright(), load("demo", "train"))
-    scores = score_images(net, samples, healthy=True, settings=settings)
-    assert list(scores["id"]) == ["a", "b"]
-    assert list(scores["dice"]) == [1.0, 0.0]
-    assert list(scores["accuracy"]) == [1.0, 0.0]
-    assert list(scores["score"]) == [1.0, 0.0]
-    # Of four views two see the square in the left half: probability 0.5 to rounding, which is not above the
-    # threshold.
-    assert list(scores["dice_flips"]) == [0.0, 0.0]
-    assert list(scores["score_flips"]) == [0.5, 0.0]
+    with pytest.raises(InputError, match=r"eval/good: recipes measured on different images: got 29.*plain"):
+        studies(NAMES)

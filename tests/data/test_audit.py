@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brisc.config import Prepare
+from brisc.config import AuditPlan
 from brisc.data import audit
 from brisc.data.similarity import FRAME, Views
 from brisc.progress import silent
 from phantoms import AUDIT, PhantomArchive
 
-PREPARE = Prepare(size=64, fit="squeeze", split="grouped", prune="none", validation_fraction=0.2, seed=3)
+PLAN = AuditPlan(audit=replace(AUDIT, tilts_degrees=[]), validation_fraction=0.2, seed=3)
 LABELS = {"gl": "glioma", "me": "meningioma", "no": "no_tumor", "pi": "pituitary"}
 PLANES = {"ax": "axial", "co": "coronal", "sa": "sagittal"}
 
@@ -157,7 +157,7 @@ def test_a_random_split_leaks_and_a_grouped_one_does_not() -> None:
         *((row, row + 1, "mirrored" if row % 4 == 0 else "neighbour") for row in range(0, 100, 2))
     )
     groups = audit.group_images(index, related)
-    random = audit.measure_leak(index, related, groups, PREPARE, "random")
+    random = audit.measure_leak(index, related, groups, PLAN, "random")
     parts = audit.assign_validation(
         index[["id", "label", "plane"]].assign(group=groups["group"]),
         split="random",
@@ -169,7 +169,7 @@ def test_a_random_split_leaks_and_a_grouped_one_does_not() -> None:
     assert random["copy_or_neighbour"] == sum(row ^ 1 not in chosen for row in chosen)
     assert random["copy"] == sum(row ^ 1 not in chosen and row % 4 < 2 for row in chosen)
     assert random["copy_share"] == pytest.approx(random["copy"] / 20)
-    grouped = audit.measure_leak(index, related, groups, PREPARE, "grouped")
+    grouped = audit.measure_leak(index, related, groups, PLAN, "grouped")
     assert (grouped["validation"], grouped["copy"], grouped["copy_or_neighbour"]) == (20, 0, 0)
 
 
@@ -294,8 +294,7 @@ def test_margins_and_intensities_of_a_square() -> None:
 
 @pytest.fixture(scope="module")
 def findings(phantoms: PhantomArchive) -> audit.Findings:
-    knobs = replace(AUDIT, tilts_degrees=[])
-    return audit.run_audit(phantoms.raw, phantoms.index, audit=knobs, prepare=PREPARE, track=silent)
+    return audit.run_audit(phantoms.raw, phantoms.index, plan=PLAN, track=silent)
 
 
 def test_the_audit_of_phantoms_counts_what_was_planted(

@@ -217,6 +217,14 @@ def mask_empty(files: Files) -> None:
     files[mask_path(GLIOMA)] = png(grey(32, 24, 3))
 
 
+def mask_inverted(files: Files) -> None:
+    files[mask_path(GLIOMA)] = png(255 - square_mask(32, 24))
+
+
+def mask_all_white(files: Files) -> None:
+    files[mask_path(GLIOMA)] = png(grey(32, 24, 255))
+
+
 def mask_of_sixteen_bits(files: Files) -> None:
     files[mask_path(GLIOMA)] = png(square_mask(32, 24).astype(np.uint16))
 
@@ -318,6 +326,13 @@ def unknown_place(files: Files) -> None:
         (mask_value(244), mask_path(GLIOMA), "mask not binary: got 1 values from 244 to 244"),
         (mask_of_another_size, mask_path(GLIOMA), "mask of another size: got 32x32, expected 24x32"),
         (mask_empty, mask_path(GLIOMA), "mask empty: got no value above 3"),
+        # 8 by 8 of 32 by 24 pixels are tumour: 704 of 768 are not.
+        (
+            mask_inverted,
+            mask_path(GLIOMA),
+            "mask inverted or all white: got 92% tumour, expected at most 50%",
+        ),
+        (mask_all_white, mask_path(GLIOMA), "mask inverted or all white: got 100% tumour"),
         (mask_of_sixteen_bits, mask_path(GLIOMA), "not an 8-bit image: got mode I;16"),
         (mask_truncated, mask_path(GLIOMA), "mask not readable"),
         (mask_in_jpeg, mask_path(GLIOMA), "mask not readable: got another format, expected PNG"),

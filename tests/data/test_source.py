@@ -501,7 +501,7 @@ def make_link(target: zipfile.ZipFile) -> None:
 
 @pytest.mark.parametrize(
     ("edit", "word"),
-    [(encrypt, "an encrypted one"), (make_link, "a link or a device")],
+    [(encrypt, "an encrypted one"), (make_link, "a link, a folder or a device")],
     ids=["encrypted", "link"],
 )
 def test_encrypted_members_and_links_are_refused(
@@ -531,6 +531,19 @@ def test_members_that_lead_out_are_refused_even_if_not_listed(name: str, tmp_pat
     assert not (tmp_path / "out.jpg").exists()
 
 
+def test_members_that_the_manifest_does_not_list_do_no_harm(tmp_path: Path) -> None:
+    """As Finder adds them, or somebody who packs the data set together with other things."""
+
+    def add(target: zipfile.ZipFile) -> None:
+        for name in ("brisc2025/Icon\r", "__MACOSX/brisc2025/._manifest.csv", "notes\x00", "link", "secret"):
+            target.writestr(name, b"x")
+        target.getinfo("link").external_attr = (stat.S_IFLNK | 0o777) << 16
+        target.getinfo("secret").flag_bits |= 1
+
+    wanted = fetch_from(write_archive(tmp_path / "data"), tmp_path / "a.zip")
+    assert fetch_from(edited(tmp_path / "data.zip", add), tmp_path / "b.zip") == wanted
+
+
 def test_a_member_given_twice_is_refused(tmp_path: Path) -> None:
     path = pack(tmp_path / "data.zip", whole())
     with zipfile.ZipFile(path, "a") as target, pytest.warns(UserWarning, match="Duplicate name"):
@@ -543,13 +556,12 @@ def test_a_member_given_twice_is_refused(tmp_path: Path) -> None:
 def test_a_member_given_twice_by_two_kinds_of_slash_is_refused(tmp_path: Path) -> None:
     name = f"brisc2025/{IMAGE}".replace("/", "\\")
     message = refusal(pack(tmp_path / "data.zip", {**whole(), name: b"another"}), tmp_path)
-    assert f"{name!r}: member refused: got the same name again" in message
+    assert f"brisc2025/{IMAGE}: member refused: got the same name again" in message
 
 
 def test_other_compression_than_deflate_is_refused(tmp_path: Path) -> None:
     message = refusal(pack(tmp_path / "data.zip", whole(), method=zipfile.ZIP_BZIP2), tmp_path)
-    assert "compression method 12" in message
-    assert IMAGE in message
+    assert "brisc2025/manifest.csv: member refused: got compression method 12" in message
 
 
 def test_a_member_that_declares_more_than_the_manifest_is_refused_unread(tmp_path: Path) -> None:

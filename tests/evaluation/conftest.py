@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brisc.config import Evaluate, Train, load
+from brisc.config import Evaluate, Run, load, resolve
 from brisc.data.dataset import Samples
 from brisc.data.native import load_native, pack, write_native
 from brisc.vocabulary import LABELS
@@ -47,15 +47,14 @@ def samples() -> Samples:
 
 
 @pytest.fixture
-def train(repository: Path) -> Train:
-    settings: Train = load("demo", "train")
-    return replace(settings, accelerator="cpu", precision="32-true")
+def run(repository: Path) -> Run:
+    return replace(resolve("demo", "unet").run, accelerator="cpu", precision="32-true")
 
 
 @pytest.fixture
 def settings(repository: Path) -> Evaluate:
-    knobs: Evaluate = load("demo", "evaluate")
-    return replace(knobs, batch_size=5, flips=False, calibration_bins=4, bootstrap_resamples=50)
+    settings: Evaluate = load("demo", "evaluate")
+    return replace(settings, batch_size=5, flips=False, calibration_bins=4, bootstrap_resamples=50)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from brisc.evaluation.classification import (
     weighted,
 )
 
-KNOBS = {
+SETTINGS = {
     "resamples": 200,
     "seed": 1,
     "class_weights": {"glioma": 1, "meningioma": 1, "no_tumor": 1, "pituitary": 1},
@@ -54,7 +54,7 @@ def draw(n: int, seed: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 
 # measure
-# --------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_labels_are_in_the_order_of_the_net():
@@ -99,7 +99,7 @@ def test_measure_refuses_what_are_no_probabilities(probabilities, told):
 
 
 # scores
-# ---------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 # Down: 4 gliomas, 3 meningiomas, 2 healthy, 1 pituitary. Across: what they are taken for.
 #   glioma      3 1 0 0
@@ -124,7 +124,7 @@ def test_scores_by_hand():
 
 
 def test_summary_by_hand():
-    summary = summarise_labels(rows(TRUE, certain(PREDICTED)), **KNOBS)
+    summary = summarise_labels(rows(TRUE, certain(PREDICTED)), **SETTINGS)
     assert (summary["n_images"], summary["accuracy"]) == (10, 0.6)
     assert summary["precision_macro"] == pytest.approx((3 / 5 + 1 / 2 + 2 / 3) / 4)
     assert summary["recall_macro"] == pytest.approx((3 / 4 + 1 / 3 + 1) / 4)
@@ -153,14 +153,14 @@ def test_class_weighted_accuracy_is_that_of_the_official_mix():
     table = rows(TRUE, certain(PREDICTED))
     for weights, expected in [((4, 3, 2, 1), 0.6), ((0, 0, 3, 1), 0.75)]:
         summary = summarise_labels(
-            table, **{**KNOBS, "class_weights": dict(zip(LABELS, weights, strict=True))}
+            table, **{**SETTINGS, "class_weights": dict(zip(LABELS, weights, strict=True))}
         )
         assert summary["class_weighted"] == {"accuracy": pytest.approx(expected)}
 
 
 def test_class_without_images_has_no_score_and_leaves_the_means():
     # Two gliomas, one of them taken for the absent meningioma; two pituitary tumours, both right.
-    summary = summarise_labels(rows([0, 0, 3, 3], certain([0, 1, 3, 3])), **KNOBS)
+    summary = summarise_labels(rows([0, 0, 3, 3], certain([0, 1, 3, 3])), **SETTINGS)
     absent = {"n": 0, **dict.fromkeys(("precision", "recall", "f1", "f1_low", "f1_high", "auroc"))}
     assert summary["by_label"]["meningioma"] == summary["by_label"]["no_tumor"] == absent
     assert summary["recall_macro"] == pytest.approx((1 / 2 + 1) / 2)
@@ -172,7 +172,7 @@ def test_class_without_images_has_no_score_and_leaves_the_means():
 
 
 def test_class_of_all_images_has_no_auroc():
-    summary = summarise_labels(rows([2, 2, 2], certain([2, 2, 0])), **KNOBS)
+    summary = summarise_labels(rows([2, 2, 2], certain([2, 2, 0])), **SETTINGS)
     assert summary["by_label"]["no_tumor"]["auroc"] is None
     assert summary["auroc_macro"] is None
     assert summary["by_label"]["no_tumor"]["recall"] == summary["accuracy"] == pytest.approx(2 / 3)
@@ -180,10 +180,10 @@ def test_class_of_all_images_has_no_auroc():
 
 def test_subset_without_images_is_all_zero_and_none():
     table = rows(TRUE, certain(PREDICTED))
-    summary = summarise_labels(table[:0], **KNOBS)
+    summary = summarise_labels(table[:0], **SETTINGS)
     assert set(leaves(summary)) == {0, None}
     assert summary["n_images"] == 0
-    assert summary.keys() == summarise_labels(table, **KNOBS).keys()
+    assert summary.keys() == summarise_labels(table, **SETTINGS).keys()
 
 
 def test_auroc_by_hand():
@@ -199,7 +199,7 @@ def test_auroc_by_hand():
 def test_all_scores_are_those_of_scikit_learn(n, seed):
     true, probabilities = draw(n, seed)
     table = rows(true, probabilities)
-    predicted, summary = codes(table["predicted"]), summarise_labels(table, **KNOBS)
+    predicted, summary = codes(table["predicted"]), summarise_labels(table, **SETTINGS)
     each = sklearn.precision_recall_fscore_support(true, predicted, labels=range(4), zero_division=0)
     for k, label in enumerate(LABELS):
         row = summary["by_label"][label]
@@ -223,7 +223,7 @@ def test_macro_scores_over_the_classes_that_are_there_are_those_of_scikit_learn(
     for seed in range(5):
         true, probabilities = draw(40, seed, classes=3)
         table = rows(true, probabilities)
-        predicted, summary = codes(table["predicted"]), summarise_labels(table, **KNOBS)
+        predicted, summary = codes(table["predicted"]), summarise_labels(table, **SETTINGS)
         assert (predicted == PITUITARY).any()
         expected = sklearn.precision_recall_fscore_support(
             true, predicted, labels=range(3), average="macro", zero_division=0
@@ -234,14 +234,14 @@ def test_macro_scores_over_the_classes_that_are_there_are_those_of_scikit_learn(
 
 
 # intervals
-# ------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_intervals_of_two_groups_by_hand():
     # Group a: two gliomas, right. Group b: one glioma right, one taken for meningioma. Drawn aa, ab, bb with
     # probability 1/4, 1/2, 1/4: accuracy 1, 3/4, 1/2; macro F1, over glioma alone: 1, 6/7, 2/3.
     table = rows([0] * 4, certain([0, 0, 0, 1])).assign(group=["a", "a", "b", "b"])
-    summary = summarise_labels(table, **KNOBS)
+    summary = summarise_labels(table, **SETTINGS)
     assert (summary["accuracy"], summary["accuracy_low"], summary["accuracy_high"]) == (0.75, 0.5, 1.0)
     assert (summary["f1_macro_low"], summary["f1_macro_high"]) == (pytest.approx(2 / 3), 1.0)
     assert summary["f1_macro"] == pytest.approx(6 / 7)
@@ -257,7 +257,7 @@ def test_intervals_of_two_groups_by_hand():
 def test_interval_of_f1_is_near_that_of_independent_resamples():
     true, probabilities = draw(150, seed=3)
     table = rows(true, probabilities)
-    summary = summarise_labels(table, **{**KNOBS, "resamples": 1000})
+    summary = summarise_labels(table, **{**SETTINGS, "resamples": 1000})
     predicted, rng = codes(table["predicted"]), np.random.default_rng(9)
     values, of_classes = [], []
     for _ in range(1000):
@@ -277,7 +277,7 @@ def test_interval_of_f1_is_near_that_of_independent_resamples():
 
 
 def test_intervals_are_undefined_with_one_group():
-    summary = summarise_labels(rows(TRUE, certain(PREDICTED)).assign(group="a"), **KNOBS)
+    summary = summarise_labels(rows(TRUE, certain(PREDICTED)).assign(group="a"), **SETTINGS)
     assert [summary[f"{name}_{end}"] for name in ("accuracy", "f1_macro") for end in ("low", "high")] == [
         None
     ] * 4
@@ -285,14 +285,14 @@ def test_intervals_are_undefined_with_one_group():
 
 def test_summary_does_not_depend_on_row_order_and_is_seeded():
     table = rows(*draw(80, seed=5)).assign(group=[f"g{i // 3}" for i in range(80)])
-    summary = summarise_labels(table, **KNOBS)
-    assert summarise_labels(table.sample(frac=1, random_state=0), **KNOBS) == summary
-    assert summarise_labels(table, **{**KNOBS, "seed": 2}) != summary
-    assert summarise_labels(table, **{**KNOBS, "resamples": 201}) != summary
+    summary = summarise_labels(table, **SETTINGS)
+    assert summarise_labels(table.sample(frac=1, random_state=0), **SETTINGS) == summary
+    assert summarise_labels(table, **{**SETTINGS, "seed": 2}) != summary
+    assert summarise_labels(table, **{**SETTINGS, "resamples": 201}) != summary
 
 
 def test_summary_is_plain_json():
-    summary = summarise_labels(rows(TRUE, certain(PREDICTED)), **KNOBS)
+    summary = summarise_labels(rows(TRUE, certain(PREDICTED)), **SETTINGS)
     assert {type(leaf) for leaf in leaves(summary)} == {
         int,
         float,
@@ -320,14 +320,14 @@ def leaves(content):
 )
 def test_summary_refuses_a_wrong_table(column, value, told):
     with pytest.raises(InputError, match=told):
-        summarise_labels(rows(TRUE, certain(PREDICTED)).assign(**{column: value}), **KNOBS)
+        summarise_labels(rows(TRUE, certain(PREDICTED)).assign(**{column: value}), **SETTINGS)
 
 
 def test_summary_refuses_a_table_that_lacks_a_column():
     with pytest.raises(InputError, match="no group, p_glioma"):
-        summarise_labels(rows(TRUE, certain(PREDICTED)).drop(columns=["p_glioma", "group"]), **KNOBS)
+        summarise_labels(rows(TRUE, certain(PREDICTED)).drop(columns=["p_glioma", "group"]), **SETTINGS)
 
 
 def test_summary_refuses_weights_of_unknown_classes():
     with pytest.raises(InputError, match="unknown class weight"):
-        summarise_labels(rows(TRUE, certain(PREDICTED)), **{**KNOBS, "class_weights": {"tumour": 1}})
+        summarise_labels(rows(TRUE, certain(PREDICTED)), **{**SETTINGS, "class_weights": {"tumour": 1}})

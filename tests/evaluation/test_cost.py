@@ -6,7 +6,8 @@ import torch
 from nets import Classifier, Joint
 
 from brisc.evaluation import cost
-from brisc.evaluation.cost import count_macs, measure_cost
+from brisc.evaluation.cost import measure_cost
+from brisc.evaluation.macs import count_macs
 from brisc.evaluation.predict import Inference
 
 # At 16 px. Stem 256 pixels x 3 x 9; deep 64 x 6 x 3 x 9; label 6 x 4; up 64 x 6 x 3 x 4; merge 256 x 6 x 9.
@@ -32,9 +33,9 @@ def test_macs_are_counted_without_memory_for_the_numbers():
     assert count_macs(net, size=4096) == 65536 * (JOINT_MACS - 24) + 24
 
 
-def test_cost_without_seconds_is_the_same_everywhere(train, weights):
+def test_cost_without_seconds_is_the_same_everywhere(run, weights):
     measured = measure_cost(
-        Inference(Joint(), train), size=16, batch_size=8, weights=weights, measure_seconds=False
+        Inference(Joint(), run), size=16, batch_size=8, weights=weights, measure_seconds=False
     )
     # 3 x 9 + 3 + 3; 6 x 3 x 9 + 6; 6 x 4 + 4; 6 x 3 x 4 + 3; 6 x 9 + 1.
     assert measured == {
@@ -47,7 +48,7 @@ def test_cost_without_seconds_is_the_same_everywhere(train, weights):
     }
 
 
-def test_latency_is_the_median_after_a_warm_up(train, weights, monkeypatch):
+def test_latency_is_the_median_after_a_warm_up(run, weights, monkeypatch):
     # Two runs to warm up, then the clock goes on by these seconds; the limit of five is reached, but three
     # are the fewest.
     durations = {1: [100.0, 90.0, 3.0, 7.0, 2.0], 8: [100.0, 90.0, *[0.25] * 20]}
@@ -60,7 +61,7 @@ def test_latency_is_the_median_after_a_warm_up(train, weights, monkeypatch):
 
     monkeypatch.setattr(cost, "count_macs", lambda net, size: 0)
     monkeypatch.setattr(cost.time, "perf_counter", lambda: clock.now)
-    net = Inference(Slow(), replace(train, measure_seconds=True))
+    net = Inference(Slow(), replace(run, measure_seconds=True))
     measured = measure_cost(net, size=16, batch_size=8, weights=weights, measure_seconds=True)
     assert (measured["latency_ms"], measured["batch_latency_ms"]) == (3000.0, 250.0)
     assert [next(rest, None) for rest in left.values()] == [None, None]

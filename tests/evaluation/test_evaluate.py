@@ -1,3 +1,5 @@
+"""What an evaluated run leaves, on nets whose answers are known."""
+
 import json
 from dataclasses import replace
 
@@ -7,14 +9,21 @@ import pytest
 import torch
 from nets import Bright, Classifier, Corner, Joint
 
+from brisc.analysis.runs import read_runs
+from brisc.config import EvaluationPlan
 from brisc.errors import InputError
 from brisc.evaluation.classification import PROBABILITIES
 from brisc.evaluation.evaluate import evaluate, subset_metrics
+from brisc.evaluation.gradcam import activation_maps
+from brisc.evaluation.predict import Inference
+from brisc.evaluation.rows import subset_of
 from brisc.models import build
+from brisc.training.result import RECORDS
 from brisc.vocabulary import LABELS, SUBSETS
+from trained import write_training
 
-RECORDS = ("cost.json", "history.csv", "summary.json")
-OF_ALL = ["cost.json", "data.json", "metrics.json", "per_image.csv", "training"]
+OF_ALL = ["data.json", "metrics.json", "run.json", "training"]
+ON_TEST = [*OF_ALL, "inference.json", "per_image.csv"]
 KNOWN = ["id", "split", "label", "plane", "group", "official", "clean", "strict"]
 OF_MASK = [
     "true_pixels",
@@ -28,33 +37,44 @@ OF_MASK = [
     "dice_native",
 ]
 OF_LABEL = [*PROBABILITIES, "predicted"]
+MODEL = {"kind": "model", "like": None, "changes": {}, "judge": "test"}
+RECIPE = {"kind": "recipe", "like": "unet", "changes": {"epochs": 2}, "judge": "validation"}
 
 
 @pytest.fixture
-def run(samples, settings, train, native_of, tmp_path):
+def evaluated(samples, settings, run, native_of, tmp_path):
     """Evaluate a net into a fresh folder and return the folder; unless given, the original masks are those of
-    the cache."""
+    the cache, and the training's weights those of the net."""
+    cache, data = samples, tmp_path / "fingerprint.json"
+    data.write_text('{"fingerprint": "f"}')
 
-    def evaluated(net, name="eval", *, samples=samples, native=None, **knobs):
-        training = tmp_path / "training"
-        training.mkdir(exist_ok=True)
-        for file in ("weights.pt", *RECORDS):
-            (training / file).write_bytes(f"{file} ".encode() * 100)
-        data = tmp_path / "fingerprint.json"
-        data.write_text('{"fingerprint": "f"}')
+    def into(
+        net,
+        name="eval",
+        *,
+        samples=samples,
+        native=None,
+        run=run,
+        about=MODEL,
+        trained=None,
+        diverged=False,
+        **changes,
+    ):
+        scores = {"dice": np.ones(len(cache.rows("validation", healthy=run.healthy_slices)))}
+        write_training(tmp_path / "training", trained or net, cache, run, scores, diverged=diverged)
         evaluate(
             net,
             samples,
             tmp_path / name,
             native=native or native_of(samples.masks > 0),
-            training=training,
+            training=tmp_path / "training",
             data=data,
-            settings=replace(settings, **knobs),
-            train=train,
+            plan=EvaluationPlan(name=name, **about, evaluate=replace(settings, **changes), code={}),
+            run=run,
         )
         return tmp_path / name
 
-    return evaluated
+    return into
 
 
 def metrics_of(folder):
@@ -70,28 +90,122 @@ def joint(seed: int = 0) -> Joint:
     return Joint()
 
 
-def test_files_and_columns_follow_the_heads(run):
+def test_files_and_columns_follow_the_heads(evaluated):
     for net, columns, files in [
         (Bright(), OF_MASK, ["masks.npz"]),
         (Classifier(), OF_LABEL, ["cam.npz"]),
         (Joint(), OF_MASK + OF_LABEL, ["cam.npz", "masks.npz"]),
         (Joint(mask_first=False), OF_MASK + OF_LABEL, ["cam.npz", "masks.npz"]),
     ]:
-        folder = run(net)
-        assert sorted(path.name for path in folder.iterdir()) == sorted([*OF_ALL, *files])
+        folder = evaluated(net)
+        assert sorted(path.name for path in folder.iterdir()) == sorted([*ON_TEST, *files])
         assert list(pd.read_csv(folder / "per_image.csv")) == KNOWN + columns
 
 
-def test_the_records_of_the_training_lie_beside_its_results_and_its_weights_do_not(run):
-    training = run(Bright()) / "training"
-    assert (training.parent / "data.json").read_text() == '{"fingerprint": "f"}'
-    assert {path.name: path.read_text()[: len(path.name)] for path in training.iterdir()} == {
-        name: name for name in RECORDS
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_records_of_the_training_lie_beside_its_results_and_its_weights_do_not(evaluated, tmp_path):
+    folder = evaluated(Bright())
+    assert names(folder / "training") == list(RECORDS)
+    for name in RECORDS:
+        assert (folder / "training" / name).read_bytes() == (tmp_path / "training" / name).read_bytes()
+    assert (folder / "data.json").read_text() == '{"fingerprint": "f"}'
+
+
+def test_weights_are_those_of_the_training(evaluated):
+    expected = evaluated(joint(0), "expected")
+    assert contents(evaluated(joint(1), "other", trained=joint(0))) == contents(expected)
+    assert contents(evaluated(joint(1), "own")) != contents(expected)
+    with pytest.raises(InputError, match="weights that do not fit the model"):
+        evaluated(joint(), trained=Bright())
+
+
+def test_a_run_says_what_it_is_to_the_others(evaluated):
+    about = {"kind": "seed", "like": "unet", "changes": {"seed": 43, "augment.zoom_fraction": 0.0}}
+    folder = evaluated(Bright(), about={**about, "judge": "test"})
+    assert json.loads((folder / "run.json").read_text()) == {**about, "judge": "test"}
+
+
+def test_what_is_written_is_what_the_analysis_reads(evaluated, tmp_path):
+    evaluated(joint(), "net")
+    evaluated(Bright(), "recipe", about=RECIPE)
+    net, recipe = read_runs(tmp_path, ["net", "recipe"])
+    assert (net.kind, recipe.kind, recipe.about["like"]) == ("model", "recipe", "unet")
+    assert (net.summary["best_epoch"], list(net.history["best"])) == (2, [0, 1])
+    assert (net.cost["seconds"], net.inference["batch_size"], recipe.inference) == (None, 5, {})
+    assert list(net.images()) == KNOWN + OF_MASK + OF_LABEL
+    assert len(recipe.images()) == 6
+
+
+# judged on validation alone
+# ------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_has_the_scores_of_validation_and_no_more(evaluated, run):
+    folder = evaluated(Bright(), about=RECIPE)
+    assert names(folder) == sorted(
+        ["data.json", "metrics.json", "run.json", "validation.csv", *(f"training/{name}" for name in RECORDS)]
+    )
+    # Six of the eight validation images have a tumour; the square is found in each.
+    assert metrics_of(folder) == {
+        "validation": {
+            "n_pairs": 6,
+            "dice_per_image": 1.0,
+            "dice_per_image_low": 1.0,
+            "dice_per_image_high": 1.0,
+        }
     }
+    table = pd.read_csv(folder / "validation.csv")
+    assert list(table) == ["id", "label", "group", "dice", "score", "dice_flips", "score_flips"]
+    assert list(table["id"]) == ["i04", "i05", "i07", "i08", "i09", "i11"]
 
 
-def test_rows_are_validation_and_test_by_id_and_arrays_follow_them(run, samples):
-    folder = run(Bright())
+def test_healthy_slices_count_for_a_recipe_that_was_trained_on_them(evaluated, run, told):
+    healthy = replace(run, healthy_slices=True)
+    table = pd.read_csv(evaluated(Bright(), about=RECIPE, run=healthy) / "validation.csv")
+    assert list(table["dice"]) == [1, 1, 0, 1] * 2
+    # Of the eight labels two are wrong; the mask is one pixel, in no tumour.
+    metrics = metrics_of(evaluated(Corner(), samples=told, about=RECIPE, run=healthy))["validation"]
+    assert (metrics["n_images"], metrics["accuracy"]) == (8, 6 / 8)
+    assert metrics["accuracy_low"] < 6 / 8 < metrics["accuracy_high"]
+    assert (metrics["n_pairs"], metrics["dice_per_image"]) == (6, 0.0)
+
+
+def test_no_image_but_those_of_validation_decides_about_a_recipe(evaluated, samples):
+    outside = (samples.table["split"] != "validation").to_numpy()[:, None, None]
+    other = replace(
+        samples,
+        images=np.where(outside, 255 - samples.images, samples.images),
+        masks=np.where(outside, 1 - samples.masks, samples.masks),
+        table=samples.table.assign(
+            label=samples.table["label"].where(~outside[:, 0, 0], "glioma"),
+            group=samples.table["group"].where(~outside[:, 0, 0], "one"),
+        ),
+    )
+    both = [contents(evaluated(Bright(), samples=each, about=RECIPE)) for each in (samples, other)]
+    assert both[0] == both[1]
+    on_test = [contents(evaluated(Bright(), samples=each)) for each in (samples, other)]
+    assert on_test[0] != on_test[1]
+
+
+@pytest.mark.parametrize("about", [MODEL, RECIPE])
+def test_a_training_without_a_best_epoch_has_no_metrics(evaluated, about):
+    folder = evaluated(Bright(), about=about, diverged=True)
+    assert names(folder) == sorted(
+        ["data.json", "metrics.json", "run.json", *(f"training/{name}" for name in RECORDS)]
+    )
+    assert metrics_of(folder) == {}
+    assert json.loads((folder / "training" / "summary.json").read_text())["diverged_at"] == 1
+
+
+# judged on test
+# ------------------------------------------------------------------------------------------
+
+
+def test_rows_are_validation_and_test_by_id_and_arrays_follow_them(evaluated, samples):
+    folder = evaluated(Bright())
     table = pd.read_csv(folder / "per_image.csv")
     assert list(table["id"]) == [f"i{i:02}" for i in range(4, 24)]
     masks = np.unpackbits(np.load(folder / "masks.npz")["rows"], axis=2).astype(bool)
@@ -99,33 +213,33 @@ def test_rows_are_validation_and_test_by_id_and_arrays_follow_them(run, samples)
     assert list(table["predicted_pixels"]) == list(masks.sum(axis=(1, 2)))
 
 
-def test_masks_by_hand(run):
+def test_masks_by_hand(evaluated):
     # The square is found in every image; only a no-tumour slice has no mask there.
-    folder = run(Bright())
+    folder = evaluated(Bright())
     table, metrics = pd.read_csv(folder / "per_image.csv"), metrics_of(folder)
     assert list(table["dice"]) == [0.0 if label == "no_tumor" else 1.0 for label in table["label"]]
     for name, images in {"official": 12, "clean": 6, "strict": 2, "validation": 8}.items():
         assert metrics[name]["n_images"] == images
-        assert metrics[name]["n_pairs"] == int((table[subset(table, name)]["label"] != "no_tumor").sum())
+        assert metrics[name]["n_pairs"] == int((subset_of(table, name)["label"] != "no_tumor").sum())
         assert metrics[name]["dice_per_image"] == metrics[name]["dice_study"] == 1.0
     assert metrics["official"]["false_alarms"]["rate"] == 1.0
     assert metrics.keys() == set(SUBSETS)
 
 
-def test_original_masks_of_the_cache_s_size_give_the_dice_of_the_cache(run):
-    table = pd.read_csv(run(joint()) / "per_image.csv")
+def test_original_masks_of_the_cache_s_size_give_the_dice_of_the_cache(evaluated):
+    table = pd.read_csv(evaluated(joint()) / "per_image.csv")
     assert 0 < table["dice"].mean() < 1
     assert list(table["dice_native"]) == list(table["dice"])
 
 
-def test_each_image_is_scored_against_its_own_original(run, samples, native_of):
+def test_each_image_is_scored_against_its_own_original(evaluated, samples, native_of):
     # Corner finds one pixel of 16 x 16, at logit 2 among -3. Enlarged three times, the corner's pixels lie at
     # 0, 0, 1/3, 2/3 .. along each axis, so that 2 - 5 (1 - (1 - y)(1 - x)) is above 0 where (1 - y)(1 - x) >
     # .6: at y, x of 0 and 1/3 but for both 1/3, with 4/9. That is 8 pixels.
     masks = np.zeros((24, 48, 48), bool)
     masks[4, :3, :3] = True  # 2 x 8 / (8 + 9)
     masks[23, :, 0] = True  # 2 x 3 / (8 + 48)
-    folder = run(Corner(), native=native_of(masks))
+    folder = evaluated(Corner(), native=native_of(masks))
     table = pd.read_csv(folder / "per_image.csv").set_index("id")
     assert table["dice_native"]["i04"] == pytest.approx(16 / 17, abs=1e-6)
     assert table["dice_native"]["i23"] == pytest.approx(6 / 56, abs=1e-6)
@@ -138,13 +252,9 @@ def test_each_image_is_scored_against_its_own_original(run, samples, native_of):
     assert (metrics["clean"]["dice_native"], metrics["clean"]["dice_native_high"]) == (0, 0)
 
 
-def test_original_masks_of_another_cache_are_told(run, samples, native_of):
+def test_original_masks_of_another_cache_are_told(evaluated, samples, native_of):
     with pytest.raises(InputError, match="got 23 masks, expected 24"):
-        run(Bright(), native=native_of(samples.masks[1:] > 0))
-
-
-def subset(table, name):
-    return table["split"] == "validation" if name == "validation" else table[name] == 1
+        evaluated(Bright(), native=native_of(samples.masks[1:] > 0))
 
 
 @pytest.fixture
@@ -159,8 +269,8 @@ def told(samples):
     return replace(samples, images=images)
 
 
-def test_labels_by_hand(run, told):
-    folder = run(Corner(), samples=told)
+def test_labels_by_hand(evaluated, told):
+    folder = evaluated(Corner(), samples=told)
     table, metrics = pd.read_csv(folder / "per_image.csv"), metrics_of(folder)
     assert [i for i, row in enumerate(table.itertuples(), start=4) if row.predicted != row.label] == [
         4,
@@ -182,8 +292,8 @@ def test_labels_by_hand(run, told):
     assert [row["n"] for row in metrics["official"]["reliability_scaled"]] in ([0, 0, 12, 0], [0, 0, 0, 12])
 
 
-def test_a_joint_net_has_the_numbers_of_both_heads(run):
-    metrics = metrics_of(run(joint()))
+def test_a_joint_net_has_the_numbers_of_both_heads(evaluated):
+    metrics = metrics_of(evaluated(joint()))
     assert metrics["official"]["class_weighted"].keys() == {"dice_per_image", "accuracy"}
     assert {"dice_study", "by_class", "false_alarms", "accuracy", "f1_macro", "by_label", "ece"} <= metrics[
         "official"
@@ -192,8 +302,8 @@ def test_a_joint_net_has_the_numbers_of_both_heads(run):
     assert metrics["temperature"] > 0
 
 
-def test_numbers_of_the_label_can_be_derived_from_the_file(run, settings):
-    folder = run(joint())
+def test_numbers_of_the_label_can_be_derived_from_the_file(evaluated, settings):
+    folder = evaluated(joint())
     table = pd.read_csv(folder / "per_image.csv")
     assert subset_metrics(table[KNOWN + OF_LABEL], settings) == {
         name: {key: value for key, value in values.items() if key in LABEL_KEYS}
@@ -233,38 +343,35 @@ def without_dice(metrics):
     return metrics
 
 
-def test_temperature_is_that_of_validation_alone(run, told):
+def test_temperature_is_that_of_validation_alone(evaluated, told):
     def with_one_label_wrong(row):
         table = told.table.copy()
         table.loc[row, "label"] = "glioma" if table.loc[row, "label"] == "pituitary" else "pituitary"
-        return metrics_of(run(Corner(), samples=replace(told, table=table)))["temperature"]
+        return metrics_of(evaluated(Corner(), samples=replace(told, table=table)))["temperature"]
 
-    unchanged = metrics_of(run(Corner(), samples=told))["temperature"]
+    unchanged = metrics_of(evaluated(Corner(), samples=told))["temperature"]
     assert with_one_label_wrong(1) == with_one_label_wrong(13) == unchanged
     assert with_one_label_wrong(5) != unchanged
 
 
-def test_cam_explains_the_predicted_class(run, samples, train):
-    from brisc.evaluation.gradcam import activation_maps
-    from brisc.evaluation.predict import Inference
-
-    folder = run(joint(4))
+def test_cam_explains_the_predicted_class(evaluated, samples, run):
+    folder = evaluated(joint(4))
     classes = np.array([LABELS.index(label) for label in pd.read_csv(folder / "per_image.csv")["predicted"]])
     cam = np.load(folder / "cam.npz")["rows"]
     assert cam.shape == (20, 8, 8)
     assert (
-        cam == activation_maps(Inference(joint(4), train), samples, np.arange(4, 24), classes, batch_size=5)
+        cam == activation_maps(Inference(joint(4), run), samples, np.arange(4, 24), classes, batch_size=5)
     ).all()
 
 
-def test_a_second_run_writes_the_same_bytes(run):
-    first, second = (run(joint(), name) for name in ("first", "second"))
+def test_a_second_run_writes_the_same_bytes(evaluated):
+    first, second = (evaluated(joint(), name) for name in ("first", "second"))
     assert contents(first) == contents(second)
 
 
-def test_every_knob_is_alive_but_the_batch_size(run):
-    expected = metrics_of(run(joint()))
-    knobs = {
+def test_every_setting_is_alive_but_the_batch_size(evaluated):
+    expected = metrics_of(evaluated(joint()))
+    changes = {
         "flips": True,
         "threshold": 0.501,
         "calibration_bins": 5,
@@ -273,42 +380,36 @@ def test_every_knob_is_alive_but_the_batch_size(run):
         "bootstrap_seed": 43,
     }
     unchanged = [
-        knob for knob, value in knobs.items() if metrics_of(run(joint(), **{knob: value})) == expected
+        name for name, value in changes.items() if metrics_of(evaluated(joint(), **{name: value})) == expected
     ]
     assert unchanged == []
-    assert metrics_of(run(joint(), batch_size=20)) == expected
+    assert metrics_of(evaluated(joint(), batch_size=20)) == expected
 
 
-def test_cost_holds_no_times_unless_they_are_measured(run, samples, settings, train, native_of, tmp_path):
-    assert json.loads((run(joint()) / "cost.json").read_text())["latency_ms"] is None
-    evaluate(
-        joint(),
-        samples,
-        tmp_path / "timed",
-        native=native_of(samples.masks > 0),
-        training=tmp_path / "training",
-        data=tmp_path / "fingerprint.json",
-        settings=settings,
-        train=replace(train, measure_seconds=True),
-    )
-    timed = json.loads((tmp_path / "timed" / "cost.json").read_text())
+def test_cost_holds_no_times_unless_they_are_measured(evaluated, run):
+    assert cost_of(evaluated(joint()))["latency_ms"] is None
+    timed = cost_of(evaluated(joint(), run=replace(run, measure_seconds=True)))
     assert timed["latency_ms"] > 0
     assert timed["batch_latency_ms"] > 0
     assert timed["batch_size"] == 5
 
 
-def test_a_unet_is_evaluated_on_the_mask_alone(run):
+def cost_of(folder):
+    return json.loads((folder / "inference.json").read_text())
+
+
+def test_a_unet_is_evaluated_on_the_mask_alone(evaluated):
     torch.manual_seed(0)
-    metrics = metrics_of(run(build(arch="unet", in_channels=1, base_channels=2, levels=3)))
+    metrics = metrics_of(evaluated(build(arch="unet", in_channels=1, base_channels=2, levels=3)))
     assert 0 <= metrics["official"]["dice_per_image"] <= 1
     assert "accuracy" not in metrics["official"]
     assert "temperature" not in metrics
 
 
-def test_nothing_is_left_of_an_evaluation_that_fails(run, samples, tmp_path):
+def test_nothing_is_left_of_an_evaluation_that_fails(evaluated, samples, tmp_path):
     wrong = samples.table.assign(label="no_tumor")  # healthy slices with a tumour
     with pytest.raises(InputError, match="healthy slices with a tumour"):
-        run(Bright(), samples=replace(samples, table=wrong))
+        evaluated(Bright(), samples=replace(samples, table=wrong))
     assert [
         path.name
         for path in tmp_path.iterdir()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from brisc.config import Optimizer, Run, Train, load
+from brisc.config import Optimizer, Run, resolve
 from brisc.evaluation import memory
 from brisc.evaluation.memory import LiveBytes, estimate, training_memory
 from brisc.models import build
@@ -16,19 +16,14 @@ from brisc.training.losses import TotalLoss
 from brisc.training.optim import build_optimizer
 
 MIB = 2**20
-
-
-@pytest.fixture
-def train(repository: Path) -> Train:
-    return replace(load("paper", "train"), batch_size=4, accumulate=1, precision="32-true", ema_decay=0.0)
+PLAIN = {"batch_size": 4, "accumulate": 1, "precision": "32-true", "ema_decay": 0.0}
 
 
 @pytest.fixture
 def run(repository: Path) -> Run:
-    return replace(
-        load("paper", "models.unet"),
-        model={"arch": "unet", "in_channels": 1, "base_channels": 8, "levels": 3},
-    )
+    """A small U-Net with the paper's settings, in batches of four."""
+    small = {"arch": "unet", "in_channels": 1, "base_channels": 8, "levels": 3}
+    return replace(resolve("paper", "unet").run, model=small, **PLAIN)
 
 
 def on_meta(run: Run) -> nn.Module:
@@ -36,7 +31,7 @@ def on_meta(run: Run) -> nn.Module:
 
 
 # counting
-# -------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -81,12 +76,10 @@ def test_a_storage_that_is_freed_and_made_again_counts_again():
 
 
 @pytest.mark.parametrize("arch", ["unet", "joint"])
-def test_estimate_is_what_the_allocator_of_the_cpu_measures(arch, train, run, tmp_path):
+def test_estimate_is_what_the_allocator_of_the_cpu_measures(arch, run, tmp_path):
     if arch == "joint":
-        run = replace(
-            load("paper", "models.joint"),
-            model={**load("paper", "models.joint").model, "base_channels": 8, "levels": 3},
-        )
+        joint = resolve("paper", "joint").run
+        run = replace(joint, model={**joint.model, "base_channels": 8, "levels": 3}, **PLAIN)
     net, criterion = build(**run.model).train(), TotalLoss(run.loss)
     batch = {
         "image": torch.rand(4, 1, 64, 64),
@@ -108,17 +101,17 @@ def test_estimate_is_what_the_allocator_of_the_cpu_measures(arch, train, run, tm
         now += event["args"]["Bytes"]
         peak = max(peak, now)
     optimizer = replace(run.optimizer, name="sgd", momentum=0.0)
-    found = training_memory(on_meta(run), replace(run, optimizer=optimizer), train, size=64)
+    found = training_memory(on_meta(run), replace(run, optimizer=optimizer), size=64)
     # oneDNN's kernels for AVX-512 hold half a MiB for themselves, those for AVX2 next to nothing.
     assert -0.2 < peak / MIB - (found["peak_mib"] - found["weights_mib"]) < 0.6
     assert peak / MIB > 5
 
 
 # the parts of a step
-# --------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
-def test_activations_are_what_autograd_keeps(run, train):
+def test_activations_are_what_autograd_keeps(run):
     net, criterion, saved = on_meta(run).train(), TotalLoss(run.loss), {}
     batch = {
         "image": torch.empty(4, 1, 64, 64, device="meta"),
@@ -136,30 +129,30 @@ def test_activations_are_what_autograd_keeps(run, train):
         loss = criterion(net(batch["image"]), batch)
     kept = sum(storage.nbytes() for key, storage in saved.items() if key not in held)
     assert loss.device.type == "meta"
-    assert training_memory(net, run, train, size=64)["activations_mib"] == pytest.approx(kept / MIB, abs=0.1)
+    assert training_memory(net, run, size=64)["activations_mib"] == pytest.approx(kept / MIB, abs=0.1)
 
 
-def test_weights_and_optimizer_by_hand(run, train):
+def test_weights_and_optimizer_by_hand(run):
     # 1 MiB is 262,144 float32. A running mean holds the weights twice, bfloat16 copies them at half the size.
     big = replace(run, model={**run.model, "base_channels": 32})
     net = on_meta(big)
     weights = sum(parameter.numel() for parameter in net.parameters()) / 262144
     statistics = sum(buffer.numel() for buffer in net.buffers()) / 262144
-    single = training_memory(net, big, train, size=32)
+    single = training_memory(net, big, size=32)
     assert (single["weights_mib"], single["optimizer_mib"]) == pytest.approx(
         (weights + statistics, 2 * weights), abs=0.06
     )
-    averaged = training_memory(net, big, replace(train, ema_decay=0.9), size=32)
+    averaged = training_memory(net, replace(big, ema_decay=0.9), size=32)
     assert averaged["weights_mib"] == pytest.approx(2 * (weights + statistics), abs=0.06)
     assert averaged["peak_mib"] - single["peak_mib"] == pytest.approx(weights + statistics, abs=0.11)
-    half = training_memory(net, big, replace(train, precision="bf16-mixed"), size=32)
+    half = training_memory(net, replace(big, precision="bf16-mixed"), size=32)
     assert half["weights_mib"] == pytest.approx(1.5 * weights + statistics, abs=0.06)
 
 
 @pytest.mark.parametrize(
     ("name", "momentum"), [("adam", 0.9), ("adamw", 0.9), ("rmsprop", 0.9), ("sgd", 0.9), ("sgd", 0.0)]
 )
-def test_optimizer_is_the_state_that_a_step_leaves(name, momentum, run, train):
+def test_optimizer_is_the_state_that_a_step_leaves(name, momentum, run):
     chosen = replace(
         run, optimizer=Optimizer(name=name, learning_rate=0.1, weight_decay=0.0, momentum=momentum)
     )
@@ -174,48 +167,46 @@ def test_optimizer_is_the_state_that_a_step_leaves(name, momentum, run, train):
     )
     net = on_meta(chosen)
     weights = sum(parameter.numel() for parameter in net.parameters())
-    found = training_memory(net, chosen, train, size=32)["optimizer_mib"]
+    found = training_memory(net, chosen, size=32)["optimizer_mib"]
     assert found == pytest.approx(4 * weights * state / 1000 / MIB, abs=0.06)
 
 
-def test_memory_grows_with_batch_and_size_and_halves_in_half_precision(run, train):
+def test_memory_grows_with_batch_and_size_and_halves_in_half_precision(run):
     net = on_meta(run)
-    one = training_memory(net, run, train, size=64)["activations_mib"]
-    assert training_memory(net, run, replace(train, batch_size=8), size=64)[
-        "activations_mib"
-    ] == pytest.approx(2 * one, rel=0.02)
-    assert training_memory(net, run, train, size=128)["activations_mib"] == pytest.approx(4 * one, rel=0.02)
-    half = training_memory(net, run, replace(train, precision="bf16-mixed"), size=64)["activations_mib"]
+    one = training_memory(net, run, size=64)["activations_mib"]
+    assert training_memory(net, replace(run, batch_size=8), size=64)["activations_mib"] == pytest.approx(
+        2 * one, rel=0.02
+    )
+    assert training_memory(net, run, size=128)["activations_mib"] == pytest.approx(4 * one, rel=0.02)
+    half = training_memory(net, replace(run, precision="bf16-mixed"), size=64)["activations_mib"]
     assert 0.5 * one <= half < 0.6 * one  # the loss stays in float32
-    assert training_memory(net, run, train, size=64)["activations_mib"] == one  # the net is as it was
+    assert training_memory(net, run, size=64)["activations_mib"] == one  # the net is as it was
 
 
-def test_gradients_of_earlier_batches_of_a_step_stay(run, train):
+def test_gradients_of_earlier_batches_of_a_step_stay(run):
     big = replace(run, model={**run.model, "base_channels": 64})
     net = on_meta(big)
     gradients = 4 * sum(parameter.numel() for parameter in net.parameters()) / MIB
-    single, several = (
-        training_memory(net, big, replace(train, accumulate=n), size=64)["peak_mib"] for n in (1, 3)
-    )
+    single, several = (training_memory(net, replace(big, accumulate=n), size=64)["peak_mib"] for n in (1, 3))
     assert several - single == pytest.approx(gradients, rel=0.1)
 
 
 # verdicts
-# -------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
-def test_verdict_and_the_batch_that_fits(run, train, monkeypatch):
+def test_verdict_and_the_batch_that_fits(run, monkeypatch):
     run = replace(run, model={**run.model, "base_channels": 4, "levels": 1})
     monkeypatch.setattr(memory, "PRECISIONS", ("32-true",))
     net = on_meta(run)
     peak = {
-        n: training_memory(net, run, replace(train, batch_size=n, accumulate=4 // n), size=64)["peak_mib"]
+        n: training_memory(net, replace(run, batch_size=n, accumulate=4 // n), size=64)["peak_mib"]
         for n in (4, 2, 1)
     }
 
     def found(budget):
         monkeypatch.setattr(memory, "GPU_MIB", budget + memory.CONTEXT_MIB)
-        model = estimate({"net": run}, train, size=64)["models"]["net"]
+        model = estimate({"net": run}, size=64)["models"]["net"]
         full = model["options"][0]
         return model["as_set"]["verdict"], full["batch_size"], full["accumulate"], full["verdict"]
 
@@ -226,11 +217,12 @@ def test_verdict_and_the_batch_that_fits(run, train, monkeypatch):
     assert found(0.5 * peak[1]) == ("does not fit", 1, 4, "does not fit")
 
 
-def test_estimate_describes_each_model_and_itself(run, train):
-    label_only = load("paper", "models.label_only")
+def test_estimate_describes_each_model_and_itself(run):
+    label_only = resolve("paper", "label_only").run
     classifier = replace(label_only, model={**label_only.model, "base_channels": 4, "levels": 2})
+    runs = {"net": run, "classifier": classifier}
     found = estimate(
-        {"net": run, "classifier": classifier}, replace(train, batch_size=3, accumulate=2), size=64
+        {name: replace(each, batch_size=3, accumulate=2) for name, each in runs.items()}, size=64
     )
     json.dumps(found, allow_nan=False)
     assert (found["estimate"], found["image_size"], found["images_per_step"]) == (True, 64, 6)
@@ -251,10 +243,8 @@ def test_estimate_describes_each_model_and_itself(run, train):
     ]
 
 
-def test_macs_are_those_of_one_image(run, train):
+def test_macs_are_those_of_one_image(run):
     # The first convolution of a one-level net: 64 x 64 places x 9 x 8; the second 64 x 64 x 9 x 8 x 8; the
     # head 64 x 64 x 8.
     flat = replace(run, model={**run.model, "levels": 1})
-    assert estimate({"net": flat}, train, size=64)["models"]["net"]["macs"] == 64 * 64 * (
-        9 * 8 + 9 * 8 * 8 + 8
-    )
+    assert estimate({"net": flat}, size=64)["models"]["net"]["macs"] == 64 * 64 * (9 * 8 + 9 * 8 * 8 + 8)

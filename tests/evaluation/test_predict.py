@@ -20,16 +20,16 @@ def sigmoid(logit: float) -> float:
     return 1 / (1 + np.exp(-logit))
 
 
-def test_masks_of_all_rows_in_their_order(samples, settings, train):
+def test_masks_of_all_rows_in_their_order(samples, settings, run):
     rows = ROWS[::-1]
-    masks = predict(Inference(Bright(), train), samples, rows, settings=settings)["mask"]
+    masks = predict(Inference(Bright(), run), samples, rows, settings=settings)["mask"]
     assert masks.dtype == bool
     assert (masks == (samples.images[rows] > 127)).all()
 
 
-def test_threshold_is_a_probability(samples, settings, train):
+def test_threshold_is_a_probability(samples, settings, run):
     # The logit of grey g is 40 (g / 255 - 1/2), so that probability .999 lies at g / 255 = 1/2 + ln 999 / 40.
-    masks = predict(Inference(Bright(), train), samples, ROWS, settings=replace(settings, threshold=0.999))[
+    masks = predict(Inference(Bright(), run), samples, ROWS, settings=replace(settings, threshold=0.999))[
         "mask"
     ]
     level = 255 * (0.5 + np.log(999) / 40)
@@ -37,29 +37,27 @@ def test_threshold_is_a_probability(samples, settings, train):
     assert (samples.images[ROWS] > 127).sum() > masks.sum() > 0
 
 
-def test_probabilities_of_the_label(samples, settings, train):
-    found = predict(Inference(Corner(), train), samples, ROWS, settings=settings)["label"]
+def test_probabilities_of_the_label(samples, settings, run):
+    found = predict(Inference(Corner(), run), samples, ROWS, settings=settings)["label"]
     assert found.dtype == np.float64
     assert found == pytest.approx(
         softmax(4 * samples.images[ROWS, :2, :2].reshape(-1, len(LABELS)) / 255), abs=1e-6
     )
 
 
-def test_flips_average_the_label_over_four_views(samples, settings, train):
-    found = predict(Inference(Corner(), train), samples, ROWS, settings=replace(settings, flips=True))[
-        "label"
-    ]
+def test_flips_average_the_label_over_four_views(samples, settings, run):
+    found = predict(Inference(Corner(), run), samples, ROWS, settings=replace(settings, flips=True))["label"]
     images = samples.images[ROWS]
     views = [images, images[:, :, ::-1], images[:, ::-1], images[:, ::-1, ::-1]]
     expected = np.mean([softmax(4 * view[:, :2, :2].reshape(-1, 4) / 255) for view in views], axis=0)
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_flips_mirror_masks_back_before_they_are_averaged(samples, settings, train):
+def test_flips_mirror_masks_back_before_they_are_averaged(samples, settings, run):
     # Each view has its upper left corner at logit 2 and the rest at -3: a mean of .256 in all four corners.
     corners = np.zeros((16, 16), dtype=bool)
     corners[[0, 0, -1, -1], [0, -1, 0, -1]] = True
-    net, share = Inference(Corner(), train), (sigmoid(2) + 3 * sigmoid(-3)) / 4
+    net, share = Inference(Corner(), run), (sigmoid(2) + 3 * sigmoid(-3)) / 4
     for threshold, expected in [(share - 0.001, corners), (share + 0.001, np.zeros_like(corners))]:
         masks = predict(net, samples, ROWS, settings=replace(settings, flips=True, threshold=threshold))[
             "mask"
@@ -67,8 +65,8 @@ def test_flips_mirror_masks_back_before_they_are_averaged(samples, settings, tra
         assert (masks == expected).all()
 
 
-def test_logits_of_a_mask_are_the_net_s_own_or_those_of_the_mean_probability(train):
-    net, image = Inference(Corner(), train), torch.zeros(2, 1, 6, 6)
+def test_logits_of_a_mask_are_the_net_s_own_or_those_of_the_mean_probability(run):
+    net, image = Inference(Corner(), run), torch.zeros(2, 1, 6, 6)
     alone = outputs_of(net, image, VIEWS[:1])["mask"].mask_logits()
     assert alone.shape == (2, 6, 6)
     assert alone[1, 0, 0] == 2
@@ -80,20 +78,20 @@ def test_logits_of_a_mask_are_the_net_s_own_or_those_of_the_mean_probability(tra
     assert flipped[1, 1:5, 1:5] == pytest.approx(-3)
 
 
-def test_logits_of_a_mean_probability_are_finite(train):
+def test_logits_of_a_mean_probability_are_finite(run):
     class Sure(Bright):
         def forward(self, image):
             return {"mask": 1e4 * (image - 0.5)}
 
     image = torch.cat([torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)])
-    logits = outputs_of(Inference(Sure(), train), image, VIEWS)["mask"].mask_logits()
+    logits = outputs_of(Inference(Sure(), run), image, VIEWS)["mask"].mask_logits()
     assert (logits[0] < -18).all()
     assert (logits[1] > 18).all()
     assert np.isfinite(logits).all()
 
 
-def test_flips_do_not_change_what_sees_no_left_and_right(samples, settings, train):
-    net = Inference(Bright(), train)
+def test_flips_do_not_change_what_sees_no_left_and_right(samples, settings, run):
+    net = Inference(Bright(), run)
     masks = [
         predict(net, samples, ROWS, settings=replace(settings, flips=flips))["mask"]
         for flips in (False, True)
@@ -111,15 +109,15 @@ def test_views_are_the_image_and_its_three_mirror_images():
     ]
 
 
-def test_only_the_heads_of_the_net_are_predicted(samples, settings, train):
+def test_only_the_heads_of_the_net_are_predicted(samples, settings, run):
     nets = {("mask",): Bright(), ("label",): Classifier(), ("mask", "label"): Joint()}
     for heads, net in nets.items():
-        assert tuple(predict(Inference(net, train), samples, ROWS, settings=settings)) == heads
+        assert tuple(predict(Inference(net, run), samples, ROWS, settings=settings)) == heads
 
 
-def test_batch_size_changes_nothing(samples, settings, train):
+def test_batch_size_changes_nothing(samples, settings, run):
     torch.manual_seed(0)
-    net = Inference(Joint(), train)
+    net = Inference(Joint(), run)
     all_at_once, ones = (
         predict(net, samples, ROWS, settings=replace(settings, batch_size=size)) for size in (64, 1)
     )
@@ -128,7 +126,7 @@ def test_batch_size_changes_nothing(samples, settings, train):
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_precision_and_layout_are_those_of_training(train, channels_last):
+def test_precision_and_layout_are_those_of_training(run, channels_last):
     seen = {}
 
     class Witness(Classifier):
@@ -144,7 +142,7 @@ def test_precision_and_layout_are_those_of_training(train, channels_last):
 
     image = torch.rand(2, 3, 16, 16)[:, :1]  # in neither layout
     for precision, dtype in [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]:
-        net = Inference(Witness(), replace(train, precision=precision, channels_last=channels_last))
+        net = Inference(Witness(), replace(run, precision=precision, channels_last=channels_last))
         assert outputs_of(net, image, VIEWS[:1])["label"].probability.dtype == torch.float64
         assert seen == {"dtype": dtype, "layout": True, "training": False}
         assert not any(parameter.requires_grad for parameter in net.net.parameters())

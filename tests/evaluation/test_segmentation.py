@@ -23,7 +23,7 @@ from brisc.evaluation.segmentation import (
     summarise,
 )
 
-KNOBS = {
+SETTINGS = {
     "study_batch_size": 2,
     "resamples": 200,
     "seed": 1,
@@ -58,7 +58,7 @@ def blobs(number: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 # measure
-# --------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_square_moved_by_one_pixel():
@@ -205,7 +205,7 @@ def test_a_mask_agrees_with_itself():
 
 
 # averages
-# -------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -294,11 +294,11 @@ def test_a_batch_of_empty_against_empty_counts_as_one(table):
 
 
 # summarise
-# ------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 def test_summary_by_hand(table):
-    summary = summarise(table, **KNOBS)
+    summary = summarise(table, **SETTINGS)
     expected = {
         "n_images": 8,
         "n_pairs": 5,
@@ -320,23 +320,23 @@ def test_summary_by_hand(table):
 def test_scores_at_the_images_own_size_by_hand(table):
     # Over the pairs alone: (.6 + .5 + 0 + .8 + .9) / 5. The draws of the interval are those of Dice.
     native = [0.6, 0.5, 0.0, 0.8, 0.9, 1.0, 0.0, 0.0]
-    summary, older = summarise(table.assign(dice_native=native), **KNOBS), summarise(table, **KNOBS)
+    summary, older = summarise(table.assign(dice_native=native), **SETTINGS), summarise(table, **SETTINGS)
     assert summary["dice_native"] == pytest.approx(0.56)
-    same = summarise(table.assign(dice=native), **KNOBS)
+    same = summarise(table.assign(dice=native), **SETTINGS)
     assert [summary[f"dice_native_{end}"] for end in ("low", "high")] == [
         same[f"dice_per_image_{end}"] for end in ("low", "high")
     ]
     # No other number moves, and an older table has none of these.
     names = ("dice_native", "dice_native_low", "dice_native_high")
     assert {name: value for name, value in summary.items() if name not in names} == older
-    nothing = summarise(table[5:].assign(dice_native=1.0), **KNOBS)
+    nothing = summarise(table[5:].assign(dice_native=1.0), **SETTINGS)
     assert [nothing[name] for name in names] == [None, None, None]
 
 
 def test_interval_of_the_study_average_redraws_its_batches(table):
     # With batches of one image it is the mean over images, from the same draws; with one batch of all it is
     # pooled.
-    single, pooled = (summarise(table, **{**KNOBS, "study_batch_size": size}) for size in (1, 99))
+    single, pooled = (summarise(table, **{**SETTINGS, "study_batch_size": size}) for size in (1, 99))
     assert single["dice_study_low"] == pytest.approx(single["dice_per_image_low"])
     assert single["dice_study_high"] == pytest.approx(single["dice_per_image_high"])
     assert pooled["dice_study_low"] < pooled["dice_pooled"] < pooled["dice_study_high"]
@@ -348,7 +348,7 @@ def test_interval_of_the_study_average_redraws_its_batches(table):
         [d / (2 - d) for d in ends], abs=0.01
     )
     assert pooled["pixel_accuracy_low"] < pooled["pixel_accuracy"] < pooled["pixel_accuracy_high"] <= 1
-    nothing = summarise(table[table["label"] == "no_tumor"], **KNOBS)
+    nothing = summarise(table[table["label"] == "no_tumor"], **SETTINGS)
     assert (nothing["dice_study_low"], nothing["iou_study_high"], nothing["pixel_accuracy_low"]) == (
         None,
         None,
@@ -357,7 +357,7 @@ def test_interval_of_the_study_average_redraws_its_batches(table):
 
 
 def test_strata_by_hand(table):
-    summary = summarise(table, **KNOBS)
+    summary = summarise(table, **SETTINGS)
     # Both gliomas have Dice 1/2, so every resample of the two groups has; the others are one group each.
     assert summary["by_class"] == {
         "glioma": stratum(2, 1 / 2, 1 / 3, 2.0, low=0.5, high=0.5),
@@ -391,7 +391,7 @@ def stratum(n, dice, iou, hd95, *, undefined=0, low=None, high=None):
 
 def test_size_strata_are_cut_at_one_and_two_percent_of_the_image(table):
     pairs = table[:5].assign(true_pixels=[9, 10, 19, 20, 999], dice=[0.1, 0.2, 0.3, 0.4, 0.5])
-    by_size = summarise(pairs, **KNOBS)["by_size"]
+    by_size = summarise(pairs, **SETTINGS)["by_size"]
     assert {name: (size["n"], size["dice_per_image"]) for name, size in by_size.items()} == {
         "small": (1, pytest.approx(0.1)),
         "medium": (2, pytest.approx(0.25)),
@@ -402,21 +402,21 @@ def test_size_strata_are_cut_at_one_and_two_percent_of_the_image(table):
 def test_false_alarms_by_hand(table):
     # 2 of 3 healthy slices have a predicted pixel, 0 + 8 + 4 in all. Wilson with z^2 = 3.8415: (2 + 1.9207) /
     # 6.8415 is .5731, plus or minus 1.95996 / 6.8415 * sqrt(2 * 1 / 3 + .9604) = .3654.
-    alarms = summarise(table, **KNOBS)["false_alarms"]
+    alarms = summarise(table, **SETTINGS)["false_alarms"]
     expected = {"n": 3, "images": 2, "rate": 2 / 3, "low": 0.2077, "high": 0.9385, "mean_pixels": 4.0}
     assert alarms == pytest.approx(expected, abs=5e-5)
 
 
 def test_a_tumour_slice_stays_a_pair_when_resizing_left_nothing_of_its_mask(table):
     table.loc[2, ["true_pixels", "predicted_pixels", "dice"]] = [0, 7, 0.0]
-    summary = summarise(table, **KNOBS)
+    summary = summarise(table, **SETTINGS)
     assert (summary["n_pairs"], summary["false_alarms"]["n"]) == (5, 3)
     assert summary["dice_per_image"] == pytest.approx(0.55)
 
 
 def test_interval_treats_a_group_as_one_draw(table):
     # The five pairs as one group: nothing is known about the spread.
-    summary = summarise(table.assign(group="all"), **KNOBS)
+    summary = summarise(table.assign(group="all"), **SETTINGS)
     assert (summary["dice_per_image_low"], summary["dice_per_image_high"]) == (None, None)
     assert summary["dice_per_image"] == pytest.approx(0.55)
 
@@ -437,11 +437,11 @@ def random_table() -> pd.DataFrame:
 def test_row_order_and_row_names_do_not_matter():
     # To the last digit: the sum of floating-point numbers depends on their order.
     table = random_table()
-    expected = json.dumps(summarise(table, **KNOBS))
+    expected = json.dumps(summarise(table, **SETTINGS))
     for seed in range(5):
         shuffled = table.sample(frac=1, random_state=seed)
-        assert json.dumps(summarise(shuffled, **KNOBS)) == expected
-        assert json.dumps(summarise(shuffled.reset_index(drop=True), **KNOBS)) == expected
+        assert json.dumps(summarise(shuffled, **SETTINGS)) == expected
+        assert json.dumps(summarise(shuffled.reset_index(drop=True), **SETTINGS)) == expected
 
 
 @pytest.mark.parametrize(
@@ -455,7 +455,7 @@ def test_row_order_and_row_names_do_not_matter():
 )
 def test_every_knob_reaches_its_number(knob, value, changed):
     table = random_table()
-    assert summarise(table, **KNOBS)[changed] != summarise(table, **{**KNOBS, knob: value})[changed]
+    assert summarise(table, **SETTINGS)[changed] != summarise(table, **{**SETTINGS, knob: value})[changed]
 
 
 def test_class_weights_undo_another_mix():
@@ -467,7 +467,7 @@ def test_class_weights_undo_another_mix():
         id=range(4), group=range(4), plane="axial", true_pixels=5, predicted_pixels=5, intersection=2
     )
     table = table.assign(pixels=100, iou=0.5, hd95_px=1.0, boundary_dice=0.5)
-    full, part = summarise(table, **KNOBS), summarise(table[:3], **KNOBS)
+    full, part = summarise(table, **SETTINGS), summarise(table[:3], **SETTINGS)
     assert full["dice_per_image"] == pytest.approx(0.5)
     assert part["dice_per_image"] == pytest.approx(0.6)
     assert full["class_weighted"] == part["class_weighted"] == {"dice_per_image": pytest.approx(0.5)}
@@ -475,15 +475,15 @@ def test_class_weights_undo_another_mix():
 
 def test_class_weighted_mean_needs_every_class_that_has_a_weight(table):
     without = table[table["label"] != "meningioma"]
-    assert summarise(without, **KNOBS)["class_weighted"] == {"dice_per_image": None}
+    assert summarise(without, **SETTINGS)["class_weighted"] == {"dice_per_image": None}
     weights = {"glioma": 1, "meningioma": 0, "pituitary": 1}
-    weighted = summarise(without, **{**KNOBS, "class_weights": weights})["class_weighted"]
+    weighted = summarise(without, **{**SETTINGS, "class_weights": weights})["class_weighted"]
     assert weighted == {"dice_per_image": pytest.approx((1 / 2 + 7 / 8) / 2)}
 
 
 def test_subset_without_rows_is_all_zero_and_none(table):
     for empty in (table[:0], pd.DataFrame(columns=list(table))):
-        summary = summarise(empty, **KNOBS)
+        summary = summarise(empty, **SETTINGS)
         assert set(leaves(summary)) == {0, None}
         assert (summary["n_images"], summary["n_pairs"], summary["hd95_undefined"]) == (0, 0, 0)
         assert summary["false_alarms"] == {
@@ -494,25 +494,25 @@ def test_subset_without_rows_is_all_zero_and_none(table):
             "high": None,
             "mean_pixels": None,
         }
-        assert summary.keys() == summarise(table, **KNOBS).keys()
+        assert summary.keys() == summarise(table, **SETTINGS).keys()
 
 
 def test_subset_without_pairs_has_only_false_alarms(table):
-    summary = summarise(table[5:], **KNOBS)
-    assert summary["false_alarms"] == summarise(table, **KNOBS)["false_alarms"]
+    summary = summarise(table[5:], **SETTINGS)
+    assert summary["false_alarms"] == summarise(table, **SETTINGS)["false_alarms"]
     assert (summary["n_images"], summary["n_pairs"]) == (3, 0)
     del summary["false_alarms"], summary["n_images"]
     assert set(leaves(summary)) == {0, None}
 
 
 def test_subset_without_healthy_slices_has_no_false_alarm_rate(table):
-    summary = summarise(table[:5], **KNOBS)
+    summary = summarise(table[:5], **SETTINGS)
     assert summary["dice_per_image"] == pytest.approx(0.55)
     assert (summary["false_alarms"]["n"], summary["false_alarms"]["rate"]) == (0, None)
 
 
 def test_summary_is_plain_json(table):
-    summary = summarise(table, **KNOBS)
+    summary = summarise(table, **SETTINGS)
     assert {type(leaf) for leaf in leaves(summary)} == {int, float, type(None)}
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
@@ -533,7 +533,7 @@ def test_measured_masks_become_a_summary():
     table = table.assign(
         id=["a", "b", "c"], group=[1, 2, 3], label=["glioma", "glioma", "no_tumor"], plane="axial"
     )
-    summary = summarise(table, **KNOBS)
+    summary = summarise(table, **SETTINGS)
     assert (summary["dice_per_image"], summary["dice_study"]) == (0.5, pytest.approx(2 * 4 / 12))
     assert (summary["hd95_px"], summary["hd95_undefined"]) == (0.0, 1)
     assert (summary["false_alarms"]["images"], summary["false_alarms"]["mean_pixels"]) == (1, 1.0)
@@ -551,14 +551,14 @@ def test_measured_masks_become_a_summary():
 )
 def test_summary_refuses_a_wrong_table(table, column, value, told):
     with pytest.raises(InputError, match=told):
-        summarise(table.assign(**{column: value}), **KNOBS)
+        summarise(table.assign(**{column: value}), **SETTINGS)
 
 
 def test_summary_refuses_a_table_that_lacks_a_column(table):
     with pytest.raises(InputError, match="no group, iou"):
-        summarise(table.drop(columns=["iou", "group"]), **KNOBS)
+        summarise(table.drop(columns=["iou", "group"]), **SETTINGS)
 
 
 def test_summary_refuses_weights_of_unknown_classes(table):
     with pytest.raises(InputError, match="unknown class weight"):
-        summarise(table, **{**KNOBS, "class_weights": {"no_tumor": 140}})
+        summarise(table, **{**SETTINGS, "class_weights": {"no_tumor": 140}})

@@ -65,10 +65,10 @@ def test_parameters_by_hand() -> None:
     # Encoder as in joint with [label], less its linear layer of 2 * 4 + 4. Base 1, two levels, 3 channels in
     # the BiFPN. Lateral: 1 * 3 + 2 * 3, and normalisations 2 * 6. A node: 9 * 3 + 3 * 3 + 6, and a weight for
     # each input. Whole layer: P0_out of 2 and P1_out of 2 inputs; last layer: P0_out of 2. Head: 3 + 1.
-    knobs = {"in_channels": 1, "base_channels": 1, "levels": 2}
-    encoder = count(build(arch="joint", **knobs, classes=4, heads=["label"])) - 12
+    settings = {"in_channels": 1, "base_channels": 1, "levels": 2}
+    encoder = count(build(arch="joint", **settings, classes=4, heads=["label"])) - 12
     assert (
-        count(build(arch="bifpn_unet", **knobs, bifpn_channels=3, bifpn_layers=2))
+        count(build(arch="bifpn_unet", **settings, bifpn_channels=3, bifpn_layers=2))
         == encoder + 21 + 3 * 44 + 4
     )
 

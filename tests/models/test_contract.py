@@ -10,11 +10,10 @@ import pytest
 import torch
 
 import brisc.models
-from brisc.config import read_yaml
+from brisc.config import read_yaml, resolve
 from brisc.errors import InputError
 from brisc.models import build
 
-ROOT = Path(__file__).parents[2]
 MODELS = Path(brisc.models.__file__).parent
 
 # The smallest form of each architecture that still has all of its parts.
@@ -166,21 +165,20 @@ def test_weights_survive_a_round_trip(net: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PAPER_PARAMETERS))
-def test_parameter_counts_at_full_size(name: str) -> None:
+def test_parameter_counts_at_full_size(name: str, repository: Path) -> None:
     with torch.device("meta"):
-        net = build(**read_yaml(ROOT / "profiles" / "paper.yaml")["models"][name]["model"])
+        net = build(**resolve("paper", name).run.model)
     assert sum(parameter.numel() for parameter in net.parameters()) == PAPER_PARAMETERS[name]
 
 
-def test_every_model_of_the_paper_profile_is_counted() -> None:
-    assert set(read_yaml(ROOT / "profiles" / "paper.yaml")["models"]) == set(PAPER_PARAMETERS)
-
-
-@pytest.mark.parametrize("profile", ["demo", "laptop"])
-def test_every_profile_s_blocks_build(profile: str) -> None:
-    for block in read_yaml(ROOT / "profiles" / f"{profile}.yaml")["models"].values():
+@pytest.mark.parametrize("profile", ["demo", "laptop", "paper"])
+def test_every_model_of_a_profile_builds_and_is_counted_above(profile: str, repository: Path) -> None:
+    found = {name: resolve(profile, name) for name in read_yaml(Path(f"profiles/{profile}.yaml"))["runs"]}
+    models = {name: each.run.model for name, each in found.items() if each.kind == "model"}
+    assert models.keys() == PAPER_PARAMETERS.keys()
+    for block in models.values():
         with torch.device("meta"):
-            build(**block["model"])
+            build(**block)
 
 
 def test_unet_parameters_by_hand() -> None:

@@ -1,5 +1,5 @@
 """Nets that come from timm and segmentation_models_pytorch: that they are the reference nets, and that each
-knob is alive."""
+setting is alive."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from brisc.config import read_yaml
 from brisc.errors import InputError
 from brisc.models import build
 
-PAPER = read_yaml(Path(__file__).parents[2] / "profiles" / "paper.yaml")["models"]
+PAPER = read_yaml(Path(__file__).parents[2] / "profiles" / "paper.yaml")["runs"]
 REFERENCE = {
     "mobilenetv2": "mobilenetv2_100",
     "efficientnet_b0": "efficientnet_b0",
@@ -55,7 +55,7 @@ def test_parameters_beside_the_literature_s(name: str, literature: float) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "knob", "value"),
+    ("name", "setting", "value"),
     [
         ("mobilenetv2", "width_multiplier", 0.5),
         ("mobilenetv2", "depth_multiplier", 0.5),
@@ -65,11 +65,13 @@ def test_parameters_beside_the_literature_s(name: str, literature: float) -> Non
         ("densenet121", "block_layers", [3, 6, 12, 8]),
     ],
 )
-def test_size_knobs_shrink_the_net_and_have_no_published_weights(name: str, knob: str, value: object) -> None:
+def test_size_settings_shrink_the_net_and_have_no_published_weights(
+    name: str, setting: str, value: object
+) -> None:
     full = PAPER[name]["model"]
-    assert count(build_meta(**{**full, knob: value})) < count(build_meta(**full))
+    assert count(build_meta(**{**full, setting: value})) < count(build_meta(**full))
     with pytest.raises(InputError, match="no published weights for this size"):
-        build(**{**full, knob: value, "pretrained": True})
+        build(**{**full, setting: value, "pretrained": True})
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCE))
@@ -103,7 +105,7 @@ def test_smp_takes_an_encoder_of_its_own_and_of_timm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "value", "expected"),
+    ("setting", "value", "expected"),
     [
         ("architecture", "SegNet", "unknown architecture: got 'SegNet', expected one of deeplabv3, "),
         (
@@ -114,7 +116,7 @@ def test_smp_takes_an_encoder_of_its_own_and_of_timm() -> None:
         ("encoder", "tu-resnet19", "unknown encoder: got 'tu-resnet19'"),
     ],
 )
-def test_an_unknown_name_is_told(knob: str, value: str, expected: str) -> None:
+def test_an_unknown_name_is_told(setting: str, value: str, expected: str) -> None:
     with pytest.raises(InputError) as caught:
-        build(**{**SMP, knob: value})
+        build(**{**SMP, setting: value})
     assert expected in str(caught.value)

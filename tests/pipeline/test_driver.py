@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from brisc.config import GridAxes
+from brisc.config import Grid
 from brisc.errors import InputError
 from pipeline import grid as driver
 from pipeline.git import clean_head, git
-from pipeline.grid import Grid, drive, epoch, how_many, last_words
+from pipeline.grid import Cells, drive, epoch, how_many, last_words
 from pipeline.queue import Queue, alone
 from pipeline.words import in_words
 
-AXES = GridAxes(model="unet", optimizers=["adam", "sgd"], learning_rates=[1e-5, 1e-3])
+AXES = Grid(run="unet", optimizers=["adam", "sgd"], learning_rates=[1e-5, 1e-3])
 CELLS = ["adam-1e-05", "adam-0.001", "sgd-1e-05", "sgd-0.001"]
 
 
@@ -35,8 +35,8 @@ def root(tmp_path: Path) -> Path:
     return place
 
 
-def grid_of(root: Path) -> Grid:
-    return Grid(root, git(root, "rev-parse", "HEAD"), "demo", AXES)
+def grid_of(root: Path) -> Cells:
+    return Cells(root, git(root, "rev-parse", "HEAD"), "demo", AXES)
 
 
 def commit_result(root: Path, name: str, rows: list[tuple[str, float]]) -> None:
@@ -88,7 +88,7 @@ class FakeQueue(Queue):
         self.stop()
 
     def prepare(self, *stages: str) -> None:
-        assert stages == ("prepare@demo", "sources@demo")
+        assert stages == ("prepare@demo", "plan@demo")
 
     def add(self, cells: Iterable[str]) -> None:
         self.tasks = list(cells)
@@ -153,6 +153,19 @@ def test_three_tries_are_enough(root: Path, capsys: pytest.CaptureFixture[str]) 
     assert "grid-adam-0.001 ended without a result (try 3 of 3): error: no space" in capsys.readouterr().out
 
 
+def test_an_experiment_that_never_began_is_told_of_by_its_worker(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = FakeQueue(root, {"adam-0.001": 9})
+    queue.logs = dict  # type: ignore[method-assign]
+    (queue.place / ".dvc" / "tmp").mkdir(parents=True)
+    (queue.place / ".dvc" / "tmp" / "worker-1.log").write_text(
+        "Traceback (most recent call last):\n  File\nUnicodeEncodeError: 'ascii' codec\nshutting down\n"
+    )
+    drive(grid_of(root), queue, 1)
+    assert "(try 3 of 3): UnicodeEncodeError: 'ascii' codec\n" in capsys.readouterr().out
+
+
 def test_a_dead_worker_is_replaced(root: Path) -> None:
     queue = FakeQueue(root, {}, workers_die=1)
     drive(grid_of(root), queue, 1)
@@ -209,6 +222,7 @@ def test_logs_in_words() -> None:
     assert epoch("resumed\nepoch 2/3  train loss 1\nepoch 3/3  train loss 1\n") == "epoch 3/3"
     assert epoch("Reproducing experiment 'x'") == "starts"
     assert last_words("a\nerror: full\nERROR: failed to reproduce\n\n") == "error: full"
+    assert last_words("a\nscmrepo.exceptions.SCMError: no\nb\n") == "scmrepo.exceptions.SCMError: no"
     assert last_words("a\nb\n") == "b"
     assert last_words("") == "nothing was printed; its worker was killed"
     assert [in_words(seconds) for seconds in (3, 44, 200, 5399, 7200)] == [

@@ -1,18 +1,15 @@
 """make repro's own lines: where the run is, and how long it may still take."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
+from started import start
 
 from pipeline.repro import Progress
-
-ROOT = Path(__file__).parents[2]
 
 
 def progress(pending: set[str], **seconds: float) -> Progress:
@@ -90,14 +87,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def repro(place: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "DVC_SITE_CACHE_DIR": str(place / "site"),
-    }
-    command = [sys.executable, "-m", "pipeline.repro"]
-    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    return start(place, "pipeline.repro")
 
 
 def test_dvc_runs_with_its_own_lines_and_exit_code(place: Path) -> None:
@@ -131,6 +121,18 @@ def test_times_that_cannot_be_stored_do_not_stop_a_run(place: Path) -> None:
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
     assert "== 3 of 3 stages ran" in done.stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\0", b"{", b"[1]", b'{"train@a": "soon"}', b"\xff"])
+def test_times_that_a_power_cut_broke_are_forgotten(place: Path, content: bytes) -> None:
+    (place / "report-source").rmdir()
+    (place / "report-source").write_text("text")
+    (place / ".scratch").mkdir()
+    (place / ".scratch" / "seconds.json").write_bytes(content)
+    done = repro(place)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert done.stdout.count(".scratch/seconds.json: not readable") == 1
+    assert len(json.loads((place / ".scratch" / "seconds.json").read_text())) == 3
 
 
 def test_what_dvc_refuses_is_told_by_dvc(place: Path) -> None:

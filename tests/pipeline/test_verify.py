@@ -1,15 +1,16 @@
 """make verify: a changed byte is found, named and moved out of the way."""
 
+import errno
 import hashlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from started import start
 
-ROOT = Path(__file__).parents[2]
+from pipeline import verify as driver
 
 
 def store(cache: Path, content: bytes, suffix: str = "") -> tuple[str, Path]:
@@ -22,24 +23,20 @@ def store(cache: Path, content: bytes, suffix: str = "") -> tuple[str, Path]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A repository whose dvc.lock has a file and a folder as outputs; `dvc` is a stand-in that says where the
-    cache is."""
+    """A repository whose dvc.lock has a file and a folder as outputs."""
     cache = tmp_path / "cache"
     single, _ = store(cache, b"raw")
     inside, _ = store(cache, b"weights")
     listed, _ = store(cache, json.dumps([{"md5": inside, "relpath": "weights.pt"}]).encode(), ".dir")
     outs = [f"{{path: data/raw.zip, md5: {single}}}", f"{{path: runs/unet, md5: {listed}.dir}}"]
     (tmp_path / "dvc.lock").write_text(f"stages:\n  train:\n    outs: [{', '.join(outs)}]\n")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "dvc").write_text(f"#!/bin/sh\necho {cache}\n")
-    (tmp_path / "bin" / "dvc").chmod(0o755)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text(f"[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n")
     return tmp_path
 
 
 def verify(place: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{place / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipeline.verify"]
-    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    return start(place, "pipeline.verify")
 
 
 def object_of(place: Path, content: bytes, suffix: str = "") -> Path:
@@ -75,3 +72,21 @@ def test_a_damaged_list_of_a_folder_is_found(place: Path) -> None:
     done = verify(place)
     assert done.returncode == 1
     assert f"damaged: {path}: runs/unet" in done.stderr
+
+
+def test_a_damaged_object_on_another_disk_is_moved_as_well(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rename(old: Path, new: Path) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(old))
+
+    path = object_of(place, b"raw")
+    path.write_bytes(b"rax")
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(driver, "cache_of", lambda place: place / "cache")
+    monkeypatch.setattr(os, "rename", rename)
+    assert driver.main() == 1
+    assert "1 of 3 objects" in capsys.readouterr().err
+    assert not path.exists()
+    (moved,) = (place / ".scratch" / "damaged").iterdir()
+    assert moved.read_bytes() == b"rax"

@@ -8,8 +8,7 @@ comparisons.json: fractions from 0 to 1, null where undefined, 95 % intervals.
     level, resamples, seed, min_groups
     heads.<mask | label>    only heads that a model has
         measure             the primary metric: mask: dice_per_image, over tumour slices; label: accuracy,
-                            over
-                            all images
+                            over all images
         test                bootstrap: paired, over groups; bootstrap_and_mcnemar: the larger p of both, since
                             McNemar's test takes similar slices for independent evidence, and the bootstrap,
                             which does not, is approximate
@@ -23,10 +22,9 @@ comparisons.json: fractions from 0 to 1, null where undefined, 95 % intervals.
                             significant
             order           best first: model, value, letters. Models that share a letter do not differ
                             significantly
-            pairs           a (the better mean), b, difference, low, high, p, p_holm, significant (p_holm < 1
-                            -
-                            level); accuracy also has p_bootstrap and mcnemar: a_only, b_only (images that one
-                            alone gets right), p
+            pairs           a (the better mean), b, difference, low, high, p, p_holm, significant (p_holm
+                            below 1 - level); accuracy also has p_bootstrap and mcnemar: a_only, b_only
+                            (images that one alone gets right), p
     joint_against_separate  null without a joint net
         published           the study's gaps, joint minus separate; empty when there are none
         subsets.<...>       a list: joint, separate, head, like_for_like, measure, n, groups, joint_value,
@@ -312,6 +310,14 @@ def _mean(scores: Scores) -> float | None:
 
 
 def _check(tables: Mapping[str, pd.DataFrame]) -> None:
+    if not tables:
+        raise InputError(
+            "no run that can be compared",
+            where="params.yaml",
+            got="seeds and recipes alone",
+            expected="a model among runs",
+            mend="List the run that they are like.",
+        )
     first, *others = tables.items()
     known = {head.column for head in HEADS.values()}
     for model, table in tables.items():

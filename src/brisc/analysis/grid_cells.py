@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from brisc.analysis.results import Grid, Record
+from brisc.analysis.results import GridResult, Record
 
 
 class GridCell(NamedTuple):
@@ -34,28 +34,28 @@ class GridCell(NamedTuple):
         return self.first is not None and better.last is not None and self.first <= better.last
 
 
-def cells(grid: Grid) -> list[GridCell]:
+def cells(grid: GridResult) -> list[GridCell]:
     """All cells, the highest score first, those without one last."""
     return [_cell(record) for record in grid.summary.listed("cells")]
 
 
-def scored(grid: Grid) -> list[GridCell]:
+def scored(grid: GridResult) -> list[GridCell]:
     return [cell for cell in cells(grid) if cell.score is not None]
 
 
-def find(grid: Grid, optimizer: str, learning_rate: float) -> GridCell | None:
+def find(grid: GridResult, optimizer: str, learning_rate: float) -> GridCell | None:
     return next(
         (cell for cell in cells(grid) if (cell.optimizer, cell.learning_rate) == (optimizer, learning_rate)),
         None,
     )
 
 
-def best_of(grid: Grid, optimizer: str) -> GridCell | None:
+def best_of(grid: GridResult, optimizer: str) -> GridCell | None:
     """The optimiser's cell with the highest score."""
     return next((cell for cell in scored(grid) if cell.optimizer == optimizer), None)
 
 
-def rates_of(grid: Grid, optimizer: str) -> list[float]:
+def rates_of(grid: GridResult, optimizer: str) -> list[float]:
     """The rates that may be the best of the optimiser, lowest first: those whose ranks overlap with those of
     its best cell."""
     best = best_of(grid, optimizer)

@@ -35,10 +35,10 @@ Images = dict[str, pd.DataFrame]  # by run, without those that diverged before t
 def summarise_recipes(runs: Sequence[Evaluated], settings: Evaluate) -> dict[str, Any]:
     """The content of recipes.json, see the head of this file. runs: all of the profile, in their order."""
     recipes = of_kind(runs, "recipe")
-    names = {recipe.name for recipe in recipes}
-    # A recipe that is like no other recipe is what others are compared with, or stands alone.
-    roots = [recipe for recipe in recipes if recipe.about["like"] not in names]
-    return {"studies": [_study(root, recipes, settings) for root in roots]}
+    names, likes = {recipe.name for recipe in recipes}, {recipe.about["like"] for recipe in recipes}
+    # What other recipes are like, and what is like none of them, and so would be in no study otherwise.
+    baselines = [each for each in recipes if each.name in likes or each.about["like"] not in names]
+    return {"studies": [_study(baseline, recipes, settings) for baseline in baselines]}
 
 
 def _study(baseline: Evaluated, recipes: Sequence[Evaluated], settings: Evaluate) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridResult:
     """The grid of optimisers and rates: a summary, a row for each cell, and a row for each cell and epoch."""
 
     summary: Record
@@ -123,7 +123,7 @@ class Results:
     validation: Record
     audit: Record | None
     comparisons: Record | None
-    grid: Grid | None
+    grid: GridResult | None
     recipes: tuple[Record, ...]
     estimate: Record | None
     published: Record
@@ -248,11 +248,12 @@ def _models(metrics: Record, runs: Record) -> tuple[str, ...]:
     return tuple(run for run in metrics.keys if runs.record(run)["kind"] == "model")
 
 
-def _read_grid(reports: Path) -> Grid | None:
+def _read_grid(reports: Path) -> GridResult | None:
     summary = _read_if_there(reports / "grid.json")
     if summary is None or not summary.listed("cells"):  # params.yaml may leave the grid out
         return None
-    return Grid(summary, _read_csv(reports / "grid.csv", []), _read_csv(reports / "grid_history.csv", []))
+    tables = [_read_csv(reports / name, []) for name in ("grid.csv", "grid_history.csv")]
+    return GridResult(summary, *tables)
 
 
 def _read_recipes(reports: Path) -> tuple[Record, ...]:

@@ -38,8 +38,8 @@ class Evaluated:
 
 
 def read_runs(folder: Path, names: Sequence[str]) -> list[Evaluated]:
-    """The runs in the order of `names`. Raises InputError for the first that is missing, and for one that was
-    trained or measured on other data than the first."""
+    """The runs in the order of `names`. Raises InputError for the first that is missing, for a model that
+    diverged, and for a run that was trained or measured on other data than the first."""
     runs = [_read(folder / name) for name in names]
     for run in runs:
         data, first = (read_result(each.folder / "data.json") for each in (run, runs[0]))
@@ -60,12 +60,20 @@ def of_kind(runs: Sequence[Evaluated], kind: str) -> list[Evaluated]:
 
 def _read(folder: Path) -> Evaluated:
     training = folder / "training"
-    about = read_result(folder / "run.json")
+    about, summary = read_result(folder / "run.json"), read_result(training / "summary.json")
+    if about["kind"] != "recipe" and summary["best_epoch"] is None:
+        raise InputError(
+            "a training that diverged has no results on test",
+            where=folder,
+            got=f"a loss that is not finite in epoch {summary['diverged_at']}",
+            expected="a best epoch",
+            mend="Lower its learning rate, leave it out of `runs`, or judge it on validation.",
+        )
     return Evaluated(
         name=folder.name,
         folder=folder,
         about=about,
-        summary=read_result(training / "summary.json"),
+        summary=summary,
         cost=read_result(training / "cost.json"),
         metrics=read_result(folder / "metrics.json"),
         inference=read_result(folder / "inference.json") if about["kind"] != "recipe" else {},

@@ -19,11 +19,17 @@ OfMeasures = dict[str, dict[str, float]]  # by measure and seed
 
 def by_seed(runs: Sequence[Evaluated]) -> Seeds:
     """{model: {seed: {subset: {measure: value}}}} of the models of which there are runs with other seeds."""
-    seeds = of_kind(runs, "seed")
+    by_name = {run.name: run for run in runs}
+    found: dict[str, list[Evaluated]] = {}
+    for run in of_kind(runs, "seed"):
+        model = run.about["like"]
+        while model in by_name and by_name[model].kind == "seed":  # unet-44 may be like unet-43
+            model = by_name[model].about["like"]
+        if model in by_name:
+            found.setdefault(model, [by_name[model]]).append(run)
     return {
-        model.name: {str(run.summary["settings"]["seed"]): _measures(run) for run in (model, *again)}
-        for model in of_kind(runs, "model")
-        if (again := [run for run in seeds if run.about["like"] == model.name])
+        model: {str(run.summary["settings"]["seed"]): _measures(run) for run in again}
+        for model, again in found.items()
     }
 
 

@@ -36,10 +36,9 @@ FOLDERS = {
     "mask": re.compile(r"segmentation_task/(?P<split>\w+)/masks/(?P<id>[^/]+)\.png"),
 }
 FORMATS = {"image": ("JPEG",), "mask": ("PNG",)}
-LOW, HIGH = (
-    10,
-    245,
-)  # masks ring around 0 and 255, up to LOW and down to HIGH; a value between is neither class
+# Masks ring around 0 and 255, up to LOW and down to HIGH; a value between is neither class.
+LOW, HIGH = 10, 245
+MOST_TUMOUR = 0.5  # of a slice; the largest published tumour has 17 %, an inverted mask has more than 80 %
 BATCH = 64  # files; an interrupt waits for no more than these
 SHOWN = 50  # problems told in full
 BROKEN_IMAGE = (
@@ -71,13 +70,14 @@ class Member:
 @dataclass(frozen=True, kw_only=True)
 class Content:
     """What is in a file: pixels as shown (after EXIF rotation), Pillow's mode, EXIF orientation, a mask's
-    grey values."""
+    grey values and share of tumour."""
 
     width: int
     height: int
     mode: str
     orientation: int
     values: tuple[int, ...]
+    tumour: float
 
 
 def index_archive(raw: Path, *, expected: Expected, track: Track) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -213,8 +213,15 @@ def _decode(data: bytes, member: Member, where: str) -> Content:
             f"{member.kind} not readable", where, got, f"a whole {FORMATS[member.kind][0]}"
         ) from None
     height, width = grey.shape
-    values = np.flatnonzero(np.bincount(grey.ravel())).tolist() if member.kind == "mask" else []
-    return Content(width=width, height=height, mode=mode, orientation=orientation, values=tuple(values))
+    counts = np.bincount(grey.ravel(), minlength=256) if member.kind == "mask" else np.zeros(256)
+    return Content(
+        width=width,
+        height=height,
+        mode=mode,
+        orientation=orientation,
+        values=tuple(np.flatnonzero(counts).tolist()),
+        tumour=float(counts[MASK_LEVEL + 1 :].sum()) / grey.size,
+    )
 
 
 def _check_mask(mask: Content, where: str) -> list[InputError]:
@@ -226,6 +233,9 @@ def _check_mask(mask: Content, where: str) -> list[InputError]:
         problems.append(
             broken("mask empty", where, f"no value above {mask.values[-1]}", f"pixels above {MASK_LEVEL}")
         )
+    if mask.tumour > MOST_TUMOUR:
+        got, most = f"{mask.tumour:.0%} tumour", f"at most {MOST_TUMOUR:.0%}"
+        problems.append(broken("mask inverted or all white", where, got, most))
     return problems
 
 
@@ -353,5 +363,5 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _range(values: list[int]) -> dict[str, int | None]:
-    """None where there are no values: masks that are all foreground, or an archive of healthy slices."""
+    """None where there are no values: an archive of healthy slices."""
     return {"min": min(values, default=None), "max": max(values, default=None)}

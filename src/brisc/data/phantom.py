@@ -63,15 +63,22 @@ MANIFEST_COLUMNS = (
 )
 README = """# Generated phantoms, not patient data
 
-Written by brisc.data.phantom in the layout of BRISC 2025. Nothing learnt or measured here says anything about patients.
+Written by brisc.data.phantom in the layout of BRISC 2025. Nothing learnt or measured here says anything \
+about patients.
 phantom_copies.csv lists the copies and neighbouring slices that were planted.
 
-The brain tissue comes from the ICBM 152 template: Copyright (C) 1993-2004 Louis Collins, McConnell Brain Imaging Centre,
-Montreal Neurological Institute, McGill University. Permission to use, copy, modify, and distribute this software and its
-documentation for any purpose and without fee is hereby granted, provided that the above copyright notice appear in all
-copies. The authors and McGill University make no representations about the suitability of this software for any purpose.
-It is provided "as is" without express or implied warranty. The authors are not responsible for any data loss, equipment
-damage, property loss, or injury to subjects or patients resulting from the use or misuse of this software package.
+The brain tissue comes from the ICBM 152 template: Copyright (C) 1993-2004 Louis Collins, McConnell \
+Brain Imaging Centre,
+Montreal Neurological Institute, McGill University. Permission to use, copy, modify, and distribute this \
+software and its
+documentation for any purpose and without fee is hereby granted, provided that the above copyright \
+notice appear in all
+copies. The authors and McGill University make no representations about the suitability of this software \
+for any purpose.
+It is provided "as is" without express or implied warranty. The authors are not responsible for any data \
+loss, equipment
+damage, property loss, or injury to subjects or patients resulting from the use or misuse of this \
+software package.
 """
 
 

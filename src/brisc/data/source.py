@@ -34,8 +34,8 @@ from brisc.progress import Track
 ROOT = "brisc2025/"  # every member of the archive begins with it
 WRAPPERS = 3  # <folder>/<folder>/brisc2025/manifest.csv: unpackers and downloads add folders
 WAYS_OUT = (
-    "Either set BRISC_ARCHIVE to a folder or zip of the data set in the publisher's layout, or connect to the network, "
-    "with kagglehub installed, and repeat: a broken download resumes."
+    "Either set BRISC_ARCHIVE to a folder or zip of the data set in the publisher's layout, or connect to "
+    "the network, with kagglehub installed, and repeat: a broken download resumes."
 )
 BROKEN_ZIP = (
     zipfile.BadZipFile,
@@ -149,19 +149,24 @@ class Folder:
 
 
 class Zip:
-    """The files of a zip, by their path with forward slashes; InputErrors if a member is none that a data set
-    needs."""
+    """The files of a zip, by their path with forward slashes; InputErrors if a member leads out.
+
+    What else may be wrong with a member counts when it is read. Of the others, such as what a file manager
+    adds, nobody needs to know.
+    """
 
     def __init__(self, path: Path, opened: zipfile.ZipFile) -> None:
         self.path = path
         self.opened = opened
-        self.members: dict[str, zipfile.ZipInfo] = {}
+        self.members: dict[str, list[zipfile.ZipInfo]] = {}  # a zip may give a name twice
         problems: list[InputError] = []
         for info in opened.infolist():
-            try:
-                self.members[self._accept(info)] = info
-            except InputError as problem:
-                problems.append(problem)
+            given = info.orig_filename  # whole: filename is cut off at a NUL
+            if (name := inside(given)) is not None:
+                self.members.setdefault(name, []).append(info)
+            elif given.isprintable():  # no manifest can list another
+                where, expected = f"{path}, member {given!r}", "one below the root"
+                problems.append(bad("member refused", where, "a path that leads out", expected))
         if problems:
             raise told(problems, shown=SHOWN, where=path)
 
@@ -174,11 +179,14 @@ class Zip:
         return f"{self.path}, member {name}"
 
     def read(self, name: str, limit: int) -> bytes:
-        """The file; InputError if it has more than `limit` bytes, is missing or damaged."""
+        """The file; InputError if it has more than `limit` bytes, is missing, damaged or no plain file."""
         where = self.where(name)
         if name not in self.members:
             raise bad("file missing", where, "nothing", "the file of the manifest")
-        info = self.members[name]
+        info, *again = self.members[name]
+        if again:
+            raise bad("member refused", where, "the same name again", "each name once")
+        _accept(info, where)
         if info.file_size > limit:
             raise bad("file too large", where, f"{info.file_size} bytes", f"at most {limit}")
         try:
@@ -186,26 +194,6 @@ class Zip:
                 return file.read(limit)
         except BROKEN_ZIP as error:
             raise bad("member damaged", where, str(error) or type(error).__name__, "a sound member") from None
-
-    def _accept(self, info: zipfile.ZipInfo) -> str:
-        where = f"{self.path}, member {info.orig_filename!r}"  # whole: filename is cut off at a NUL
-        name = inside(info.orig_filename)
-        if name is None:
-            raise bad(
-                "member refused", where, "a path that leads out or cannot be printed", "one below the root"
-            )
-        if name in self.members:
-            raise bad("member refused", where, "the same name again", "each name once")
-        if info.flag_bits & 0x1:
-            raise bad("member refused", where, "an encrypted one", "no encryption")
-        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise bad("member refused", where, "a link or a device", "a plain file")
-        # zipfile bounds what it inflates at a time, but not what it takes out of bzip2 and LZMA
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise bad(
-                "member refused", where, f"compression method {info.compress_type}", "stored or deflated"
-            )
-        return name
 
 
 @contextmanager
@@ -222,6 +210,16 @@ def open_source(found: Path) -> Iterator[Folder | Zip]:
         raise bad("not readable as a zip", found, str(error) or type(error).__name__, "a whole zip") from None
     with opened:
         yield Zip(found, opened)
+
+
+def _accept(info: zipfile.ZipInfo, where: str) -> None:
+    if info.flag_bits & 0x1:
+        raise bad("member refused", where, "an encrypted one", "no encryption")
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+        raise bad("member refused", where, "a link, a folder or a device", "a plain file")
+    # zipfile bounds what it inflates at a time, but not what it takes out of bzip2 and LZMA
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise bad("member refused", where, f"compression method {info.compress_type}", "stored or deflated")
 
 
 def _find_root(source: Folder | Zip) -> str:
@@ -243,10 +241,9 @@ def _find_root(source: Folder | Zip) -> str:
 def _check_version(manifest: bytes, expected: str | None, where: str) -> None:
     got = hashlib.sha256(manifest).hexdigest()
     if expected is not None and got != expected:
-        mend = "Get the version this profile was made for, or set data.manifest_sha256 if the other one is meant."
-        raise bad(
-            "another version of the data set, or a changed manifest", where, f"SHA-256 {got}", expected, mend
-        )
+        what = "another version of the data set, or a changed manifest"
+        mend = "Get the version of this profile, or set data.manifest_sha256 if the other one is meant."
+        raise bad(what, where, f"SHA-256 {got}", expected, mend)
 
 
 def _read(source: Folder | Zip, name: str, entry: Entry) -> bytes:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from brisc.evaluation.macs import count_macs
 from brisc.evaluation.predict import Inference
 
 # The first runs choose kernels and fill caches. Then as many as fit, within limits that keep a large net from
@@ -34,20 +33,6 @@ def measure_cost(
         "batch_size": batch_size,
         "weights_mb": round(weights.stat().st_size / 2**20, 2),
     }
-
-
-@torch.no_grad()
-def count_macs(net: nn.Module, *, size: int) -> int:
-    """Multiply-accumulates of one grey image of `size` squared in convolutions and matrix products, on real
-    or meta tensors.
-
-    torch counts two operations for each. Normalisation, activations and resizing are not counted, as is the
-    custom of the papers.
-    """
-    image = torch.zeros(1, 1, size, size, device=next(net.parameters()).device)
-    with FlopCounterMode(display=False) as counter:
-        net(image)
-    return int(counter.get_total_flops()) // 2
 
 
 @torch.no_grad()

@@ -102,8 +102,8 @@ def judge_on_test(job: Job, folder: Path, *, weights: Path, measure_seconds: boo
     """metrics.json, see `subset_metrics`, per_image.csv, inference.json, and what shows each head at work.
 
     masks.npz, of a mask head, holds "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a
-    byte; cam.npz, of a label head, "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the row
-    order of per_image.csv: validation and test images by id. weights: the file that the net's came from.
+    byte; cam.npz, of a label head, "rows", (N, h, w) uint8, Grad-CAM of the predicted class. Both have the
+    row order of per_image.csv: validation and test images by id. weights: the file that the net's came from.
     """
     table, predictions = measure_images(job)
     table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from brisc.config import Optimizer, Run
-from brisc.evaluation.cost import count_macs
+from brisc.evaluation.macs import count_macs
 from brisc.models import build
 from brisc.training.losses import TotalLoss
 

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
 from brisc.analysis.grid_cells import GridCell, cells, scored
-from brisc.analysis.results import Grid, Results
+from brisc.analysis.results import GridResult, Results
 from brisc.report.cells import setting
 from brisc.report.figures.style import (
     BLUE,
@@ -29,12 +29,12 @@ from brisc.report.words import MEASURES
 LINES = list(zip(DASHES, "os^Dv", strict=True))
 
 
-def grid_charts(results: Results, grid: Grid) -> list[Chart]:
+def grid_charts(results: Results, grid: GridResult) -> list[Chart]:
     ranked = [ranking(results, grid)] if scored(grid) else []
     return [heatmap(results, grid), *ranked, curves(results, grid)]
 
 
-def heatmap(results: Results, grid: Grid) -> Chart:
+def heatmap(results: Results, grid: GridResult) -> Chart:
     """Optimisers down, rates across; cells that may be the best are starred."""
     optimizers, rates = grid.summary["optimizers"], [float(rate) for rate in grid.summary["learning_rates"]]
     figure = sheet(
@@ -78,11 +78,11 @@ def _text(cell: GridCell) -> str:
     return f"{100 * cell.score:.1f}{star}" + ("" if cell.diverged_at is None else "\ndiverged later")
 
 
-def _measure(grid: Grid) -> str:
+def _measure(grid: GridResult) -> str:
     return MEASURES[grid.summary["measure"]]
 
 
-def _facts(results: Results, grid: Grid) -> dict[str, Any]:
+def _facts(results: Results, grid: GridResult) -> dict[str, Any]:
     """images: None where the model of the grid is not among the models."""
     model = grid.summary["model"]
     images = results.runs.record(model).count("validation_images") if model in results.models else None
@@ -90,7 +90,7 @@ def _facts(results: Results, grid: Grid) -> dict[str, Any]:
     return f"n = {results.runs.record(model).count('validation_images'):,} validation images"
 
 
-def ranking(results: Results, grid: Grid) -> Chart:
+def ranking(results: Results, grid: GridResult) -> Chart:
     """A row for each cell, the highest score first, with its interval and the ranks it may have."""
     ranked = scored(grid)
     figure = sheet(results, "Grid: cells by score", 1.5 + 0.2 * len(ranked))
@@ -121,7 +121,7 @@ def ranking(results: Results, grid: Grid) -> Chart:
     return Chart("grid_ranking", figure, _facts(results, grid))
 
 
-def curves(results: Results, grid: Grid) -> Chart:
+def curves(results: Results, grid: GridResult) -> Chart:
     """A panel for each optimiser, a line for each rate."""
     optimizers, rates = grid.summary["optimizers"], [float(rate) for rate in grid.summary["learning_rates"]]
     columns = 2 if len(optimizers) in (2, 4) else 3

@@ -1,7 +1,7 @@
 """The cells of the grid as a table."""
 
 from brisc.analysis.grid_cells import cells
-from brisc.analysis.results import Grid
+from brisc.analysis.results import GridResult
 from brisc.report.cells import (
     DASH,
     NOT_MEASURED,
@@ -18,7 +18,7 @@ from brisc.report.words import MEASURES
 DIVERGED = "it diverged in its first epoch"
 
 
-def ranking(grid: Grid) -> Table:
+def ranking(grid: GridResult) -> Table:
     """Every cell, the highest score first."""
     measure = MEASURES[grid.summary["measure"]]
     rows = [
