@@ -157,8 +157,8 @@ def summarise(
     table: the columns of `measure` and `id`, `group`, `label`, `plane`, and in newer ones `dice_native`, see
     brisc.evaluation.native. Healthy slices (label no_tumor) are included. Pairs are the tumour slices, even
     where resizing left no pixel of the mask; every number but `n_images` and `false_alarms` is over pairs
-    alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %; the false alarm rate
-    has Wilson's. All strata are always there, with n = 0 when empty. class_weights: images of each tumour
+    alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %; the rate of false
+    positives has Wilson's. All strata are always there, with n = 0 when empty. class_weights: images of each tumour
     class in the official test set. `class_weighted` is the mean of the class means in that mix, so that
     subsets of another mix compare with it.
 
