@@ -29,7 +29,7 @@ from pipeline import command
 from pipeline.dvc import DVC
 from pipeline.locks import release_dead
 from pipeline.processes import end, end_with_parent
-from pipeline.words import in_words
+from pipeline.words import roughly
 
 MARK = "BRISC_REPRO"
 SECONDS = Path(".scratch/seconds.json")
@@ -91,7 +91,7 @@ class Progress:
         """In words: this stage and all that may follow."""
         times = [of_this, *(self.expected(stage) for stage in sorted(self.pending))]
         known, unknown = [seconds for seconds in times if seconds is not None], times.count(None)
-        words = [in_words(sum(known))] if known else []
+        words = [roughly(sum(known))] if known else []
         words += [f"{unknown} stage{'s' if unknown > 1 else ''} never timed here"] if unknown else []
         return f"at most {' and '.join(words)} left"
 
@@ -172,7 +172,7 @@ def main() -> int:
     if code == 0:
         progress.close(time.monotonic())
         remember(progress.seconds)
-    print(f"== {len(progress.ran)} of {stages} stages ran, in {in_words(time.monotonic() - began)}")
+    print(f"== {len(progress.ran)} of {stages} stages ran, in {roughly(time.monotonic() - began)}")
     return code if code >= 0 else 128 - code
 
 

@@ -1,8 +1,8 @@
 """The plan of a profile: the settings of each stage and run, and digests of the code that decides a run.
 
-Profiles are read here, and by `estimate` alone besides: every later stage depends on its own plan, so that an
-edit of a profile or of a source file repeats what it changes and nothing besides. A digest is over the syntax tree
-without docstrings, and comments are not in it: wording never trains anything again.
+Profiles are read here, and by `estimate` alone besides: every later stage depends on its own plan, so that
+an edit of a profile or of a source file repeats what it changes and nothing besides. A digest is over the
+syntax tree without docstrings, and comments are not in it: wording never trains anything again.
 """
 
 import ast

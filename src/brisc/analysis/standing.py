@@ -9,8 +9,7 @@ from brisc.vocabulary import Head
 
 
 class Standing(NamedTuple):
-    """A model's mean and its letters: two models that share one are not significantly
-    different."""
+    """A model's mean and its letters: two models that share one are not significantly different."""
 
     model: str
     value: float | None

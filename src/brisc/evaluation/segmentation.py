@@ -158,9 +158,9 @@ def summarise(
     brisc.evaluation.native. Healthy slices (label no_tumor) are included. Pairs are the tumour slices, even
     where resizing left no pixel of the mask; every number but `n_images` and `false_alarms` is over pairs
     alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %; the rate of false
-    positives has Wilson's. All strata are always there, with n = 0 when empty. class_weights: images of each tumour
-    class in the official test set. `class_weighted` is the mean of the class means in that mix, so that
-    subsets of another mix compare with it.
+    positives has Wilson's. All strata are always there, with n = 0 when empty. class_weights: images of each
+    tumour class in the official test set. `class_weighted` is the mean of the class means in that mix, so
+    that subsets of another mix compare with it.
 
     Raises InputError for a table with other columns, labels or planes, repeated ids, or healthy slices with a
     tumour.

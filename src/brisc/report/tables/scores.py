@@ -1,4 +1,4 @@
-"""Tables of results: the first screen's, one model's, and what a subset's class mix does to a mean."""
+"""Tables of scores: the first screen's, one model's, and what a subset's class mix does to a mean."""
 
 from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import tiers
