@@ -9,7 +9,6 @@ outside of blocks are written by hand and hold no number that a run decides.
 import ast
 import json
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from brisc.config import read_yaml
 from brisc.errors import InputError
 from brisc.report.cells import DASH, NO_INTERVAL, Table, percent, setting, signed_points, with_interval
 from brisc.vocabulary import HEADS
+from pipeline import command
 
 Json = dict[str, Any]
 
@@ -62,15 +62,11 @@ VERDICTS = {True: "significant", False: "not significant", None: "not tested"}
 
 def main() -> int:
     root = Path.cwd()
-    try:
-        for page in pages(root):
-            text = page.read_text(encoding="utf-8")
-            if (made := filled(text, root, page)) != text:
-                write_text(page, made)
-                print(f"Written: {page.relative_to(root)}")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    for page in pages(root):
+        text = page.read_text(encoding="utf-8")
+        if (made := filled(text, root, page)) != text:
+            write_text(page, made)
+            print(f"Written: {page.relative_to(root)}")
     return 0
 
 
@@ -99,11 +95,10 @@ def filled(text: str, root: Path, page: Path) -> str:
 def results(root: Path) -> str:
     """Each model on the test images, beside the study's figures, and what all trainings took."""
     metrics, published = _report(root, "metrics.json"), _json(root / "published.json")["models"]
-    rows = [
-        [f"`{model}`", *_mask(metrics[model], theirs), *_label(metrics[model], theirs)]
-        for model in _models(root)
-        for theirs in [published.get(model, {}).get("test", {})]
-    ]
+    rows = []
+    for model in _models(root):
+        theirs = published.get(model, {}).get("test", {})
+        rows.append([f"`{model}`", *_mask(metrics[model], theirs), *_label(metrics[model], theirs)])
     header = ["model", "`dice_study`: published", "official", "`dice_per_image`: official", "clean"]
     header += ["false positives", "accuracy: published", "official", "clean"]
     return f"{Table('', header, rows).markdown()}\n\n{_trainings(root)}"
@@ -319,4 +314,4 @@ def _json(path: Path) -> Json:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

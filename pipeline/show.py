@@ -9,7 +9,6 @@ then by its value on validation.
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from brisc.config import load_params
-from brisc.errors import InputError, InputErrors
+from brisc.errors import InputError
 from brisc.vocabulary import HEADS, SUBSETS
+from pipeline import command
 from pipeline.git import experiment_refs, git
 
 WIDTH = 120
@@ -128,8 +128,8 @@ def collect(root: Path, profile: str) -> list[Row]:
 
 def table(rows: list[Row], title: str) -> Table:
     made = Table(title=title, title_justify="left", expand=False)
-    for header, words in (("metric", True), ("run", True), ("changes", True)):
-        made.add_column(header, justify="left" if words else "right", overflow="fold")
+    for header in ("metric", "run", "changes"):
+        made.add_column(header, overflow="fold")
     for header in ("validation", "official", "clean", "epochs", "min"):
         made.add_column(header, justify="right", no_wrap=True)
     for row in rows:
@@ -149,20 +149,16 @@ def _minutes(seconds: float | None) -> float | None:
 
 
 def main() -> int:
-    try:
-        profile, root = load_params().profile, Path.cwd()
-        rows = collect(root, profile)
-        if not rows:
-            raise InputError(
-                f"no result of {profile}",
-                where=f"reports/{profile}",
-                got="no metrics.json",
-                expected="a finished profile",
-                mend="Run make repro.",
-            )
-    except (InputError, InputErrors) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    profile, root = load_params().profile, Path.cwd()
+    rows = collect(root, profile)
+    if not rows:
+        raise InputError(
+            f"no result of {profile}",
+            where=f"reports/{profile}",
+            got="no metrics.json",
+            expected="a finished profile",
+            mend="Run make repro.",
+        )
     console = Console(width=WIDTH)
     console.print(
         table(rows, f"{profile}: {len(rows)} results, %; validation chooses, test is looked at last")
@@ -171,4 +167,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -153,8 +153,8 @@ def summarise_grid(
 
 
 def shown_scores(grid: dict[str, Any]) -> dict[str, Any]:
-    """The content of grid_scores.json: the best cell in the few columns of `dvc exp show`; in an experiment of
-    one cell, that cell."""
+    """The content of grid_scores.json: the best cell in the few columns of `dvc exp show`; in an experiment
+    of one cell, that cell."""
     if not grid["cells"]:
         return {}
     best = grid["cells"][0]
