@@ -2,12 +2,10 @@
 
 Undefined cases, by name:
 - empty against empty (no tumour, none predicted): Dice, IoU and boundary Dice are 1, HD95 is undefined (NaN),
-  since
-  there is no boundary to be distant from. monai also gives NaN there; medpy raises.
+  since there is no boundary to be distant from. monai also gives NaN there; medpy raises.
 - empty against not empty, either way round: Dice, IoU and boundary Dice are 0, HD95 is undefined (monai gives
-  infinity,
-  which would spoil a mean). A mean HD95 leaves these images out, which flatters a model that misses tumours,
-  so their number stands beside it.
+  infinity, which would spoil a mean). A mean HD95 leaves these images out, which flatters a model that misses
+  tumours, so their number stands beside it.
 """
 
 from collections.abc import Mapping
