@@ -445,7 +445,7 @@ def test_row_order_and_row_names_do_not_matter():
 
 
 @pytest.mark.parametrize(
-    ("knob", "value", "changed"),
+    ("setting", "value", "changed"),
     [
         ("study_batch_size", 3, "dice_study"),
         ("resamples", 7, "dice_per_image_low"),
@@ -453,9 +453,9 @@ def test_row_order_and_row_names_do_not_matter():
         ("class_weights", {"glioma": 1, "meningioma": 1, "pituitary": 2}, "class_weighted"),
     ],
 )
-def test_every_knob_reaches_its_number(knob, value, changed):
+def test_every_setting_reaches_its_number(setting, value, changed):
     table = random_table()
-    assert summarise(table, **SETTINGS)[changed] != summarise(table, **{**SETTINGS, knob: value})[changed]
+    assert summarise(table, **SETTINGS)[changed] != summarise(table, **{**SETTINGS, setting: value})[changed]
 
 
 def test_class_weights_undo_another_mix():
