@@ -359,8 +359,8 @@ def _shares(archive: Archive, mode: str) -> float:
     return float(np.mean([archive.stored(name).mode == mode for name in archive.masks]))
 
 
-# By setting: a lower and a higher setting, and what grows from one to the other
-SETTINGS: dict[str, tuple[Any, Any, Callable[[Archive], float]]] = {
+# setting: a lower and a higher setting, and what grows from one to the other
+SETTINGS_OF: dict[str, tuple[Any, Any, Callable[[Archive], float]]] = {
     "size": (64, 72, lambda archive: archive.grey(min(archive.images)).shape[0]),
     "slices": (Splits(train=12, test=12), Splits(train=14, test=12), lambda archive: len(archive.images)),
     "noise": (0.0, 0.05, _noise),
@@ -386,12 +386,12 @@ TESTED_ABOVE = {"seed", "lesion_contrast", "bias", "deformation_mm"}
 
 
 def test_no_setting_is_left_out() -> None:
-    assert {field.name for field in fields(Phantom)} == set(SETTINGS) | TESTED_ABOVE
+    assert {field.name for field in fields(Phantom)} == set(SETTINGS_OF) | TESTED_ABOVE
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", SETTINGS_OF)
 def test_every_setting_is_alive(setting: str, make: Make) -> None:
-    low, high, measured = SETTINGS[setting]
+    low, high, measured = SETTINGS_OF[setting]
     base = PLAIN
     if setting.endswith("within_train"):
         base = replace(PLAIN, slices=Splits(train=24, test=12))
