@@ -18,6 +18,7 @@ import pandas as pd
 
 from bench.table import markdown
 from brisc.analysis.costs import core_seconds
+from brisc.analysis.findings.scores import ASKED
 from brisc.atomic import write_text
 from brisc.config import read_yaml
 from brisc.errors import InputError
@@ -28,10 +29,8 @@ from pipeline import command
 Json = dict[str, Any]
 
 PROFILE = "laptop"  # whose results are shown
-SUBSETS = ("official", "clean")
 MODELS = "src/brisc/models"
-# `<!-- begin NAME -->`, or `<!-- NAME: words -->`; then `<!-- end NAME -->`, or `<!-- /NAME -->`.
-BLOCK = re.compile(r"(<!-- (?:begin )?([\w-]+)(?:: [^>]*)? -->\n)(.*?)(<!-- (?:end |/)\2 -->)", re.S)
+BLOCK = re.compile(r"(<!-- begin (\w+) -->\n)(.*?)(<!-- end \2 -->)", re.S)
 
 # A question about two runs: the first less the second, by the primary metric of a head.
 QUESTIONS = (
@@ -111,7 +110,7 @@ def _mask(scores: Json, published: Json) -> list[str]:
     return [
         _published(published, "dice_study"),
         percent(scores["official"]["dice_study"]),
-        *(_interval(scores[subset], "dice_per_image") for subset in SUBSETS),
+        *(_interval(scores[subset], "dice_per_image") for subset in ASKED),
         f"{seen['images']} of {seen['n']}",
     ]
 
@@ -119,7 +118,7 @@ def _mask(scores: Json, published: Json) -> list[str]:
 def _label(scores: Json, published: Json) -> list[str]:
     if "accuracy" not in scores["official"]:
         return [""] * 3
-    ours = [_interval(scores[subset], "accuracy") for subset in SUBSETS]
+    ours = [_interval(scores[subset], "accuracy") for subset in ASKED]
     return [_published(published, "accuracy"), *ours]
 
 
@@ -147,8 +146,8 @@ def finding(root: Path) -> str:
         copied=audit["test_with_copy_in_train"]["total"],
         images=audit["images"]["test"],
         mirrored=audit["test_with_copy_in_train_by_relation"]["mirrored"],
-        dice=[percent(mask[subset]["dice"]) for subset in SUBSETS],
-        accuracy=[percent(label[subset]["accuracy"]) for subset in SUBSETS],
+        dice=[percent(mask[subset]["dice"]) for subset in ASKED],
+        accuracy=[percent(label[subset]["accuracy"]) for subset in ASKED],
         masks=_above(root, "dice_per_image", mask["clean"]["dice"]),
         labels=_above(root, "accuracy", label["clean"]["accuracy"]),
     )
@@ -168,7 +167,7 @@ def differences(root: Path) -> str:
             question,
             f"`{model}` less `{baseline}`",
             f"`{HEADS[head].primary}`",
-            *(_difference(heads[head]["subsets"][subset]["pairs"], model, baseline) for subset in SUBSETS),
+            *(_difference(heads[head]["subsets"][subset]["pairs"], model, baseline) for subset in ASKED),
         ]
         for question, model, baseline, head in QUESTIONS
     ]
@@ -194,7 +193,7 @@ def seeds(root: Path) -> str:
         [
             f"`{model}`",
             f"{runs[run]['settings']['seed']}",
-            *(_interval(metrics[run][subset], "dice_per_image") for subset in SUBSETS),
+            *(_interval(metrics[run][subset], "dice_per_image") for subset in ASKED),
         ]
         for model, run in asked
     ]

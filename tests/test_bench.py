@@ -2,7 +2,6 @@
 stage left out."""
 
 import itertools
-import json
 import re
 from dataclasses import replace
 from multiprocessing import Pipe
@@ -17,7 +16,7 @@ from bench.material import Material, collect
 from bench.race import Lap, Stopped, Turns, alternate, exponent, rate, ratio
 from bench.speed import rounded
 from bench.stages import WORK
-from bench.table import grid, markdown, times
+from bench.table import grid, times
 from bench.training import Job
 from brisc.config import Splits, load, read_yaml, resolve
 
@@ -147,10 +146,3 @@ def test_the_start_of_every_stage_is_measured() -> None:
         imported = re.search(rf"from {re.escape(module)} import (.*)", script.read_text())
         assert imported is not None, script.stem
         assert function in imported.group(1).split(", "), script.stem
-
-
-def test_the_committed_results_are_shown() -> None:
-    page = next(path for path in (ROOT / "docs/speed.md", ROOT / "README.md") if path.is_file())
-    shown = re.search(r"<!-- bench: .*? -->\n(.*?)<!-- /bench -->", page.read_text(), re.S)
-    assert shown is not None
-    assert shown.group(1) == markdown(json.loads((ROOT / "bench/results.json").read_text()))

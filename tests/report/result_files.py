@@ -387,7 +387,7 @@ def study() -> dict[str, Any]:
         ("unet-lost", True, None, None),
     ):
         compared = verdict is not None and score is not None
-        flips_off = {"augment.horizontal_flip": 0.0, "schedule": "none", "augment.vertical_flip": 0.0}
+        flips_off = {"augment.horizontal_flip": 0.0, "schedule": "cosine", "augment.vertical_flip": 0.0}
         changes = {"unet-ema": {"ema_decay": 0.9}, "unet-bare": flips_off}.get(recipe, {})
         rows.append(
             {

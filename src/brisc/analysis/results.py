@@ -14,7 +14,7 @@ from brisc.errors import InputError
 from brisc.vocabulary import HEADS, TEST_SUBSETS, Head
 
 HISTORY = ["run", "epoch", "learning_rate", "train_loss", "validation_loss", "best"]
-IMAGES = ["id", "split", "label", "plane", "official", "clean", "strict"]
+IMAGES = ["id", "split", "label", "plane", *TEST_SUBSETS]
 OF_HEAD = {
     "mask": ["true_pixels", "predicted_pixels", "pixels", "intersection", "dice"],
     "label": ["predicted"],

@@ -1,5 +1,6 @@
 """Tables of paired tests between models, of the spread over seeds, and of joint against separate."""
 
+from brisc.analysis.findings.scores import ASKED
 from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import Pair, test_of, tiers
 from brisc.report.cells import (
@@ -26,7 +27,7 @@ NO_P = "not tested: too few independent groups of slices"
 def pairs(results: Results, head: Head) -> Table:
     """Every pair of models of that head on official and clean."""
     rows: list[list[str | Cell]] = []
-    for subset in ("official", "clean"):
+    for subset in ASKED:
         standing = tiers(results, head, subset)
         if standing is not None:
             rows += [_pair(subset, standing.n, pair) for pair in standing.pairs]
