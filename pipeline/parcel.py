@@ -53,7 +53,8 @@ def read_parcel(root: Path, stage: str) -> Parcel:
         outputs = sorted(_relative(root, (out.fs_path for out in found.outs)))
         command = found.cmd
     code = sorted({*COMMON, *_named_by_plans(root, inputs)} - set(inputs))
-    return Parcel(stage, command, tuple(inputs), tuple(code), settings, tuple(outputs))
+    parts = {file: keys for file, keys in settings.items() if file not in inputs}
+    return Parcel(stage, command, tuple(inputs), tuple(code), parts, tuple(outputs))
 
 
 def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], Any] = shutil.copyfile) -> None:
