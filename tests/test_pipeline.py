@@ -49,7 +49,7 @@ def written(stage: dict[str, Any], deps: set[str]) -> tuple[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of the real dvc.yaml, profiles and sources, four runs, one grid cell; reproduced once."""
+    """A repository of the real dvc.yaml, profiles and sources, five runs, one grid cell; reproduced once."""
     place = tmp_path_factory.mktemp("pipeline")
     for folder in ("src", "profiles", "stages"):
         shutil.copytree(

@@ -2,7 +2,7 @@
 
 from brisc.analysis.findings.scores import ASKED
 from brisc.analysis.results import Record, Results
-from brisc.analysis.standing import Pair, test_of, tiers
+from brisc.analysis.standing import Pair, name_of_test, tiers
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
@@ -31,7 +31,7 @@ def pairs(results: Results, head: Head) -> Table:
         standing = tiers(results, head, subset)
         if standing is not None:
             rows += [_pair(subset, standing.n, pair) for pair in standing.pairs]
-    caption = f"Paired tests of `{head.primary}` between models: {TESTS[test_of(results, head)]}."
+    caption = f"Paired tests of `{head.primary}` between models: {TESTS[name_of_test(results, head)]}."
     header = ["subset", "first", "second", "n", "first less second, points", "p", "significant"]
     return Table(caption, header, rows, left=3)
 
