@@ -118,4 +118,7 @@ def _imported(path: Path) -> list[Path]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     modules = [path.parent / name for name in names if "." not in name and path.parts[0] == "stages"]
     modules += [Path("src", *name.split(".")) for name in names if name.split(".")[0] == "brisc"]
-    return [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py")]
+    files = [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py")]
+    # Importing a module runs its packages first.
+    above = {parent / "__init__.py" for module in modules for parent in module.parents}
+    return [*files, *(file for file in sorted(above) if file.is_file() and file.stat().st_size > 0)]
