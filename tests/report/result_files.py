@@ -251,6 +251,7 @@ def run(model: str, heads: tuple[str, ...], epochs: int, best_epoch: int) -> dic
             "batch_size": 16,
             "precision": "bf16-mixed",
             "early_stopping_patience": 15,
+            "schedule": "plateau",
             "plateau_patience": 7,
             "plateau_floor": 1e-7,
             "optimizer": {"name": "adam", "learning_rate": 1e-4, "weight_decay": 1e-5, "momentum": 0.0},
