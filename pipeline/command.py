@@ -1,4 +1,4 @@
-"""What the drivers' command lines share: errors told in one line."""
+"""What the drivers' command lines share: errors told in one line, a number of workers."""
 
 import subprocess
 import sys
@@ -26,3 +26,18 @@ def run(main: Callable[..., int]) -> NoReturn:
         )
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on")
+
+
+def workers(command: str, *words: str) -> int | None:
+    """The number of workers that the command line asks for, if it does."""
+    if not words:
+        return None
+    if len(words) > 1 or not words[0].isdecimal() or int(words[0]) == 0:
+        raise InputError(
+            "not a number of workers",
+            where=command,
+            got=" ".join(words),
+            expected="1 or more",
+            mend=f"Use {command} WORKERS=2.",
+        )
+    return int(words[0])

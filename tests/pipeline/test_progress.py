@@ -9,7 +9,7 @@ import psutil
 import pytest
 from started import start
 
-from pipeline.repro import Progress
+from pipeline.progress import Progress
 
 
 def progress(pending: set[str], **seconds: float) -> Progress:
