@@ -31,7 +31,9 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-from ruamel.yaml import YAML
+import yaml
+
+from brisc.config import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("repro", "grid", "interrupt", "cache", "disk")
@@ -49,7 +51,7 @@ REPRO_VICTIMS = {
     "all of them": None,
 }
 GRID_VICTIMS = {
-    "a training": "stages/grid.py",
+    "a training": "stages/train.py",
     "a worker": "queue-worker",
     "an experiment": "exec-run",
     "make grid": None,
@@ -65,15 +67,13 @@ SMALLER = {
     }
     | {f"copies_{kind}": 1 for kind in ("same_bytes", "same_pixels", "reencoded", "rescaled", "mirrored")},
     "data": {"expected": {"images": {"train": 110, "test": 24}, "pairs": {"train": 86, "test": 21}}},
-    "models": {"unet": {"epochs": 4}},
+    "train": {"epochs": 4},
     "grid": {"epochs": 3},
     "evaluate": {"bootstrap_resamples": 100},
 }
 FEWER = {
-    "models": ["unet"],
-    "seeds": {"models": ["unet"], "values": []},
+    "runs": ["unet"],
     "grid": {"optimizers": ["adam"], "learning_rates": [1e-3]},
-    "ablation": {"recipes": []},
 }
 CELLS = {"grid": {"optimizers": ["adam", "sgd"], "learning_rates": [1e-4, 1e-3]}}
 
@@ -87,10 +87,9 @@ def merge(content: dict, changes: dict) -> None:
 
 
 def edit(path: Path, changes: dict) -> None:
-    yaml = YAML()
-    content = yaml.load(path)
+    content = read_yaml(path)
     merge(content, changes)
-    yaml.dump(content, path)
+    path.write_text(yaml.safe_dump(content))
 
 
 def git(place: Path, *words: str) -> str:
@@ -239,7 +238,7 @@ def cells(place: Path) -> dict[str, str]:
     for ref in git(
         place, "for-each-ref", "--format=%(refname)", f"refs/exps/{head[:2]}/{head[2:]}/"
     ).splitlines():
-        stages = YAML(typ="safe").load(git(place, "show", f"{ref}:dvc.lock"))["stages"]
+        stages = yaml.safe_load(git(place, "show", f"{ref}:dvc.lock"))["stages"]
         outs = [
             out["md5"] for name, stage in stages.items() if name.startswith("grid@") for out in stage["outs"]
         ]
@@ -250,13 +249,13 @@ def cells(place: Path) -> dict[str, str]:
 def finished(place: Path) -> set[str]:
     """The stages that dvc.lock says are done."""
     lock = place / "dvc.lock"
-    return set((YAML(typ="safe").load(lock) or {}).get("stages", {})) if lock.exists() else set()
+    return set((read_yaml(lock) or {}).get("stages", {})) if lock.exists() else set()
 
 
 def stored(place: Path) -> set[str]:
     """Those of them whose results DVC's cache has: on a full disk it says that it could not store one, and
     goes on."""
-    stages = YAML(typ="safe").load(place / "dvc.lock")["stages"] if finished(place) else {}
+    stages = read_yaml(place / "dvc.lock")["stages"] if finished(place) else {}
     objects = place / ".dvc" / "cache" / "files" / "md5"
 
     def held(digest: str) -> bool:
@@ -562,7 +561,7 @@ def main() -> int:
             source = bench.copy(bench.template)
             if not arguments.whole:
                 edit(source / "params.yaml", CELLS)
-            bench.finish(source, ["-m", "dvc", "repro", "prepare@demo", "sources@demo"])
+            bench.finish(source, ["-m", "dvc", "repro", "prepare@demo"])
             bench.commit(source, "data is there")
             grid = bench.finish(bench.copy(source), GRID)
         if "grid" in parts:

@@ -54,7 +54,7 @@ class Material:
 def collect(folder: Path, *, archive: Path | None, size: int, slices: Splits, side: int) -> Material:
     """Bring the material together in `folder`: from `archive`, or from phantoms of `side` pixels where there
     is none."""
-    planted = [knob for knob in vars(load("demo", "phantom")) if knob.startswith(("copies_", "neighbours"))]
+    planted = [name for name in vars(load("demo", "phantom")) if name.startswith(("copies_", "neighbours"))]
     phantom: Phantom = replace(load("demo", "phantom"), size=side, slices=slices, **dict.fromkeys(planted, 0))
     data, raw = load("demo" if archive is None else "laptop", "data"), folder / "raw.zip"
     fetch(raw, data=data, phantom=phantom, archive=archive, track=silent)

@@ -10,15 +10,13 @@ import torch
 
 from bench import study
 from bench.race import in_child
-from bench.training import Job, first_epoch
-from brisc.config import Evaluate, Train
+from bench.training import Job, first_epoch, train
+from brisc.config import Evaluate, Run
 from brisc.data.dataset import TrainingBatches, evaluation_batches, load_samples
 from brisc.data.picture import MASK_LEVEL
 from brisc.evaluation.predict import Inference, predict
 from brisc.models import build
 from brisc.progress import silent
-from brisc.training.device import build_fabric
-from brisc.training.fit import train_epochs
 from brisc.training.losses import TotalLoss
 from stages.command import keep_freed_memory
 
@@ -43,7 +41,7 @@ class Check:
 
 def check_all(job: Job, *, epochs: int, evaluate: Evaluate) -> list[dict[str, Any]]:
     """Every check as a dict with its outcome."""
-    job = replace(job, run=replace(job.run, epochs=epochs), train=constant_rate(job, epochs))
+    job = replace(job, run=constant_rate(job.run, epochs))
     # Whether freed memory is kept cannot be changed back within a process.
     fast = in_child(our_curve, job)
     checks = in_child(_check_all, replace(job, keep_memory=False), fast, evaluate)
@@ -69,10 +67,12 @@ def _check_all(job: Job, fast: list[float], evaluate: Evaluate) -> list[Check]:
     ]
 
 
-def constant_rate(job: Job, epochs: int) -> Train:
-    """The profile's training without what the plain loop leaves out: a schedule and a running mean of the
-    weights."""
-    return replace(job.train, schedule="plateau", plateau_patience=epochs, ema_decay=0.0, accumulate=1)
+def constant_rate(run: Run, epochs: int) -> Run:
+    """The run without what the plain loop leaves out: a schedule, a running mean of the weights, batches that
+    share a step."""
+    return replace(
+        run, epochs=epochs, schedule="plateau", plateau_patience=epochs, ema_decay=0.0, accumulate=1
+    )
 
 
 def apart(one: list[float], other: list[float]) -> float:
@@ -84,37 +84,25 @@ def our_curve(job: Job) -> list[float]:
     """Training and validation loss of each epoch in brisc.training.fit."""
     if job.keep_memory:
         keep_freed_memory()
-    samples, _ = job.material.samples(job.images)
-    fabric = build_fabric(replace(job.train, accelerator="cpu"), devices=1)
-    torch.manual_seed(job.train.seed)
+    job = replace(job, run=replace(job.run, accelerator="cpu"))
     with tempfile.TemporaryDirectory() as folder:
-        progress = train_epochs(
-            build(**job.run.model),
-            samples,
-            fabric,
-            run=job.run,
-            train=job.train,
-            checkpoint=Path(folder) / "checkpoint.pt",
-            may_diverge=False,
-            track=silent,
-            log=lambda line: None,
-        )
+        progress = train(job, Path(folder) / "checkpoint.pt", track=silent, log=lambda line: None)
     return [row[kind] for row in progress.history for kind in ("train_loss", "validation_loss")]
 
 
 def study_curve(job: Job) -> list[float]:
     """The same of bench.study's loop and loader."""
     samples, paths = job.material.samples(job.images)
-    torch.manual_seed(job.train.seed)
+    torch.manual_seed(job.run.seed)
     net, criterion = build(**job.run.model), TotalLoss(job.run.loss)
     adam, losses = study.build_adam(net, job.run.optimizer), []
     for epoch in range(1, job.run.epochs + 1):
         batches = TrainingBatches(
             samples,
             samples.rows("train", healthy=False),
-            batch_size=job.train.batch_size,
-            augment=job.train.augment,
-            seed=job.train.seed,
+            batch_size=job.run.batch_size,
+            augment=job.run.augment,
+            seed=job.run.seed,
             epoch=epoch,
             rank=0,
             world=1,
@@ -122,7 +110,7 @@ def study_curve(job: Job) -> list[float]:
         loader = study.loader(batches, paths, prepare=job.material.prepare, workers=0)
         losses.append(study.train_epoch(net, criterion, adam, loader))
         validation = samples.rows("validation", healthy=False)
-        unchanged = evaluation_batches(samples, validation, batch_size=job.train.batch_size)
+        unchanged = evaluation_batches(samples, validation, batch_size=job.run.batch_size)
         losses.append(study.validation_loss(net, criterion, unchanged))
     return losses
 
@@ -167,7 +155,7 @@ def mask_difference(job: Job, settings: Evaluate) -> float:
     trained a little."""
     samples, _ = job.material.samples(job.images)
     batches, _ = first_epoch(job)
-    torch.manual_seed(job.train.seed)
+    torch.manual_seed(job.run.seed)
     net = build(**job.run.model)
     study.train_epoch(net, TotalLoss(job.run.loss), study.build_adam(net, job.run.optimizer), batches)
     rows = samples.rows("validation", healthy=False)
@@ -176,5 +164,5 @@ def mask_difference(job: Job, settings: Evaluate) -> float:
     with torch.no_grad():
         images = [batch["image"] for batch in evaluation_batches(samples, rows, batch_size=1)]
         plain = torch.cat([torch.sigmoid(net(image)["mask"])[:, 0] > settings.threshold for image in images])
-    fast = predict(Inference(net, job.train), samples, rows, settings=settings)["mask"]
+    fast = predict(Inference(net, job.run), samples, rows, settings=settings)["mask"]
     return float((plain.numpy() != fast).mean())

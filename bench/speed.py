@@ -2,9 +2,9 @@
 
     python -m bench.speed [--quick] [--full] [--out FILE]
 
-Images are generated phantoms of 512 px, or one in ten of BRISC_ARCHIVE where that is set; knobs are those of
-the laptop profile. Writes bench/results.json and prints it as tables. --quick: small nets and few rounds, to
-see that everything works; its times mean nothing, and nothing is written without --out. --full: the whole
+Images are generated phantoms of 512 px, or one in ten of BRISC_ARCHIVE where that is set; settings are those
+of the laptop profile. Writes bench/results.json and prints it as tables. --quick: small nets and few rounds,
+to see that everything works; its times mean nothing, and nothing is written without --out. --full: the whole
 demo instead of one model for one epoch, and torch.compile, which takes a minute to compile. Exit code 1 if a
 result differs by more than its tolerance; no time decides anything.
 """
@@ -28,14 +28,14 @@ from bench.stages import ROOT, Workspace, measure
 from bench.table import markdown
 from bench.training import Job, contestants
 from brisc.atomic import write_json
-from brisc.config import Run, Splits, load, load_params
+from brisc.config import Run, Splits, load, load_params, resolve
 from brisc.training.result import processor
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Extent:
     """How much is measured."""
 
     pixels: int
@@ -53,11 +53,11 @@ class Plan:
     searched: list[int]  # images
 
 
-def usual() -> Plan:
+def usual() -> Extent:
     """The laptop profile's U-Net; about ten minutes on two old cores."""
-    return Plan(
+    return Extent(
         pixels=load("laptop", "prepare").size,
-        base_channels=load("laptop", "models.unet").model["base_channels"],
+        base_channels=resolve("laptop", "unet").run.model["base_channels"],
         side=512,
         slices=Splits(train=56, test=18),
         rounds=3,
@@ -72,8 +72,8 @@ def usual() -> Plan:
     )
 
 
-def quick() -> Plan:
-    return Plan(
+def quick() -> Extent:
+    return Extent(
         pixels=64,
         base_channels=4,
         side=128,
@@ -90,16 +90,16 @@ def quick() -> Plan:
     )
 
 
-def main(plan: Plan, *, full: bool, archive: Path | None, out: Path | None) -> bool:
+def main(extent: Extent, *, full: bool, archive: Path | None, out: Path | None) -> bool:
     """Measure, write `out` if there is one, print tables; whether all results are the same."""
     began, load_at_start = time.perf_counter(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         tell("collecting images")
         (Path(folder) / "demo").mkdir()
         material = collect(
-            Path(folder), archive=archive, size=plan.pixels, slices=plan.slices, side=plan.side
+            Path(folder), archive=archive, size=extent.pixels, slices=extent.slices, side=extent.side
         )
-        job = make_job(plan, material)
+        job = make_job(extent, material)
         results: Json = {
             "machine": {
                 "processor": processor(),
@@ -111,24 +111,24 @@ def main(plan: Plan, *, full: bool, archive: Path | None, out: Path | None) -> b
             },
             "settings": {
                 "source": "generated" if archive is None else "BRISC 2025",
-                "pixels": plan.pixels,
-                "base_channels": plan.base_channels,
-                "batch_size": job.train.batch_size,
-                "precision": job.train.precision,
-                "channels_last": job.train.channels_last,
-                "rounds": plan.rounds,
-                "batches_in_a_round": plan.batches,
+                "pixels": extent.pixels,
+                "base_channels": extent.base_channels,
+                "batch_size": job.run.batch_size,
+                "precision": job.run.precision,
+                "channels_last": job.run.channels_last,
+                "rounds": extent.rounds,
+                "batches_in_a_round": extent.batches,
             },
-            "training": training(job, plan),
-            "choices": choices(job, plan, compiler=full),
-            "models": models(job, plan),
-            "evaluation": evaluation(job, plan),
-            "prepare_images_per_second": in_child(steps.preparing, job, plan.rounds),
-            "same_results": same_results(job, plan),
+            "training": training(job, extent),
+            "choices": choices(job, extent, compiler=full),
+            "models": models(job),
+            "evaluation": evaluation(job, extent),
+            "prepare_images_per_second": in_child(steps.preparing, job, extent.rounds),
+            "same_results": same_results(job, extent),
         }
         workspace = Workspace(Path(folder) / "demo", full=full)
-        results["pipeline"] = pipeline(workspace, plan)
-        results["growth"] = growth(job, plan, workspace)
+        results["pipeline"] = pipeline(workspace, extent)
+        results["growth"] = growth(job, extent, workspace)
     results["seconds"] = time.perf_counter() - began
     if out is not None:
         write_json(out, rounded(results))
@@ -136,17 +136,17 @@ def main(plan: Plan, *, full: bool, archive: Path | None, out: Path | None) -> b
     return all(check["holds"] for check in results["same_results"])
 
 
-def make_job(plan: Plan, material: Material) -> Job:
-    run, train = load("laptop", "models.unet"), load("laptop", "train")
-    run = replace(run, model=run.model | {"base_channels": plan.base_channels})
+def make_job(extent: Extent, material: Material) -> Job:
+    run = resolve("laptop", "unet").run
+    run = replace(run, model=run.model | {"base_channels": extent.base_channels})
     # Enough for the contestant that skips most batches of a turn, torch's loader with its two workers.
-    turns = 1 + plan.rounds
-    images = train.batch_size * turns * (plan.batches + 5)
-    return Job(material, run, train, images=images, workers=0, keep_memory=True)
+    turns = 1 + extent.rounds
+    images = run.batch_size * turns * (extent.batches + 5)
+    return Job(material, run, images=images, workers=0, keep_memory=True)
 
 
-def training(job: Job, plan: Plan) -> Json:
-    laps = race(contestants(job), rounds=plan.rounds, batches=plan.batches, tell=tell)
+def training(job: Job, extent: Extent) -> Json:
+    laps = race(contestants(job), rounds=extent.rounds, batches=extent.batches, tell=tell)
     study = max((name for name in laps if name.startswith("study")), key=lambda name: rate(laps[name]))
     return {
         "images_per_second": {name: rate(done) for name, done in laps.items()},
@@ -158,55 +158,54 @@ def training(job: Job, plan: Plan) -> Json:
     }
 
 
-def choices(job: Job, plan: Plan, *, compiler: bool) -> Json:
+def choices(job: Job, extent: Extent, *, compiler: bool) -> Json:
     tell("choices of the step")
-    return in_child(steps.choices, job, plan.rounds, compiler)
+    return in_child(steps.choices, job, extent.rounds, compiler)
 
 
-def models(job: Job, plan: Plan) -> Json:
+def models(job: Job) -> Json:
     """One model of each architecture of the laptop profile, with its own widths; the U-Net has been raced."""
     tell("models")
     runs: dict[str, Run] = {}
-    for name in load_params().models:
-        run = load("laptop", f"models.{name}")
-        if run.model["arch"] not in [
-            job.run.model["arch"],
-            *(other.model["arch"] for other in runs.values()),
-        ]:
+    seen = {job.run.model["arch"]}
+    for name in load_params().runs:
+        run = resolve("laptop", name).run
+        if run.model["arch"] not in seen:
+            seen.add(run.model["arch"])
             runs[name] = run
     return in_child(steps.models, job, runs, 1)
 
 
-def evaluation(job: Job, plan: Plan) -> Json:
+def evaluation(job: Job, extent: Extent) -> Json:
     tell("prediction and preparation")
-    return in_child(steps.evaluating, job, load("laptop", "evaluate"), plan.rounds)
+    return in_child(steps.evaluating, job, load("laptop", "evaluate"), extent.rounds)
 
 
-def same_results(job: Job, plan: Plan) -> list[Json]:
+def same_results(job: Job, extent: Extent) -> list[Json]:
     tell("same results")
-    job = replace(job, images=plan.curve_images)
-    return same.check_all(job, epochs=plan.epochs, evaluate=load("laptop", "evaluate"))
+    job = replace(job, images=extent.curve_images)
+    return same.check_all(job, epochs=extent.epochs, evaluate=load("laptop", "evaluate"))
 
 
-def pipeline(workspace: Workspace, plan: Plan) -> Json:
+def pipeline(workspace: Workspace, extent: Extent) -> Json:
     tell("the demo")
-    return measure(workspace, times=plan.start_ups)
+    return measure(workspace, times=extent.start_ups)
 
 
-def growth(job: Job, plan: Plan, workspace: Workspace) -> Json:
+def growth(job: Job, extent: Extent, workspace: Workspace) -> Json:
     """By size that grows: what grows with it, its steps (size, seconds, MB of memory), and the exponent of
     the seconds."""
     tell("growth")
     data = workspace.folder / "data" / "demo"
-    width, sides, images = [job.run.model["base_channels"]], [job.material.prepare.size], plan.growth_images
+    width, sides, images = [job.run.model["base_channels"]], [job.material.prepare.size], extent.growth_images
     steps_of = {
         "pixels": (
             "U-Net step, an image, by its side",
-            in_child(steps.growth, job, plan.sides, width, images),
+            in_child(steps.growth, job, extent.sides, width, images),
         ),
         "width": (
             "U-Net step, an image, by base width",
-            in_child(steps.growth, job, sides, plan.widths, images),
+            in_child(steps.growth, job, sides, extent.widths, images),
         ),
         "images": (
             "search for copies, by images",
@@ -215,7 +214,7 @@ def growth(job: Job, plan: Plan, workspace: Workspace) -> Json:
                 data / "raw.zip",
                 pd.read_csv(data / "index.csv"),
                 load("demo", "audit"),
-                plan.searched,
+                extent.searched,
             ),
         ),
     }

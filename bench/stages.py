@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
+
+from brisc.config import read_yaml
 
 ROOT = Path(__file__).parents[1]
 NEEDED = (
@@ -39,26 +41,18 @@ with open({log!r}, "a") as log:
     log.write(json.dumps(row) + chr(10))
 sys.exit(os.waitstatus_to_exitcode(status))
 """
-# The function in which each stage's work begins; everything before it is start-up.
+# The function in which the work of each script begins; everything before it is start-up.
 WORK = {
+    "analyse": "brisc.analysis.runs:read_runs",
     "audit": "brisc.data.audit:run_audit",
-    "collect": "brisc.analysis.collect:collect",
-    "collect_ablation": "brisc.analysis.ablation:read_recipes",
-    "collect_costs": "brisc.analysis.costs:gather_costs",
     "collect_grid": "brisc.analysis.grid:read_cells",
-    "compare": "brisc.analysis.compare:compare",
     "estimate": "brisc.evaluation.memory:estimate",
     "evaluate": "brisc.evaluation.evaluate:evaluate",
-    "evaluate_seed": "brisc.evaluation.evaluate:evaluate",
     "fetch": "brisc.data.source:fetch",
-    "grid": "brisc.training.fit:fit",
-    "ablate": "brisc.training.fit:fit",
+    "plan": "brisc.plan:write_plans",
     "prepare": "brisc.data.cache:prepare",
     "render": "brisc.report.render:render",
-    "seed": "brisc.training.fit:fit",
-    "sheets": "brisc.page.sheets:contact_sheets",
-    "site": "brisc.page.build:write_page",
-    "sources": "brisc.sources:training_sources",
+    "site": "brisc.page.build:write_site",
     "train": "brisc.training.fit:fit",
     "validate": "brisc.data.index:index_archive",
 }
@@ -75,7 +69,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @dataclass(frozen=True)
 class Done:
-    """One stage that ran: the words of its command, ("stages/train.py", "demo", "unet")."""
+    """One stage that ran: the words of its command, ("stages/train.py", "demo", "unet"), also for a cell of
+    the grid."""
 
     words: tuple[str, ...]
     seconds: float
@@ -87,8 +82,7 @@ class Done:
 
 
 class Workspace:
-    """A copy of what the demo needs, in `folder`; with one model, one epoch and one cell of the grid unless
-    `full`."""
+    """A copy of what the demo needs, in `folder`; unless `full` with few trainings of one epoch."""
 
     def __init__(self, folder: Path, *, full: bool) -> None:
         self.folder, self.log, self.full = folder, folder / "stages.jsonl", full
@@ -106,8 +100,8 @@ class Workspace:
         shim.write_text(SHIM.format(python=sys.executable, log=str(self.log), unit=unit))
         shim.chmod(0o755)
         self._dvc("init", "--no-scm")
-        for knob in ("analytics", "check_update"):
-            self._dvc("config", f"core.{knob}", "false")
+        for setting in ("analytics", "check_update"):
+            self._dvc("config", f"core.{setting}", "false")
 
     def repro(self) -> float:
         """Seconds of `dvc repro`."""
@@ -156,20 +150,15 @@ class Workspace:
 
 
 def _shorten(folder: Path) -> None:
-    """One model, one more seed of it, one cell of the grid, one recipe, each for an epoch: every kind of
-    stage runs."""
-    yaml = YAML()
+    """A model, another seed of it, a recipe and a cell of the grid, each for an epoch: every stage runs."""
     params, profile = folder / "params.yaml", folder / "profiles" / "demo.yaml"
-    lists, knobs = yaml.load(params), yaml.load(profile)
-    model = lists["grid"]["model"]
-    lists["models"] = [model]
-    lists["seeds"] = {"models": [model], "values": lists["seeds"]["values"][:1]}
-    lists["ablation"] = {"model": model, "recipes": lists["ablation"]["recipes"][:1]}
-    for axis in ("optimizers", "learning_rates"):
-        lists["grid"][axis] = lists["grid"][axis][:1]
-    knobs["models"][model]["epochs"] = knobs["grid"]["epochs"] = knobs["ablation"]["epochs"] = 1
-    yaml.dump(lists, params)
-    yaml.dump(knobs, profile)
+    lists, settings = read_yaml(params), read_yaml(profile)
+    lists["runs"] = ["unet", "unet-43", "unet-short"]
+    lists["grid"] |= {"run": "unet", "optimizers": ["adam"], "learning_rates": [1e-3]}
+    for block in (settings["train"], settings["runs"]["unet-short"], settings["grid"]):
+        block["epochs"] = 1
+    params.write_text(yaml.safe_dump(lists))
+    profile.write_text(yaml.safe_dump(settings))
 
 
 def measure(workspace: Workspace, *, times: int) -> dict[str, Any]:
@@ -177,15 +166,13 @@ def measure(workspace: Workspace, *, times: int) -> dict[str, Any]:
     seconds = workspace.repro()
     done = workspace.done()
     nothing_to_do = workspace.repro()
-    kinds = {
-        stage: [one for one in done if one.stage == stage] for stage in sorted({one.stage for one in done})
-    }
-    trainings = sum(len(kinds.get(stage, [])) for stage in ("train", "seed", "grid", "ablate"))
+    stages = sorted({one.stage for one in done})
+    kinds = {stage: [one for one in done if one.stage == stage] for stage in stages}
     return {
         "whole_demo": workspace.full,
         "seconds": seconds,
         "stages_run": len(done),
-        "trainings": trainings,
+        "trainings": len(kinds["train"]),
         "dvc_seconds_per_stage": (seconds - sum(one.seconds for one in done)) / len(done),
         "nothing_to_do_seconds": nothing_to_do,
         "stages": {

@@ -35,19 +35,17 @@ PATIENCE = 10.0  # seconds; a step this long is not repeated
 def choices(job: Job, rounds: int, compiler: bool) -> dict[str, Any]:
     """Images per second of the step as it is and with one thing different, and what compiling takes."""
     keep_freed_memory()
-    batch, train = first_batch(job), job.train
+    batch, run = first_batch(job), job.run
     steps: dict[str, Callable[[], int]] = {
-        "ours": Step(job.run, train, batch),
-        "other memory layout": Step(job.run, replace(train, channels_last=not train.channels_last), batch),
-        "bf16-mixed": Step(job.run, replace(train, precision="bf16-mixed"), batch),
-        "Adam not fused": Step(job.run, train, batch, fused=False),
-        "twice the batch": Step(
-            job.run, train, {name: torch.cat([value, value]) for name, value in batch.items()}
-        ),
+        "ours": Step(run, batch),
+        "other memory layout": Step(replace(run, channels_last=not run.channels_last), batch),
+        "bf16-mixed": Step(replace(run, precision="bf16-mixed"), batch),
+        "Adam not fused": Step(run, batch, fused=False),
+        "twice the batch": Step(run, {name: torch.cat([value, value]) for name, value in batch.items()}),
     }
     compile_seconds = None
     if compiler and shutil.which("g++") is not None:
-        compiled = Step(job.run, train, batch, compiled=True)
+        compiled = Step(run, batch, compiled=True)
         began = time.perf_counter()
         compiled()
         compile_seconds = time.perf_counter() - began
@@ -65,7 +63,7 @@ def models(job: Job, runs: dict[str, Run], rounds: int) -> dict[str, dict[str, f
     batch, found = first_batch(job), {}
     for name, run in runs.items():
         layouts: dict[str, Callable[[], int]] = {
-            layout: Step(run, replace(job.train, channels_last=layout == "channels last"), batch)
+            layout: Step(replace(run, channels_last=layout == "channels last"), batch)
             for layout in ("channels last", "NCHW")
         }
         found[name] = {
@@ -87,9 +85,7 @@ def growth(job: Job, sides: list[int], widths: list[int], images: int) -> list[d
     for side in sides:
         for width in widths:
             run = replace(job.run, model=job.run.model | {"base_channels": width})
-            laps = alternate(
-                {"step": Step(run, job.train, resized(batch, side))}, rounds=2, patience=PATIENCE
-            )["step"]
+            laps = alternate({"step": Step(run, resized(batch, side))}, rounds=2, patience=PATIENCE)["step"]
             size = side if len(sides) > 1 else width
             found.append({"size": size, "seconds": 1 / rate(laps), "peak_mb": peak_mb()})
     return found
@@ -108,7 +104,7 @@ def evaluating(job: Job, settings: Evaluate, rounds: int) -> dict[str, float]:
     keep_freed_memory()
     samples, _ = job.material.samples(3 * settings.batch_size)
     rows = samples.rows("train", healthy=False)
-    net = Inference(build(**job.run.model), job.train)
+    net = Inference(build(**job.run.model), job.run)
     image = torch.from_numpy(samples.images[rows[: settings.batch_size]]).unsqueeze(1).float().div_(255)
 
     def all_rows() -> int:

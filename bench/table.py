@@ -1,4 +1,4 @@
-"""bench/results.json as the Markdown that the README shows."""
+"""bench/results.json as the Markdown that docs/speed.md shows."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

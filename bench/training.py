@@ -1,6 +1,7 @@
 """Who races in training: the study's way, ours, and the step alone on a batch that is always the same."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import torch
 from bench import study
 from bench.material import Material
 from bench.race import Contestant, Pace
-from brisc.config import Run, Train
+from brisc.config import Run
 from brisc.data.dataset import Batch, TrainingBatches
 from brisc.models import build
+from brisc.progress import Track
 from brisc.training.device import build_fabric
-from brisc.training.fit import to_device, train_epochs
+from brisc.training.fit import Progress, set_up, to_device, train_epochs
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import build_optimizer
 from stages.command import helpers_take_one_core, keep_freed_memory
@@ -25,7 +27,6 @@ class Job:
 
     material: Material
     run: Run
-    train: Train
     images: int
     workers: int
     keep_memory: bool
@@ -34,14 +35,14 @@ class Job:
 def first_epoch(job: Job) -> tuple[TrainingBatches, list[tuple[Path, Path]]]:
     samples, paths = job.material.samples(job.images)
     rows = samples.rows("train", healthy=False)
-    settings = {"batch_size": job.train.batch_size, "augment": job.train.augment, "seed": job.train.seed}
+    settings = {"batch_size": job.run.batch_size, "augment": job.run.augment, "seed": job.run.seed}
     return TrainingBatches(samples, rows, **settings, epoch=1, rank=0, world=1), paths
 
 
 def the_study(job: Job, pace: Pace) -> None:
     batches, paths = first_epoch(job)
     loader = study.loader(batches, paths, prepare=job.material.prepare, workers=job.workers)
-    torch.manual_seed(job.train.seed)
+    torch.manual_seed(job.run.seed)
     net = build(**job.run.model)
     study.train_epoch(
         net,
@@ -56,20 +57,20 @@ def ours(job: Job, pace: Pace) -> None:
     if job.keep_memory:
         keep_freed_memory()
     helpers_take_one_core()
-    samples, _ = job.material.samples(job.images)
-    fabric = build_fabric(job.train, devices=1)
-    torch.manual_seed(job.train.seed)
-    train_epochs(
-        build(**job.run.model),
-        samples,
-        fabric,
-        run=replace(job.run, epochs=1),
-        train=job.train,
-        checkpoint=job.material.folder / "none.pt",
-        may_diverge=False,
-        track=pace,
-        log=print,
+    train(
+        replace(job, run=replace(job.run, epochs=1)), job.material.folder / "none.pt", track=pace, log=print
     )
+
+
+def train(job: Job, checkpoint: Path, *, track: Track, log: Callable[[str], None]) -> Progress:
+    """What brisc.training.fit does but write its result."""
+    samples, _ = job.material.samples(job.images)
+    fabric = build_fabric(job.run, devices=1)
+    torch.manual_seed(job.run.seed)
+    learner = set_up(build(**job.run.model), fabric, job.run)
+    progress = Progress([], {"score": -1.0, "epoch": 0}, 0.0, 0)
+    train_epochs(learner, samples, fabric, job.run, progress, checkpoint=checkpoint, track=track, log=log)
+    return progress
 
 
 def step_alone(job: Job, pace: Pace) -> None:
@@ -77,7 +78,7 @@ def step_alone(job: Job, pace: Pace) -> None:
     layout."""
     if job.keep_memory:
         keep_freed_memory()
-    step = Step(job.run, job.train, first_batch(job))
+    step = Step(job.run, first_batch(job))
     for _ in pace(itertools.repeat(step.batch), "step alone"):
         step()
 
@@ -87,18 +88,16 @@ def first_batch(job: Job) -> Batch:
 
 
 class Step:
-    """forward, loss, backward, optimiser, always on the same batch; returns how many images that is.
+    """forward, loss, backward, optimizer, always on the same batch; returns how many images that is.
 
-    fused: the optimiser of our trainings, or torch's Adam as it comes.
+    fused: the optimizer of our trainings, or torch's Adam as it comes.
     """
 
-    def __init__(
-        self, run: Run, train: Train, batch: Batch, *, fused: bool = True, compiled: bool = False
-    ) -> None:
-        self.fabric = build_fabric(train, devices=1)
-        torch.manual_seed(train.seed)
+    def __init__(self, run: Run, batch: Batch, *, fused: bool = True, compiled: bool = False) -> None:
+        self.fabric = build_fabric(run, devices=1)
+        torch.manual_seed(run.seed)
         net = build(**run.model)
-        if train.channels_last:
+        if run.channels_last:
             net = net.to(memory_format=torch.channels_last)
         if compiled:
             net.compile()
@@ -109,7 +108,7 @@ class Step:
         )
         self.net, self.optimizer = self.fabric.setup(net, optimizer)
         self.criterion = TotalLoss(run.loss).to(self.fabric.device)
-        self.batch = to_device(batch, self.fabric.device, train.channels_last)
+        self.batch = to_device(batch, self.fabric.device, run.channels_last)
 
     def __call__(self) -> int:
         self.fabric.backward(self.criterion(self.net(self.batch["image"]), self.batch))

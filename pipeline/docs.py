@@ -9,7 +9,6 @@ outside of blocks are written by hand and hold no number that a run decides.
 import ast
 import json
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,19 +18,19 @@ import pandas as pd
 
 from bench.table import markdown
 from brisc.analysis.costs import core_seconds
+from brisc.analysis.findings.scores import ASKED
 from brisc.atomic import write_text
 from brisc.config import read_yaml
 from brisc.errors import InputError
 from brisc.report.cells import DASH, NO_INTERVAL, Table, percent, setting, signed_points, with_interval
 from brisc.vocabulary import HEADS
+from pipeline import command
 
 Json = dict[str, Any]
 
 PROFILE = "laptop"  # whose results are shown
-SUBSETS = ("official", "clean")
 MODELS = "src/brisc/models"
-# `<!-- begin NAME -->`, or `<!-- NAME: words -->`; then `<!-- end NAME -->`, or `<!-- /NAME -->`.
-BLOCK = re.compile(r"(<!-- (?:begin )?([\w-]+)(?:: [^>]*)? -->\n)(.*?)(<!-- (?:end |/)\2 -->)", re.S)
+BLOCK = re.compile(r"(<!-- begin (\w+) -->\n)(.*?)(<!-- end \2 -->)", re.S)
 
 # A question about two runs: the first less the second, by the primary metric of a head.
 QUESTIONS = (
@@ -62,15 +61,11 @@ VERDICTS = {True: "significant", False: "not significant", None: "not tested"}
 
 def main() -> int:
     root = Path.cwd()
-    try:
-        for page in pages(root):
-            text = page.read_text(encoding="utf-8")
-            if (made := filled(text, root, page)) != text:
-                write_text(page, made)
-                print(f"Written: {page.relative_to(root)}")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    for page in pages(root):
+        text = page.read_text(encoding="utf-8")
+        if (made := filled(text, root, page)) != text:
+            write_text(page, made)
+            print(f"Written: {page.relative_to(root)}")
     return 0
 
 
@@ -99,11 +94,10 @@ def filled(text: str, root: Path, page: Path) -> str:
 def results(root: Path) -> str:
     """Each model on the test images, beside the study's figures, and what all trainings took."""
     metrics, published = _report(root, "metrics.json"), _json(root / "published.json")["models"]
-    rows = [
-        [f"`{model}`", *_mask(metrics[model], theirs), *_label(metrics[model], theirs)]
-        for model in _models(root)
-        for theirs in [published.get(model, {}).get("test", {})]
-    ]
+    rows = []
+    for model in _models(root):
+        theirs = published.get(model, {}).get("test", {})
+        rows.append([f"`{model}`", *_mask(metrics[model], theirs), *_label(metrics[model], theirs)])
     header = ["model", "`dice_study`: published", "official", "`dice_per_image`: official", "clean"]
     header += ["false positives", "accuracy: published", "official", "clean"]
     return f"{Table('', header, rows).markdown()}\n\n{_trainings(root)}"
@@ -116,7 +110,7 @@ def _mask(scores: Json, published: Json) -> list[str]:
     return [
         _published(published, "dice_study"),
         percent(scores["official"]["dice_study"]),
-        *(_interval(scores[subset], "dice_per_image") for subset in SUBSETS),
+        *(_interval(scores[subset], "dice_per_image") for subset in ASKED),
         f"{seen['images']} of {seen['n']}",
     ]
 
@@ -124,7 +118,7 @@ def _mask(scores: Json, published: Json) -> list[str]:
 def _label(scores: Json, published: Json) -> list[str]:
     if "accuracy" not in scores["official"]:
         return [""] * 3
-    ours = [_interval(scores[subset], "accuracy") for subset in SUBSETS]
+    ours = [_interval(scores[subset], "accuracy") for subset in ASKED]
     return [_published(published, "accuracy"), *ours]
 
 
@@ -152,8 +146,8 @@ def finding(root: Path) -> str:
         copied=audit["test_with_copy_in_train"]["total"],
         images=audit["images"]["test"],
         mirrored=audit["test_with_copy_in_train_by_relation"]["mirrored"],
-        dice=[percent(mask[subset]["dice"]) for subset in SUBSETS],
-        accuracy=[percent(label[subset]["accuracy"]) for subset in SUBSETS],
+        dice=[percent(mask[subset]["dice"]) for subset in ASKED],
+        accuracy=[percent(label[subset]["accuracy"]) for subset in ASKED],
         masks=_above(root, "dice_per_image", mask["clean"]["dice"]),
         labels=_above(root, "accuracy", label["clean"]["accuracy"]),
     )
@@ -173,7 +167,7 @@ def differences(root: Path) -> str:
             question,
             f"`{model}` less `{baseline}`",
             f"`{HEADS[head].primary}`",
-            *(_difference(heads[head]["subsets"][subset]["pairs"], model, baseline) for subset in SUBSETS),
+            *(_difference(heads[head]["subsets"][subset]["pairs"], model, baseline) for subset in ASKED),
         ]
         for question, model, baseline, head in QUESTIONS
     ]
@@ -199,7 +193,7 @@ def seeds(root: Path) -> str:
         [
             f"`{model}`",
             f"{runs[run]['settings']['seed']}",
-            *(_interval(metrics[run][subset], "dice_per_image") for subset in SUBSETS),
+            *(_interval(metrics[run][subset], "dice_per_image") for subset in ASKED),
         ]
         for model, run in asked
     ]
@@ -319,4 +313,4 @@ def _json(path: Path) -> Json:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -27,7 +27,7 @@ from brisc.devices import devices
 from pipeline import command
 from pipeline.git import clean_head, experiment_refs, git
 from pipeline.queue import Queue, alone
-from pipeline.words import in_words, last_words
+from pipeline.words import last_words, roughly
 
 TRIES = 3
 POLL_SECONDS = 1.0
@@ -104,7 +104,7 @@ class Tally:
     def _left(self) -> str:
         done, missing = len(self.told) - self.first, len(self.grid.cells) - len(self.told)
         return (
-            f"about {in_words((time.monotonic() - self.began) / done * missing)} left"
+            f"about {roughly((time.monotonic() - self.began) / done * missing)} left"
             if missing
             else "all done"
         )

@@ -34,21 +34,18 @@ def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def keep() -> str:
     """Push, tidy up, and say what is kept now."""
     profile, stages = load_params().profile, read_yaml(Path("dvc.lock"))["stages"]
-    finished = [
-        out["path"]
-        for out in results(stages)
-        if Path(out["path"]).parts[1] == profile and Path(out["path"]).exists()
-    ]
-    count = sum("plan" not in Path(path).stem for path in finished)
+    paths = [Path(out["path"]) for out in results(stages)]
+    finished = [path for path in paths if path.parts[1] == profile and path.exists()]
+    count = sum(path.stem != "plan" for path in finished)
     if count == 0:
         raise InputError(
             f"nothing to keep of {profile}",
             where=f"runs/{profile}",
-            got="no evaluated model and no cell of the grid",
+            got="no evaluated run and no cell of the grid",
             expected="at least one",
-            mend=f"Run make repro, or dvc repro evaluate@{profile}-<model>.",
+            mend=f"Run make repro, or dvc repro evaluate@{profile}-<run>.",
         )
-    subprocess.run([*DVC, "push", "--quiet", "--remote", "kept", *finished], check=True)
+    subprocess.run([*DVC, "push", "--quiet", "--remote", "kept", *map(str, finished)], check=True)
     for path in unnamed(KEPT, {out["md5"] for out in results(stages)}):
         remove(path)
     size = sum(path.stat().st_size for path in KEPT.rglob("*") if path.is_file())

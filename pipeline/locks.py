@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 from dvc.exceptions import DvcException
 from dvc.fs import localfs
-from dvc.rwlock import RWLOCK_FILE, _edit_rwlock
+from dvc.lock import make_lock
+from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, _edit_rwlock
 
 
 def lives(pid: int) -> bool:
@@ -28,15 +29,20 @@ def release_dead(folder: Path) -> None:
     guard of that file.
 
     A file that DVC would refuse, or whose guard somebody holds, is left to DVC, which says so in its own
-    words.
+    words. One that is not whole is removed: DVC writes it in place, so a kill at that moment leaves it torn,
+    and whoever writes it now holds the guard.
     """
     if not (folder / RWLOCK_FILE).is_file():
         return
     try:
+        with make_lock(str(folder / RWLOCK_LOCK), tmp_dir=str(folder), hardlink_lock=False):
+            if not _is_json(folder / RWLOCK_FILE):
+                (folder / RWLOCK_FILE).unlink()
+                return
         with _edit_rwlock(str(folder), localfs, hardlink=False) as lock:
             lock["read"] = _living_readers(lock["read"])
             lock["write"] = {path: holder for path, holder in lock["write"].items() if lives(holder["pid"])}
-    except (DvcException, json.JSONDecodeError):
+    except DvcException:
         return
 
 
@@ -49,7 +55,15 @@ def in_use(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     except json.JSONDecodeError:
-        return True  # for all that one can know
+        return True  # being written
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True
 
 
 def _living_readers(read: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:

@@ -35,10 +35,10 @@ from rich.table import Table
 
 from brisc.atomic import atomic, write_json
 from brisc.errors import InputError
-from pipeline.parcel import Parcel, bring_back, lay, parcel_of, start
+from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of, start
 from pipeline.processes import end, end_with_parent
 from pipeline.progress import EPOCH, Progress, remember
-from pipeline.words import in_words, last_words
+from pipeline.words import last_words, roughly
 
 MARK = "BRISC_PARCELS"
 SCRATCH = Path(".scratch")
@@ -148,11 +148,13 @@ class Driver:
             self._write_lock()
 
     def _tidy(self) -> None:
-        """Leave no stage running, also none of a driver that is no more, and no parcel."""
+        """Leave no stage running, no parcel and no half lock, also none of a driver that is no more."""
         end(MARK, str(self.root))
         for job in self.jobs:
             job.process.wait()
         shutil.rmtree(self.root / SCRATCH / "parcels", ignore_errors=True)
+        for half in self.root.glob(f".{LOCK_FILE}.*.tmp"):
+            half.unlink()
 
     def _step(self) -> bool:
         """Take in a stage that has ended or begin one that is ready. False when there is neither."""
@@ -217,7 +219,7 @@ class Driver:
         def bring() -> None:
             if digests(job.stage) != job.inputs:
                 raise ChangedError
-            bring_back(job.parcel, job.folder, self.root, shutil.move)
+            bring_back(job.parcel, job.folder, self.root, move)
 
         try:
             self._reproduce(job.stage, bring, time.monotonic() - job.began)
@@ -279,7 +281,7 @@ class Driver:
             self._tell_of(job)
             name, (done, epochs) = job.stage.addressing, job.epoch
             left = job.left(self.progress.expected(name))
-            rows.append((name, f"{done}/{epochs}" if done else "", "" if left is None else in_words(left)))
+            rows.append((name, f"{done}/{epochs}" if done else "", "" if left is None else roughly(left)))
         self.screen.show(rows, f"{self._count()}, {self._left()}")
 
     def _tell_of(self, job: Job) -> None:
@@ -303,7 +305,7 @@ def drive(progress: Progress, workers: int) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: driver.stopped.append(number))
         driver.run()
-    print(f"== {len(progress.ran)} of {progress.stages} stages ran, in {in_words(time.monotonic() - began)}")
+    print(f"== {len(progress.ran)} of {progress.stages} stages ran, in {roughly(time.monotonic() - began)}")
     if driver.stopped:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 128 + driver.stopped[0]

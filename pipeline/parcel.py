@@ -58,7 +58,12 @@ def parcel_of(stage: PipelineStage) -> Parcel:
     root = Path(stage.repo.root_dir)
     params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
     inputs = sorted(_relative(root, (dep.fs_path for dep in stage.deps if dep not in params)))
-    settings = {_relative(root, [dep.fs_path])[0]: dep.read_params(flatten=False) for dep in params}
+    settings = {
+        file: dep.read_params(flatten=False)
+        for dep in params
+        for file in _relative(root, [dep.fs_path])
+        if file not in inputs
+    }
     outputs = sorted(_relative(root, (out.fs_path for out in stage.outs)))
     code = sorted({*COMMON, *_named_by_plans(root, inputs)} - set(inputs))
     return Parcel(stage.name, stage.cmd, tuple(inputs), tuple(code), settings, tuple(outputs))
@@ -85,8 +90,7 @@ def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], An
             if not target.exists():
                 place(str(source), str(target))
     for name, content in parcel.settings.items():
-        if name not in parcel.inputs:
-            write_text(folder / name, yaml.safe_dump(content, sort_keys=True))
+        write_text(folder / name, yaml.safe_dump(content, sort_keys=True))
 
 
 def start(parcel: Parcel, folder: Path, *, scratch: Path, **options: Any) -> subprocess.Popen[str]:
@@ -111,10 +115,11 @@ def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedP
 
 
 def bring_back(
-    parcel: Parcel, folder: Path, root: Path, place: Callable[[Path, Path], Any] | None = None
+    parcel: Parcel, folder: Path, root: Path, place: Callable[[Path, Path], None] | None = None
 ) -> None:
-    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all. place: how a
-    file or folder gets there, as a copy if not given; shutil.move takes no space.
+    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all.
+
+    place(source, target): how one gets there, as a copy if not given.
 
     Raises InputError, before anything is put there, for an output that is missing.
     """
@@ -128,9 +133,21 @@ def bring_back(
                 mend="Read the stage's log.",
             )
     for name in parcel.outputs:
-        copy = shutil.copytree if (folder / name).is_dir() else shutil.copyfile
-        with atomic(root / name) as temporary:
-            (place or copy)(folder / name, temporary)
+        (place or copy)(folder / name, root / name)
+
+
+def copy(source: Path, target: Path) -> None:
+    with atomic(target) as temporary:
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, temporary)
+
+
+def move(source: Path, target: Path) -> None:
+    """At once and never under another name, where both are on one disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.replace(target)
+    except OSError:
+        copy(source, target)
 
 
 def _named_by_plans(root: Path, inputs: Iterable[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from statistics import fmean
 from pydantic import TypeAdapter
 
 from brisc.atomic import write_json
-from pipeline.words import in_words
+from pipeline.words import roughly
 
 SECONDS = Path(".scratch/seconds.json")
 RUNS = re.compile(r"Running stage '(.+)':")
@@ -75,7 +75,7 @@ class Progress:
         """In words: the stages that run now, with so many seconds left, and all that may follow."""
         times = [*running, *(self.expected(stage) for stage in sorted(self.pending))]
         known, unknown = [seconds for seconds in times if seconds is not None], times.count(None)
-        words = [in_words(max(sum(known) / workers, *known))] if known else []
+        words = [roughly(max(sum(known) / workers, *known))] if known else []
         words += [f"{unknown} stage{'s' if unknown > 1 else ''} never timed here"] if unknown else []
         return f"{'at most' if workers == 1 else 'about'} {' and '.join(words)} left"
 

@@ -24,7 +24,7 @@ from pipeline.dvc import DVC
 from pipeline.locks import release_dead
 from pipeline.processes import end, end_with_parent
 from pipeline.progress import Progress, remember, remembered
-from pipeline.words import in_words
+from pipeline.words import roughly
 
 MARK = "BRISC_REPRO"
 
@@ -113,7 +113,7 @@ def alone(progress: Progress) -> int:
     if code == 0:
         progress.close(time.monotonic())
         remember(progress.seconds)
-    print(f"== {len(progress.ran)} of {progress.stages} stages ran, in {in_words(time.monotonic() - began)}")
+    print(f"== {len(progress.ran)} of {progress.stages} stages ran, in {roughly(time.monotonic() - began)}")
     return code if code >= 0 else 128 - code
 
 

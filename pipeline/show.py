@@ -2,14 +2,13 @@
 
     python -m pipeline.show
 
-Runs are read from reports/P/ of the work tree, experiments from DVC's refs on the commit that is checked
-out: of an experiment the runs and cells whose results are not those of the work tree. Sorted by metric, then
-by its value on validation.
+Runs and cells are those of the commit that is checked out; then come, by name, those of its experiments
+(DVC's refs) and of the work tree whose results are others, with the settings that differ. Sorted by metric,
+then by its value on validation.
 """
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from brisc.config import load_params
-from brisc.errors import InputError, InputErrors
-from brisc.vocabulary import HEADS
+from brisc.errors import InputError
+from brisc.vocabulary import HEADS, SUBSETS
+from pipeline import command
 from pipeline.git import experiment_refs, git
 
 WIDTH = 120
@@ -41,31 +41,55 @@ class Row(NamedTuple):
     minutes: float | None
 
 
-def rows_of(read: Read) -> Iterator[Row]:
-    """The runs in metrics.json, by the primary metric of each head, and the cells in grid.json."""
+def rows_of(read: Read, base: dict[str, Any]) -> Iterator[Row]:
+    """The runs in metrics.json, by the primary metric of each head, and the cells in grid.json.
+
+    base: runs.json of the commit. Of a run with other settings than there these are told, of another run what
+    it changes.
+    """
     metrics, runs = (json.loads(read(name) or "{}") for name in ("metrics.json", "runs.json"))
     for name, subsets in metrics.items():
         about = runs[name]
-        changes = {key: value for key, value in about["changes"].items() if not key.startswith("model.")}
-        told = ", ".join(f"{_short(key)} {value}" for key, value in changes.items())
-        like = f"{about['like']}" if about["like"] else ""
+        changes = _changes(about, base.get(name))
         for head in HEADS.values():
-            values = [
-                subsets.get(subset, {}).get(head.primary) for subset in ("validation", "official", "clean")
-            ]
             if head.name in about["heads"]:
-                validation, official, clean = values
+                values = {
+                    subset: scores.get(head.primary)
+                    for subset, scores in subsets.items()
+                    if subset in SUBSETS
+                }
                 yield Row(
                     NAMES[head.primary],
-                    validation,
+                    values.get("validation"),
                     name,
-                    "; ".join(part for part in (like and f"like {like}", told) if part),
-                    official,
-                    clean,
+                    changes,
+                    values.get("official"),
+                    values.get("clean"),
                     about["epochs"],
                     _minutes(subsets["cost"]["seconds"]),
                 )
     yield from _cells(json.loads(read("grid.json") or '{"cells": []}'))
+
+
+def _changes(about: dict[str, Any], base: dict[str, Any] | None) -> str:
+    if base is not None and base["settings"] != about["settings"]:
+        ours, theirs = (dict(_leaves(each["settings"])) for each in (about, base))
+        return _told({key: value for key, value in ours.items() if theirs.get(key) != value})
+    # Of a model its name tells the net.
+    own = {key: value for key, value in about["changes"].items() if not key.startswith("model.")}
+    return "; ".join(part for part in (about["like"] and f"like {about['like']}", _told(own)) if part)
+
+
+def _told(settings: dict[str, Any]) -> str:
+    """augment.horizontal_flip is told as horizontal_flip: the block is known from the setting."""
+    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in settings.items())
+
+
+def _leaves(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        yield from (
+            _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+        )
 
 
 def _cells(grid: dict[str, Any]) -> Iterator[Row]:
@@ -76,36 +100,36 @@ def _cells(grid: dict[str, Any]) -> Iterator[Row]:
         yield Row(metric, cell["score"], name, changes, None, None, cell["epochs"], _minutes(cell["seconds"]))
 
 
-def experiments(root: Path, profile: str) -> Iterator[tuple[str, Read]]:
-    """The name of each experiment on the commit that is checked out, and how its files are read."""
-    for name, ref in sorted(experiment_refs(root, git(root, "rev-parse", "HEAD")).items()):
-
-        def read(file: str, ref: str = ref) -> str:
+def collect(root: Path, profile: str) -> list[Row]:
+    def of_revision(revision: str) -> Read:
+        def read(name: str) -> str:
             try:
-                return git(root, "show", f"{ref}:reports/{profile}/{file}")
+                return git(root, "show", f"{revision}:reports/{profile}/{name}")
             except subprocess.CalledProcessError:
                 return ""
 
-        yield name, read
+        return read
 
+    def of_work_tree(name: str) -> str:
+        path = root / "reports" / profile / name
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
 
-def collect(root: Path, profile: str) -> list[Row]:
-    reports = root / "reports" / profile
-
-    def here(name: str) -> str:
-        return (reports / name).read_text(encoding="utf-8") if (reports / name).is_file() else ""
-
-    rows = list(rows_of(here))
+    head = of_revision("HEAD")
+    base = json.loads(head("runs.json") or "{}")
+    rows = list(rows_of(head, {}))
     known = set(rows)
-    for name, read in experiments(root, profile):
-        rows += [row._replace(name=f"{name}: {row.name}") for row in rows_of(read) if row not in known]
+    experiments = sorted(experiment_refs(root, git(root, "rev-parse", "HEAD")).items())
+    for name, read in [*((name, of_revision(ref)) for name, ref in experiments), ("work tree", of_work_tree)]:
+        new = [row for row in rows_of(read, base) if row not in known]
+        known |= set(new)
+        rows += [row._replace(name=f"{name}: {row.name}") for row in new]
     return sorted(rows, key=lambda row: (row.metric, -(row.validation or 0.0), row.name))
 
 
 def table(rows: list[Row], title: str) -> Table:
     made = Table(title=title, title_justify="left", expand=False)
-    for header, words in (("metric", True), ("run", True), ("changes", True)):
-        made.add_column(header, justify="left" if words else "right", overflow="fold")
+    for header in ("metric", "run", "changes"):
+        made.add_column(header, overflow="fold")
     for header in ("validation", "official", "clean", "epochs", "min"):
         made.add_column(header, justify="right", no_wrap=True)
     for row in rows:
@@ -114,11 +138,6 @@ def table(rows: list[Row], title: str) -> Table:
         minutes = "" if row.minutes is None else f"{row.minutes:.1f}"
         made.add_row(row.metric, row.name, row.changes, *shown, epochs, minutes)
     return made
-
-
-def _short(setting: str) -> str:
-    """augment.horizontal_flip -> horizontal_flip: the block is known from the setting."""
-    return setting.rpartition(".")[2]
 
 
 def _percent(value: float | None) -> str:
@@ -130,20 +149,16 @@ def _minutes(seconds: float | None) -> float | None:
 
 
 def main() -> int:
-    try:
-        profile, root = load_params().profile, Path.cwd()
-        rows = collect(root, profile)
-        if not rows:
-            raise InputError(
-                f"no result of {profile}",
-                where=f"reports/{profile}",
-                got="no metrics.json",
-                expected="a finished profile",
-                mend="Run make repro.",
-            )
-    except (InputError, InputErrors) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    profile, root = load_params().profile, Path.cwd()
+    rows = collect(root, profile)
+    if not rows:
+        raise InputError(
+            f"no result of {profile}",
+            where=f"reports/{profile}",
+            got="no metrics.json",
+            expected="a finished profile",
+            mend="Run make repro.",
+        )
     console = Console(width=WIDTH)
     console.print(
         table(rows, f"{profile}: {len(rows)} results, %; validation chooses, test is looked at last")
@@ -152,4 +167,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -3,7 +3,7 @@
 import re
 
 
-def in_words(seconds: float) -> str:
+def roughly(seconds: float) -> str:
     """A time: to ten seconds below three minutes, to a minute below an hour and a half, else to a tenth of an
     hour."""
     if seconds < 180:

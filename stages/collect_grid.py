@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 import command
-from brisc.analysis.grid import CELL, best_of, grid_history, read_cells, summarise_grid
+from brisc.analysis.grid import CELL, grid_history, read_cells, shown_scores, summarise_grid
 from brisc.atomic import atomic, write_json
 from brisc.config import AnalysePlan, Grid, TrainingPlan, load_param, read_plan
 
@@ -19,7 +19,7 @@ def main(profile: str) -> None:
     cells = read_cells(folder, axes)
     grid = summarise_grid(cells, axes=axes, epochs=epochs, published=published, settings=plan.evaluate)
     write_json(reports / "grid.json", grid)
-    write_json(reports / "grid_scores.json", best_of(grid))
+    write_json(reports / "grid_scores.json", shown_scores(grid))
     tables = {"grid.csv": pd.DataFrame(grid["cells"], columns=CELL), "grid_history.csv": grid_history(cells)}
     for name, table in tables.items():
         with atomic(reports / name) as temporary:

@@ -89,12 +89,6 @@ def before_torch(train: Train, *, devices: int) -> None:
     helpers_take_one_core()
 
 
-def first_of_devices() -> bool:
-    """Whether this process goes on alone after a training on several devices, each of which has run the
-    stage's script."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
 def keep_freed_memory() -> None:
     """Let glibc keep the blocks that torch frees: a step asks for the same ones again, and the kernel hands
     them out zeroed.

@@ -89,8 +89,8 @@ def test_every_run_that_is_an_example_is_made_of_settings(page: Path) -> None:
 
 def test_a_block_is_filled_and_the_words_around_it_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docs, "BLOCKS", {"a": lambda root: "one\n\ntwo\n", "b": lambda root: "three"})
-    text = "x\n<!-- begin a -->\nold\n<!-- end a -->\ny\n<!-- b: some words -->\n<!-- /b -->\n"
-    made = "x\n<!-- begin a -->\none\n\ntwo\n<!-- end a -->\ny\n<!-- b: some words -->\nthree\n<!-- /b -->\n"
+    text = "x\n<!-- begin a -->\nold\n<!-- end a -->\ny\n<!-- begin b -->\n<!-- end b -->\n"
+    made = "x\n<!-- begin a -->\none\n\ntwo\n<!-- end a -->\ny\n<!-- begin b -->\nthree\n<!-- end b -->\n"
     assert docs.filled(text, ROOT, Path("page.md")) == made
     assert docs.filled(made, ROOT, Path("page.md")) == made
 

@@ -49,7 +49,7 @@ def written(stage: dict[str, Any], deps: set[str]) -> tuple[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of the real dvc.yaml, profiles and sources, four runs, one grid cell; reproduced once."""
+    """A repository of the real dvc.yaml, profiles and sources, five runs, one grid cell; reproduced once."""
     place = tmp_path_factory.mktemp("pipeline")
     for folder in ("src", "profiles", "stages"):
         shutil.copytree(
@@ -151,7 +151,7 @@ def test_one_model_s_file_repeats_that_model_alone(pipeline: Path) -> None:
 def test_a_new_model_is_one_file_and_one_block(pipeline: Path) -> None:
     (pipeline / "src/brisc/models/tiny.py").write_text("from torch import nn\nbuild = nn.Identity\n")
     edit(pipeline / "profiles/demo.yaml", "\ngrid:", "\n  tiny: {model: {arch: tiny}}\n\ngrid:")
-    edit(pipeline / "params.yaml", "- unet\n", "- unet\n- tiny\n")
+    edit(pipeline / "params.yaml", "runs:\n- unet\n", "runs:\n- unet\n- tiny\n")
     ran = run(pipeline)
     assert trainings(ran) == ["evaluate@demo-tiny", "train@demo-tiny"]
     assert "analyse@demo" in ran
@@ -222,7 +222,7 @@ def test_a_clone_goes_on_from_the_kept_results_without_weights(pipeline: Path, t
     assert "analyse@demo" in (again := run(clone, "--allow-missing", "render@demo"))
     assert trainings(again) == []
     # One more run, as the docs have it: nothing but that one is trained.
-    edit(clone / "params.yaml", "- unet\n", "- unet\n- mobilenetv2\n")
+    edit(clone / "params.yaml", "runs:\n- unet\n", "runs:\n- unet\n- mobilenetv2\n")
     run(clone, "prepare@demo")
     assert trainings(run(clone, "--allow-missing")) == ["evaluate@demo-mobilenetv2", "train@demo-mobilenetv2"]
 

@@ -85,6 +85,14 @@ def test_a_digest_sees_code_and_no_wording(
     assert {name for name in before | after if before.get(name) != after.get(name)} == changes
 
 
+def test_what_a_package_runs_when_it_is_imported_counts(code: Path) -> None:
+    before = digests("stages/a.py")
+    (code / "src/brisc/__init__.py").write_text("N = 1\n")
+    assert {name for name, digest in digests("stages/a.py").items() if before.get(name) != digest} == {
+        "src/brisc/__init__.py"
+    }
+
+
 def test_an_unknown_architecture_is_told_before_any_data_is_read(repository: Path) -> None:
     path = Path("profiles/demo.yaml")
     path.write_text(path.read_text().replace("arch: unet,", "arch: vnet,", 1))

@@ -1,8 +1,8 @@
 """The plan of a profile: the settings of each stage and run, and digests of the code that decides a run.
 
-Profiles are read here and nowhere else: every later stage depends on its own plan, so that an edit of a
-profile or of a source file repeats what it changes and nothing besides. A digest is over the syntax tree
-without docstrings, and comments are not in it: wording never trains anything again.
+Profiles are read here, and by `estimate` alone besides: every later stage depends on its own plan, so that
+an edit of a profile or of a source file repeats what it changes and nothing besides. A digest is over the
+syntax tree without docstrings, and comments are not in it: wording never trains anything again.
 """
 
 import ast
@@ -118,4 +118,7 @@ def _imported(path: Path) -> list[Path]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     modules = [path.parent / name for name in names if "." not in name and path.parts[0] == "stages"]
     modules += [Path("src", *name.split(".")) for name in names if name.split(".")[0] == "brisc"]
-    return [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py")]
+    files = [file for module in modules for file in (module.with_suffix(".py"), module / "__init__.py")]
+    # Importing a module runs its packages first.
+    above = {parent / "__init__.py" for module in modules for parent in module.parents}
+    return [*files, *(file for file in sorted(above) if file.is_file() and file.stat().st_size > 0)]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from brisc.analysis.costs import core_seconds, gather_costs
-from brisc.analysis.grid import Cell
+from brisc.analysis.grid import TrainedCell
 from brisc.analysis.runs import read_runs
 
 NAMES = ["net", "net-43", "short"]
@@ -24,9 +24,9 @@ def cost(k: int) -> dict[str, object]:
     }
 
 
-def cell(cost: dict[str, object]) -> Cell:
+def cell(cost: dict[str, object]) -> TrainedCell:
     summary = {"epochs": 3, "images_seen": 30, "parameters": 1}
-    return Cell("adam", 1e-5, summary, cost, history=pd.DataFrame(), images=None)
+    return TrainedCell("adam", 1e-5, summary, cost, history=pd.DataFrame(), images=None)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from torch import nn
 
-from brisc.analysis.grid import best_of, grid_history, judge_claims, read_cells, summarise_grid
+from brisc.analysis.grid import grid_history, judge_claims, read_cells, shown_scores, summarise_grid
 from brisc.config import Evaluate, Grid, Run
 from brisc.errors import InputError
 from trained import SAMPLES, write_training
@@ -68,7 +68,12 @@ def test_cells_are_ranked_and_the_diverged_one_is_last(folder: Path, settings: E
     assert (first["epoch"], first["epochs"], first["diverged_at"]) == (2, 2, None)
     assert (last["score"], last["low"], last["epoch"], last["diverged_at"]) == (None, None, None, 1)
     assert (grid["measure"], grid["model"], grid["epochs"]) == ("dice", "unet", 3)
-    assert best_of(grid) == {"optimizer": "adam", "learning_rate": 5e-5, "dice": first["score"], "epoch": 2}
+    assert shown_scores(grid) == {
+        "optimizer": "adam",
+        "learning_rate": 5e-5,
+        "dice": first["score"],
+        "epoch": 2,
+    }
 
 
 def test_history_tells_the_cell_s_rate_from_the_epoch_s(folder: Path) -> None:
@@ -84,7 +89,7 @@ def test_a_study_without_a_grid_has_empty_results(tmp_path: Path, settings: Eval
     none = Grid(run="unet", optimizers=[], learning_rates=[1e-3])
     cells = read_cells(tmp_path, none)
     grid = summarise_grid(cells, axes=none, epochs=3, published=PUBLISHED, settings=settings)
-    assert (cells, len(grid_history(cells)), grid["cells"], best_of(grid)) == ([], 0, [], {})
+    assert (cells, len(grid_history(cells)), grid["cells"], shown_scores(grid)) == ([], 0, [], {})
     assert [claim["verdict"] for claim in grid["claims"]] == ["inconclusive"] * 2
 
 

@@ -1,4 +1,4 @@
-"""Ranks: told where images tell cells apart, a range where they do not."""
+"""Ranks: one where images show which cell is better, a range where they do not."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_images_of_one_group_are_one_piece_of_evidence() -> None:
     first, second = generator.normal(0.55, 0.2, 25), generator.normal(0.5, 0.2, 25)
     few = [f"g{i:02}" for i in range(25)]
     assert ranges([first, second], few) == [(1, 2), (1, 2)]
-    # Thirty times the same images would tell them apart, if they were other ones.
+    # Thirty times as many images would show which is better, if they were other ones.
     many = [np.repeat(first, 30), np.repeat(second, 30)]
     assert ranges(many, list(np.repeat(few, 30))) == [(1, 2), (1, 2)]
     assert ranges(many, [f"i{i}" for i in range(750)]) != [(1, 2), (1, 2)]
@@ -58,9 +58,9 @@ def test_one_cell_is_the_first() -> None:
     assert ranges([np.linspace(0, 1, 40)]) == [(1, 1)]
 
 
-def test_equal_cells_are_rarely_told_apart() -> None:
-    """The error rate holds for all pairs together: of 60 draws of five equal cells about 3 may tell any pair
-    apart."""
+def test_equal_cells_rarely_differ_significantly() -> None:
+    """The error rate holds for all pairs together: of 60 draws of five equal cells about 3 may have any pair
+    that differs."""
     generator = np.random.default_rng(5)
     told = sum(ranges(generator.normal(0.5, 0.2, (5, 40))) != [(1, 5)] * 5 for _ in range(60))
     assert told <= 9

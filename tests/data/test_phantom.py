@@ -359,8 +359,8 @@ def _shares(archive: Archive, mode: str) -> float:
     return float(np.mean([archive.stored(name).mode == mode for name in archive.masks]))
 
 
-# knob: a lower and a higher setting, and what grows from one to the other
-KNOBS: dict[str, tuple[Any, Any, Callable[[Archive], float]]] = {
+# setting: a lower and a higher setting, and what grows from one to the other
+SETTINGS_OF: dict[str, tuple[Any, Any, Callable[[Archive], float]]] = {
     "size": (64, 72, lambda archive: archive.grey(min(archive.images)).shape[0]),
     "slices": (Splits(train=12, test=12), Splits(train=14, test=12), lambda archive: len(archive.images)),
     "noise": (0.0, 0.05, _noise),
@@ -385,19 +385,19 @@ KNOBS: dict[str, tuple[Any, Any, Callable[[Archive], float]]] = {
 TESTED_ABOVE = {"seed", "lesion_contrast", "bias", "deformation_mm"}
 
 
-def test_no_knob_is_left_out() -> None:
-    assert {field.name for field in fields(Phantom)} == set(KNOBS) | TESTED_ABOVE
+def test_no_setting_is_left_out() -> None:
+    assert {field.name for field in fields(Phantom)} == set(SETTINGS_OF) | TESTED_ABOVE
 
 
-@pytest.mark.parametrize("knob", KNOBS)
-def test_every_knob_is_alive(knob: str, make: Make) -> None:
-    low, high, measured = KNOBS[knob]
+@pytest.mark.parametrize("setting", SETTINGS_OF)
+def test_every_setting_is_alive(setting: str, make: Make) -> None:
+    low, high, measured = SETTINGS_OF[setting]
     base = PLAIN
-    if knob.endswith("within_train"):
+    if setting.endswith("within_train"):
         base = replace(PLAIN, slices=Splits(train=24, test=12))
-    if knob == "neighbour_gap_mm":
+    if setting == "neighbour_gap_mm":
         base = replace(PLAIN, neighbours=3)
-    lower, higher = (make(replace(base, **{knob: value})) for value in (low, high))
+    lower, higher = (make(replace(base, **{setting: value})) for value in (low, high))
     assert measured(lower) < measured(higher)
 
 

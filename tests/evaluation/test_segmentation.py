@@ -399,12 +399,12 @@ def test_size_strata_are_cut_at_one_and_two_percent_of_the_image(table):
     }
 
 
-def test_false_alarms_by_hand(table):
+def test_false_positives_by_hand(table):
     # 2 of 3 healthy slices have a predicted pixel, 0 + 8 + 4 in all. Wilson with z^2 = 3.8415: (2 + 1.9207) /
     # 6.8415 is .5731, plus or minus 1.95996 / 6.8415 * sqrt(2 * 1 / 3 + .9604) = .3654.
-    alarms = summarise(table, **SETTINGS)["false_alarms"]
+    found = summarise(table, **SETTINGS)["false_alarms"]
     expected = {"n": 3, "images": 2, "rate": 2 / 3, "low": 0.2077, "high": 0.9385, "mean_pixels": 4.0}
-    assert alarms == pytest.approx(expected, abs=5e-5)
+    assert found == pytest.approx(expected, abs=5e-5)
 
 
 def test_a_tumour_slice_stays_a_pair_when_resizing_left_nothing_of_its_mask(table):
@@ -445,7 +445,7 @@ def test_row_order_and_row_names_do_not_matter():
 
 
 @pytest.mark.parametrize(
-    ("knob", "value", "changed"),
+    ("setting", "value", "changed"),
     [
         ("study_batch_size", 3, "dice_study"),
         ("resamples", 7, "dice_per_image_low"),
@@ -453,9 +453,9 @@ def test_row_order_and_row_names_do_not_matter():
         ("class_weights", {"glioma": 1, "meningioma": 1, "pituitary": 2}, "class_weighted"),
     ],
 )
-def test_every_knob_reaches_its_number(knob, value, changed):
+def test_every_setting_reaches_its_number(setting, value, changed):
     table = random_table()
-    assert summarise(table, **SETTINGS)[changed] != summarise(table, **{**SETTINGS, knob: value})[changed]
+    assert summarise(table, **SETTINGS)[changed] != summarise(table, **{**SETTINGS, setting: value})[changed]
 
 
 def test_class_weights_undo_another_mix():
@@ -497,7 +497,7 @@ def test_subset_without_rows_is_all_zero_and_none(table):
         assert summary.keys() == summarise(table, **SETTINGS).keys()
 
 
-def test_subset_without_pairs_has_only_false_alarms(table):
+def test_subset_without_pairs_has_only_false_positives(table):
     summary = summarise(table[5:], **SETTINGS)
     assert summary["false_alarms"] == summarise(table, **SETTINGS)["false_alarms"]
     assert (summary["n_images"], summary["n_pairs"]) == (3, 0)
@@ -505,7 +505,7 @@ def test_subset_without_pairs_has_only_false_alarms(table):
     assert set(leaves(summary)) == {0, None}
 
 
-def test_subset_without_healthy_slices_has_no_false_alarm_rate(table):
+def test_subset_without_healthy_slices_has_no_rate_of_false_positives(table):
     summary = summarise(table[:5], **SETTINGS)
     assert summary["dice_per_image"] == pytest.approx(0.55)
     assert (summary["false_alarms"]["n"], summary["false_alarms"]["rate"]) == (0, None)
@@ -526,7 +526,7 @@ def leaves(content):
 
 
 def test_measured_masks_become_a_summary():
-    # A tumour found exactly, a tumour missed, and a healthy slice with a false alarm of one pixel.
+    # A tumour found exactly, a tumour missed, and a healthy slice with a false positive of one pixel.
     square, dot = rectangle(slice(2, 4), slice(2, 4)), rectangle(slice(0, 1), slice(0, 1))
     nothing = np.zeros((8, 8), dtype=bool)
     table = measure(np.stack([square, nothing, dot]), np.stack([square, square, nothing]))

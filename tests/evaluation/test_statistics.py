@@ -276,12 +276,12 @@ def test_letters_by_hand():
     assert letter("abc", "ac") == {"a": "a", "b": "ab", "c": "b"}
     # A circle: every model is like two others, and not like the one opposite.
     assert letter("abcd", "ac", "bd") == {"a": "ab", "b": "ac", "c": "cd", "d": "bd"}
-    # The middle one is told apart from both ends, which are like each other.
+    # The middle one differs from both ends, which are like each other.
     assert letter("abc", "ab", "bc") == {"a": "a", "b": "b", "c": "a"}
     assert letter("") == {}
 
 
-def test_letters_are_shared_exactly_by_those_not_told_apart():
+def test_letters_are_shared_exactly_by_those_that_do_not_differ():
     rng = np.random.default_rng(13)
     for _ in range(200):
         models = [f"m{i}" for i in range(rng.integers(1, 8))]

@@ -14,7 +14,7 @@ from pipeline import grid as driver
 from pipeline.git import clean_head, git
 from pipeline.grid import Cells, drive, epoch, how_many
 from pipeline.queue import Queue, alone
-from pipeline.words import in_words, last_words
+from pipeline.words import last_words, roughly
 
 AXES = Grid(run="unet", optimizers=["adam", "sgd"], learning_rates=[1e-5, 1e-3])
 CELLS = ["adam-1e-05", "adam-0.001", "sgd-1e-05", "sgd-0.001"]
@@ -225,7 +225,7 @@ def test_logs_in_words() -> None:
     assert last_words("a\nscmrepo.exceptions.SCMError: no\nb\n") == "scmrepo.exceptions.SCMError: no"
     assert last_words("a\nb\n") == "b"
     assert last_words("") == "nothing was printed; it was killed"
-    assert [in_words(seconds) for seconds in (3, 44, 200, 5399, 7200)] == [
+    assert [roughly(seconds) for seconds in (3, 44, 200, 5399, 7200)] == [
         "10 s",
         "40 s",
         "3 min",

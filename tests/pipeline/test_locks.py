@@ -10,6 +10,7 @@ import psutil
 import pytest
 from dvc.exceptions import DvcException
 from dvc.fs import localfs
+from dvc.lock import make_lock
 from dvc.rwlock import rwlock
 
 from pipeline.locks import release_dead
@@ -58,11 +59,27 @@ def test_only_the_dead_are_released(tmp_path: Path, zombie: int, gone: int) -> N
     assert json.loads((tmp_path / "rwlock").read_text()) == {"read": {"/a": [here]}, "write": {"/d": here}}
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"write": 3}'])
-def test_a_file_that_dvc_refuses_is_left_to_dvc(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize("content", ["", "{", '{"read": {}, "wri', "\0\0\0"])
+def test_a_torn_file_stops_dvc_until_it_is_removed(tmp_path: Path, content: str) -> None:
+    """DVC writes it in place: killed at that moment it leaves no more than a part."""
     (tmp_path / "rwlock").write_text(content)
+    with pytest.raises(DvcException, match="corrupted"):
+        take(tmp_path)
     release_dead(tmp_path)
-    assert (tmp_path / "rwlock").read_text() == content
+    take(tmp_path)
+
+
+def test_a_file_of_another_form_is_left_to_dvc(tmp_path: Path) -> None:
+    (tmp_path / "rwlock").write_text('{"write": 3}')
+    release_dead(tmp_path)
+    assert (tmp_path / "rwlock").read_text() == '{"write": 3}'
+
+
+def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "rwlock").write_text("")
+    with make_lock(str(tmp_path / "rwlock.lock"), tmp_dir=str(tmp_path), hardlink_lock=False):
+        release_dead(tmp_path)
+    assert (tmp_path / "rwlock").read_text() == ""
 
 
 def test_without_a_lock_file_there_is_nothing_to_do(tmp_path: Path) -> None:

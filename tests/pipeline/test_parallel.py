@@ -58,7 +58,7 @@ while name == os.environ.get("HANGS") and not ran.with_name("go").exists():
 together = os.environ.get("TOGETHER", "").split()
 while name in together and not set(together) <= {line.split()[0] for line in ran.read_text().splitlines()}:
     time.sleep(0.05)
-if name == together[-1:]:
+if [name] == together[-1:]:
     time.sleep(0.5)
 Path(out).parent.mkdir(exist_ok=True)
 Path(out).write_text(f"{name} of {[Path(path).read_text() for path in inputs]}")

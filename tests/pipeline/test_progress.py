@@ -65,7 +65,7 @@ stages:
   train:
     matrix: {model: [a, b]}
     cmd: echo "epoch 1/1 of ${item.model}" && mkdir runs-${item.model}
-    deps: [knob]
+    deps: [setting]
     outs: ["runs-${item.model}"]
   report:
     cmd: cat report-source > report
@@ -79,7 +79,7 @@ def place(tmp_path: Path) -> Path:
     """A pipeline of three stages, the last of which fails as long as report-source cannot be read as a
     file."""
     (tmp_path / "dvc.yaml").write_text(STAGES)
-    (tmp_path / "knob").write_text("1")
+    (tmp_path / "setting").write_text("1")
     (tmp_path / "report-source").mkdir()
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")

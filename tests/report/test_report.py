@@ -337,7 +337,7 @@ def test_recipes_stand_with_their_settings_and_verdicts(five: Path, texts: Texts
         "3",
     ]
     assert row(part, "**Table", "`unet-ema` |")[1] == "ema_decay 0.9"
-    changes = "augment: horizontal_flip 0, vertical_flip 0; schedule none"
+    changes = "augment: horizontal_flip 0, vertical_flip 0; schedule cosine"
     assert row(part, "**Table", "`unet-bare` |")[1] == changes
     assert row(part, "**Table", "`unet-bare` |")[5] == "worse"
     assert row(part, "**Table", "`unet-lost` |")[2].startswith(DASH)

@@ -15,11 +15,11 @@ Build = Callable[..., Path]
 Read = Callable[[Path], Results]
 
 
-def row(table: tables.results.Table, *start: str) -> list[Any]:
+def row(table: tables.scores.Table, *start: str) -> list[Any]:
     return next(list(row) for row in table.rows if tuple(row[: len(start)]) == start)
 
 
-def cell(table: tables.results.Table, name: str, *start: str) -> Any:
+def cell(table: tables.scores.Table, name: str, *start: str) -> Any:
     return row(table, *start)[list(table.header).index(name)]
 
 
@@ -42,7 +42,7 @@ def test_the_first_screen_gives_letters_and_keeps_the_order_of_the_list(copied: 
             standing["letters"] = letters[standing["model"]]
 
     edit(copied / "comparisons.json", plant)
-    table = tables.results.headline(read(copied), HEADS["label"])
+    table = tables.scores.headline(read(copied), HEADS["label"])
     assert [row[0] for row in table.rows] == ["`mobilenetv2`", "`densenet121`", "`joint`"]
     assert [row[3] for row in table.rows] == ["a", "b", "a b"]
     assert table.header[2:6] == ["official `accuracy`", "letters", "clean `accuracy`", "letters"]
@@ -51,14 +51,14 @@ def test_the_first_screen_gives_letters_and_keeps_the_order_of_the_list(copied: 
 def test_without_tests_there_are_no_letters(build: Build, read: Read) -> None:
     assert (
         "letters"
-        not in tables.results.headline(read(build(models=("unet", "attention_unet"))), HEADS["mask"]).header
+        not in tables.scores.headline(read(build(models=("unet", "attention_unet"))), HEADS["mask"]).header
     )
 
 
 def test_a_joint_net_stands_in_the_tables_of_both_heads(five: Path, read: Read) -> None:
     results = read(five)
-    assert "`joint`" in [row[0] for row in tables.results.headline(results, HEADS["mask"]).rows]
-    names = [str(row[0]) for row in tables.results.model_results(results, "joint").rows]
+    assert "`joint`" in [row[0] for row in tables.scores.headline(results, HEADS["mask"]).rows]
+    names = [str(row[0]) for row in tables.scores.model_results(results, "joint").rows]
     assert any("`dice_study`" in name for name in names)
     assert any("`auroc_macro`" in name for name in names)
 
@@ -69,7 +69,7 @@ def test_the_gap_to_clean_is_given_in_both_mixes(copied: Path, read: Read) -> No
         metrics["unet"]["clean"] |= {"dice_per_image": 0.7, "class_weighted": {"dice_per_image": 0.75}}
 
     edit(copied / "metrics.json", plant)
-    table = tables.results.class_weighted(read(copied))
+    table = tables.scores.class_weighted(read(copied))
     assert row(table, "`unet`", "as it is")[-1] == f"{MINUS}10.00"
     assert row(table, "`unet`", "in the official mix")[-1] == f"{MINUS}5.00"
 

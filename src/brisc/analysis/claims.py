@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from brisc.analysis.deviations import differing
+from brisc.analysis.grid import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
 from brisc.analysis.grid_cells import cells, find, rates_of, scored
 from brisc.analysis.published import Claim, head_of, published_claims
 from brisc.analysis.results import Results
@@ -251,7 +252,7 @@ def _best_cell(results: Results, claim: Claim) -> Ours:
         return Ours(missing=Code.UNTRAINED)
     more = sum(cell.may_be_best for cell in ranking[1:])
     best = {"optimizer": ranking[0].optimizer, "learning_rate": ranking[0].learning_rate, "more": more}
-    shows = {"supported": True, "not supported": False, "inconclusive": None}[said["verdict"]]
+    shows = {SUPPORTED: True, NOT_SUPPORTED: False, INCONCLUSIVE: None}[said["verdict"]]
     return Ours(best, shows=shows, facts={"grid": said.record("reason").content, **_epochs(results)})
 
 

@@ -66,7 +66,7 @@ from brisc.evaluation.statistics import (
 )
 from brisc.vocabulary import HEADS, HEALTHY, SUBSETS, TEST_SUBSETS, VALIDATION
 
-Scores = NDArray[np.float64]
+Values = NDArray[np.float64]  # (N,), the score of each image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Compared:
     others that the study published and that are no mean of scores."""
 
     images: Callable[[pd.DataFrame], pd.DataFrame]
-    score: Callable[[pd.DataFrame], Scores]
+    score: Callable[[pd.DataFrame], Values]
     others: Mapping[str, Callable[[pd.DataFrame, Evaluate], Statistic]]
     exact: bool  # scores are 0 and 1, so that McNemar's test applies
 
@@ -138,7 +138,7 @@ def published_gap(published: Mapping[str, Any], nets: Sequence[str]) -> dict[str
 
 
 def compare_scores(
-    scores: Mapping[str, Scores], *, groups: NDArray[Any], exact: bool, settings: Evaluate
+    scores: Mapping[str, Values], *, groups: NDArray[Any], exact: bool, settings: Evaluate
 ) -> dict[str, Any]:
     """All pairs of models on one subset, and their order with its letters.
 
@@ -178,7 +178,7 @@ def _compare_head(head: str, tables: Mapping[str, pd.DataFrame], settings: Evalu
     return {"measure": HEADS[head].primary, "test": test, "subsets": subsets}
 
 
-def _paired(a: Scores, b: Scores, groups: NDArray[Any], exact: bool, settings: Evaluate) -> dict[str, Any]:
+def _paired(a: Values, b: Values, groups: NDArray[Any], exact: bool, settings: Evaluate) -> dict[str, Any]:
     found = paired_bootstrap(
         a, b, groups=groups, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed
     )
@@ -305,7 +305,7 @@ def _correct(comparisons: Sequence[dict[str, Any]]) -> None:
         comparison["significant"] = comparison["p_holm"] is not None and comparison["p_holm"] < 1 - LEVEL
 
 
-def _mean(scores: Scores) -> float | None:
+def _mean(scores: Values) -> float | None:
     return float(scores.mean()) if len(scores) > 0 else None
 
 

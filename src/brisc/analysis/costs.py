@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from brisc.analysis.grid import Cell
+from brisc.analysis.grid import TrainedCell
 from brisc.analysis.runs import Evaluated
 
 COSTS = ["kind", "run", "device", "threads", "precision", "epochs", "images_seen", "seconds"]
 
 
-def gather_costs(runs: Sequence[Evaluated], cells: Sequence[Cell]) -> pd.DataFrame:
+def gather_costs(runs: Sequence[Evaluated], cells: Sequence[TrainedCell]) -> pd.DataFrame:
     """A row for each run and for each cell of the grid."""
     trainings = [(run.kind, run.name, run.summary, run.cost) for run in runs]
     trainings += [("grid", cell.name, cell.summary, cell.cost) for cell in cells]

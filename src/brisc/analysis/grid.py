@@ -51,8 +51,8 @@ CELL = [
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One training of the grid. images: the score of each validation image at its best epoch, None without
+class TrainedCell:
+    """A cell as its folder has it. images: the score of each validation image at its best epoch, None without
     one."""
 
     optimizer: str
@@ -76,7 +76,7 @@ def cell_name(optimizer: str, learning_rate: float) -> str:
     return f"{optimizer}-{learning_rate}"
 
 
-def read_cells(folder: Path, axes: Grid) -> list[Cell]:
+def read_cells(folder: Path, axes: Grid) -> list[TrainedCell]:
     """The cells of `axes` in their order from folder/<optimizer>-<rate>/.
 
     Raises InputError for the first cell that is missing or is the result of another training than its name
@@ -88,7 +88,7 @@ def read_cells(folder: Path, axes: Grid) -> list[Cell]:
     return cells
 
 
-def _read(folder: Path, optimizer: str, learning_rate: float) -> Cell:
+def _read(folder: Path, optimizer: str, learning_rate: float) -> TrainedCell:
     place = folder / cell_name(optimizer, learning_rate)
     summary = read_result(place / "summary.json")
     trained = summary["settings"]["optimizer"]
@@ -100,7 +100,7 @@ def _read(folder: Path, optimizer: str, learning_rate: float) -> Cell:
             expected=f"{optimizer} at {learning_rate}",
             mend="Remove the folder and run dvc repro.",
         )
-    return Cell(
+    return TrainedCell(
         optimizer,
         learning_rate,
         summary,
@@ -110,7 +110,7 @@ def _read(folder: Path, optimizer: str, learning_rate: float) -> Cell:
     )
 
 
-def grid_history(cells: Sequence[Cell]) -> pd.DataFrame:
+def grid_history(cells: Sequence[TrainedCell]) -> pd.DataFrame:
     """A row for each cell and epoch; epoch_learning_rate: the rate of the epoch, which the schedule may have
     lowered."""
     if not cells:
@@ -126,14 +126,12 @@ def grid_history(cells: Sequence[Cell]) -> pd.DataFrame:
 
 
 def summarise_grid(
-    cells: Sequence[Cell], *, axes: Grid, epochs: int, published: dict[str, Any], settings: Evaluate
+    cells: Sequence[TrainedCell], *, axes: Grid, epochs: int, published: dict[str, Any], settings: Evaluate
 ) -> dict[str, Any]:
     """The content of grid.json, see the head of this file. published: the block "grid" of published.json,
     scores in percent."""
-    ranks, measure = (
-        _ranks(cells, settings),
-        measure_name([cell.images for cell in cells if cell.images is not None]),
-    )
+    ranks = _ranks(cells, settings)
+    measure = measure_name([cell.images for cell in cells if cell.images is not None])
     rows = sorted(
         (_row(cell, ranks.get(cell.key), settings) for cell in cells),
         key=lambda row: (
@@ -154,9 +152,9 @@ def summarise_grid(
     }
 
 
-def best_of(grid: dict[str, Any]) -> dict[str, Any]:
-    """The best cell of grid.json in the few columns of `dvc exp show`; in an experiment of one cell, that
-    cell."""
+def shown_scores(grid: dict[str, Any]) -> dict[str, Any]:
+    """The content of grid_scores.json: the best cell in the few columns of `dvc exp show`; in an experiment
+    of one cell, that cell."""
     if not grid["cells"]:
         return {}
     best = grid["cells"][0]
@@ -215,7 +213,7 @@ def _judge(ours: dict[str, Any] | None, cells: int, theirs: int, measure: str) -
     return SUPPORTED, {"code": "ahead", "others": cells - 1}
 
 
-def _ranks(cells: Sequence[Cell], settings: Evaluate) -> dict[tuple[str, float], Ranks]:
+def _ranks(cells: Sequence[TrainedCell], settings: Evaluate) -> dict[tuple[str, float], Ranks]:
     scored = [(cell.key, cell.images) for cell in cells if cell.images is not None]
     if not scored:
         return {}
@@ -229,7 +227,7 @@ def _ranks(cells: Sequence[Cell], settings: Evaluate) -> dict[tuple[str, float],
     return {key: ranks for (key, _), ranks in zip(scored, ranges, strict=True)}
 
 
-def _row(cell: Cell, ranks: Ranks | None, settings: Evaluate) -> dict[str, Any]:
+def _row(cell: TrainedCell, ranks: Ranks | None, settings: Evaluate) -> dict[str, Any]:
     score = low = high = None
     if cell.images is not None:
         score = float(cell.images["score"].mean())

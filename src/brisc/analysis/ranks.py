@@ -1,4 +1,4 @@
-"""Ranks of many measurements of the same images, as far as the images can tell them apart.
+"""Ranks of many measurements of the same images, as far as these show which is better.
 
 The best of twenty trainings is partly the luckiest one. A rank is therefore a range, and the ranges of all
 hold together with one error rate: confidence sets for ranks after Mogstad, Romano, Shaikh and Wilhelm, Review
@@ -23,8 +23,8 @@ _NO_SPREAD = 1e-12
 
 
 class Ranks(NamedTuple):
-    """1 is best: `first` when all that cannot be told apart from it are worse, `last` when they are
-    better."""
+    """1 is best: `first` when all that are not significantly different from it are worse, `last` when they
+    are better."""
 
     first: int
     last: int
@@ -37,10 +37,10 @@ def rank_ranges(
     theirs.
 
     scores: (C, N), higher is better, the same N images in each row; groups: (N,) a name for each image's
-    group, drawn as a whole. C tells b better than a when the mean difference exceeds c times its standard
-    error, where c is that quantile of the largest studentised deviation over all pairs of C that `level` of
-    the resamples stay below. With fewer than MIN_GROUPS groups nothing is told apart. What is told is about
-    other images; another training may rank otherwise.
+    group, drawn as a whole. One is significantly better than another when the mean
+    difference exceeds c times its standard error, where c is that quantile of the largest studentised
+    deviation over all pairs that `level` of the resamples stay below. With fewer than MIN_GROUPS groups no
+    difference is significant. Ranks say what other images would change; another training may rank otherwise.
 
     Raises InputError for shapes that do not fit or scores that are not finite.
     """

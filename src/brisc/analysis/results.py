@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from brisc.analysis.costs import COSTS
 from brisc.errors import InputError
 from brisc.vocabulary import HEADS, TEST_SUBSETS, Head
 
 HISTORY = ["run", "epoch", "learning_rate", "train_loss", "validation_loss", "best"]
-COSTS = ["kind", "run", "device", "threads", "precision", "epochs", "images_seen", "seconds"]
-IMAGES = ["id", "split", "label", "plane", "official", "clean", "strict"]
+IMAGES = ["id", "split", "label", "plane", *TEST_SUBSETS]
 OF_HEAD = {
     "mask": ["true_pixels", "predicted_pixels", "pixels", "intersection", "dice"],
     "label": ["predicted"],

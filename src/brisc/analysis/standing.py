@@ -9,8 +9,7 @@ from brisc.vocabulary import Head
 
 
 class Standing(NamedTuple):
-    """A model's mean and its letters: two models that share one are not significantly
-    different."""
+    """A model's mean and its letters: two models that share one are not significantly different."""
 
     model: str
     value: float | None
@@ -112,7 +111,7 @@ def tiers(results: Results, head: Head, subset: str) -> Tiers | None:
     )
 
 
-def test_of(results: Results, head: Head) -> str:
+def name_of_test(results: Results, head: Head) -> str:
     """Which test compares the models of this head: bootstrap or bootstrap_and_mcnemar."""
     assert results.comparisons is not None
     return str(results.comparisons.record("heads").record(head.name)["test"])

@@ -2,9 +2,8 @@
 
 Undefined cases, by name:
 - a class without images: its precision, recall, F1 and AUROC are undefined (None), and means over classes
-  leave it out. An image
-  wrongly given to it still counts as an error of the image's own class. (scikit-learn's `zero_division=0`
-  would count the class with an F1 of 0 where some image was given to it.)
+  leave it out. An image wrongly given to it still counts as an error of the image's own class.
+  (scikit-learn's `zero_division=0` would count the class with an F1 of 0 where some image was given to it.)
 - a class that is never predicted, with images: precision 0, as scikit-learn's `zero_division=0`; recall and
   F1 are 0 anyway.
 - a class that all images belong to: AUROC undefined, since there is nothing to tell it from.
@@ -24,7 +23,7 @@ from brisc.vocabulary import LABELS
 
 WHERE = "classification metrics"
 
-# The order of the label head's logits. brisc.data.dataset has the same; importing it would bring torch along.
+# Columns of per_image.csv, in the order of the label head's logits.
 PROBABILITIES = tuple(f"p_{label}" for label in LABELS)
 
 # Rounding to float32 and to six digits moves a sum of four probabilities by far less.

@@ -2,12 +2,10 @@
 
 Undefined cases, by name:
 - empty against empty (no tumour, none predicted): Dice, IoU and boundary Dice are 1, HD95 is undefined (NaN),
-  since
-  there is no boundary to be distant from. monai also gives NaN there; medpy raises.
+  since there is no boundary to be distant from. monai also gives NaN there; medpy raises.
 - empty against not empty, either way round: Dice, IoU and boundary Dice are 0, HD95 is undefined (monai gives
-  infinity,
-  which would spoil a mean). A mean HD95 leaves these images out, which flatters a model that misses tumours,
-  so their number stands beside it.
+  infinity, which would spoil a mean). A mean HD95 leaves these images out, which flatters a model that misses
+  tumours, so their number stands beside it.
 """
 
 from collections.abc import Mapping
@@ -157,10 +155,10 @@ def summarise(
     table: the columns of `measure` and `id`, `group`, `label`, `plane`, and in newer ones `dice_native`, see
     brisc.evaluation.native. Healthy slices (label no_tumor) are included. Pairs are the tumour slices, even
     where resizing left no pixel of the mask; every number but `n_images` and `false_alarms` is over pairs
-    alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %; the false alarm rate
-    has Wilson's. All strata are always there, with n = 0 when empty. class_weights: images of each tumour
-    class in the official test set. `class_weighted` is the mean of the class means in that mix, so that
-    subsets of another mix compare with it.
+    alone, as in the study. Intervals are those of the bootstrap over groups, at 95 %; the rate of false
+    positives has Wilson's. All strata are always there, with n = 0 when empty. class_weights: images of each
+    tumour class in the official test set. `class_weighted` is the mean of the class means in that mix, so
+    that subsets of another mix compare with it.
 
     Raises InputError for a table with other columns, labels or planes, repeated ids, or healthy slices with a
     tumour.

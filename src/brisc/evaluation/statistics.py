@@ -131,11 +131,12 @@ def paired_bootstrap_statistic(
 
 
 def letters(order: Sequence[str], told_apart: Collection[frozenset[str]]) -> dict[str, list[str]]:
-    """Compact letter display: two models share a letter exactly where no test tells them apart (Piepho 2004).
+    """Compact letter display: two models share a letter exactly where they are not significantly different
+    (Piepho 2004).
 
-    order: the models, best first; told_apart: the pairs that are. "Not told apart" is not transitive, so a
-    model may carry several letters: with a and c alone told apart, a has "a", b has "a" and "b", c has "b".
-    The letters are the largest sets without a pair that is told apart, named a, b, ... from the best model
+    order: the models, best first; told_apart: the pairs that are significantly different. That two are not is
+    not transitive, so a model may carry several letters: with the pair a, c alone, a has "a", b has "a" and
+    "b", c has "b". The letters are the largest sets without such a pair, named a, b, ... from the best model
     on, and after z: aa, ab, ...
     """
     sets = [frozenset(order)]

@@ -18,7 +18,9 @@ def build(arch: str, **settings: Any) -> nn.Module:
     fetched.
     """
     known = sorted(
-        path.stem for path in Path(__file__).parent.glob("[a-z]*.py") if path.stem not in ("__init__", "blocks")
+        path.stem
+        for path in Path(__file__).parent.glob("[a-z]*.py")
+        if path.stem not in ("__init__", "blocks")
     )
     if arch not in known:
         raise InputError(

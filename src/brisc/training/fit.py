@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from brisc.config import Run, TrainingPlan
 from brisc.data.dataset import Samples, TrainingBatches
 from brisc.errors import InputError
-from brisc.progress import Track
+from brisc.progress import Track, silent
 from brisc.training import resume
 from brisc.training.device import build_fabric
 from brisc.training.losses import TotalLoss
@@ -88,6 +88,8 @@ def fit(
     """
     fabric = build_fabric(plan.run, devices=plan.run.devices)
     fabric.launch()
+    if not fabric.is_global_zero:  # one of several processes tells
+        track, log = silent, lambda line: None
     fingerprint = resume.run_fingerprint(plan, samples.fingerprint)
     scratch = scratch / fingerprint[:16]
     with resume.hold(scratch) if fabric.is_global_zero else nullcontext():

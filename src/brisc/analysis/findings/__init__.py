@@ -8,7 +8,7 @@ from brisc.analysis.findings.classification import Calibration, Confusion, calib
 from brisc.analysis.findings.copies import Copies, Files, conflicts, copies, files
 from brisc.analysis.findings.efficiency import Efficiency, efficiency
 from brisc.analysis.findings.grid import Searched, searched
-from brisc.analysis.findings.joint import Joint, joint
+from brisc.analysis.findings.joint import JointAgainstSeparate, joint
 from brisc.analysis.findings.recipes import Study, studies
 from brisc.analysis.findings.scores import Scores, Span, scores
 from brisc.analysis.findings.segmentation import BySize, Errors, by_size, errors
@@ -29,7 +29,7 @@ class Findings:
     calibration: Calibration | None
     attention: Attention
     efficiency: Efficiency
-    joint: Joint
+    joint: JointAgainstSeparate
     grid: Searched | None
     recipes: tuple[Study, ...]
     copies: Copies | None

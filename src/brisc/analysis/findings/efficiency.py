@@ -46,7 +46,7 @@ class InAll:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fitting:
     """How many models have each verdict of the estimate at the study's size."""
 
     profile: str
@@ -64,7 +64,7 @@ class Efficiency:
     cheapest: tuple[Cheapest, ...]
     time: Time | None
     in_all: InAll | None
-    fit: Fit | None
+    fit: Fitting | None
 
 
 def efficiency(results: Results) -> Efficiency:
@@ -110,7 +110,7 @@ def _in_all(results: Results) -> InAll | None:
     return InAll(len(costs), float(costs["seconds"].sum()), core_seconds(costs), study)
 
 
-def _fit(results: Results) -> Fit | None:
+def _fit(results: Results) -> Fitting | None:
     estimate = results.estimate
     if estimate is None:
         return None
@@ -118,4 +118,4 @@ def _fit(results: Results) -> Fit | None:
     verdicts = [record.record("as_set")["verdict"] for record in models]
     counts = tuple((verdict, verdicts.count(verdict)) for verdict in FITS if verdict in verdicts)
     size, images = estimate.count("image_size"), estimate.count("images_per_step")
-    return Fit(estimate["profile"], len(verdicts), size, images, counts)
+    return Fitting(estimate["profile"], len(verdicts), size, images, counts)

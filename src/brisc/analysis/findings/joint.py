@@ -32,19 +32,19 @@ class JointModel:
 
 
 @dataclass(frozen=True)
-class Joint:
+class JointAgainstSeparate:
     """verdict: absent (nothing to compare), or of the significant differences: none, loses, gains or both."""
 
     verdict: str
     models: tuple[JointModel, ...]
 
 
-def joint(results: Results) -> Joint:
+def joint(results: Results) -> JointAgainstSeparate:
     models = _models(results)
     differences = [difference for model in models for difference in model.differences]
     lower = {difference.difference < 0 for difference in differences if difference.significant}
     verdict = {(): "none", (True,): "loses", (False,): "gains"}.get(tuple(lower), "both")
-    return Joint(verdict if models else "absent", models)
+    return JointAgainstSeparate(verdict if models else "absent", models)
 
 
 def _models(results: Results) -> tuple[JointModel, ...]:

@@ -68,11 +68,9 @@ def copies(results: Results, audit: Record) -> Chart:
     total, by_class = _total_apart(audit.record("test_with_copy_in_train"))
     height = 1.2 + 0.3 * max(len(by_relation), len(by_class))
     figure = sheet(results, "Test images whose slice is also in train", height)
-    for ax, parts, title in zip(
-        figure.subplots(1, 2, sharex=True), (by_relation, by_class), ("by relation", "by class"), strict=True
-    ):
-        _bars(ax, {name.replace("_", " "): n for name, n in parts.items()}, BLUE, "")
-        ax.set(title=title, xlabel="test images")
+    left, right = figure.subplots(1, 2, sharex=True)
+    _bars(left, by_relation, "by relation")
+    _bars(right, by_class, "by class")
     images = results.validation.record("images").count("test")
     return Chart("copies", figure, {"copied": total, "images": images})
 
@@ -81,9 +79,11 @@ def _total_apart(record: Record) -> tuple[int, dict[str, int]]:
     return record.count("total"), {key: record.count(key) for key in record.keys if key != "total"}
 
 
-def _bars(ax: Axes, lengths: Mapping[str, float], colour: str, hatch: str) -> None:
-    bars = ax.barh(list(lengths), list(lengths.values()), color=colour, hatch=hatch, edgecolor="white")
-    ax.bar_label(bars, [f"{length:,}" for length in lengths.values()], padding=2)
+def _bars(ax: Axes, counts: Mapping[str, int], title: str) -> None:
+    names = [name.replace("_", " ") for name in counts]
+    bars = ax.barh(names, list(counts.values()), color=BLUE, hatch="", edgecolor="white")
+    ax.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=2)
+    ax.set(title=title, xlabel="test images")
     ax.margins(x=0.15)
     ax.invert_yaxis()
     ax.grid(False, axis="y")
@@ -92,14 +92,12 @@ def _bars(ax: Axes, lengths: Mapping[str, float], colour: str, hatch: str) -> No
 
 def validation_leak(results: Results, leak: Record) -> Chart:
     """What crosses from train to validation in a random and in a grouped split: every count of both."""
-    random, grouped = leak.record("random"), leak.record("grouped")
+    random = leak.record("random")
     kinds = [key for key in random.keys if isinstance(random[key], int)]
     figure = sheet(results, "Leak between train and validation", 1.3 + 0.5 * len(kinds))
     ax = figure.subplots()
-    for place, (split, name, colour, hatch) in zip(
-        (-0.2, 0.2), ((random, "random", ORANGE, "//"), (grouped, "grouped", BLUE, "")), strict=True
-    ):
-        counts = [split.count(kind) for kind in kinds]
+    for name, place, colour, hatch in (("random", -0.2, ORANGE, "//"), ("grouped", 0.2, BLUE, "")):
+        counts = [leak.record(name).count(kind) for kind in kinds]
         bars = ax.barh(
             np.arange(len(kinds)) + place,
             counts,

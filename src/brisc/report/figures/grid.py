@@ -61,9 +61,8 @@ def heatmap(results: Results, grid: GridResult) -> Chart:
         annot_kws={"color": INK},
         cbar_kws={"label": f"{_measure(grid)}, %"},
     )
-    for row, column in zip(
-        *np.nonzero(values.isna().to_numpy()), strict=True
-    ):  # seaborn writes nothing into empty cells
+    # Seaborn writes nothing into empty cells.
+    for row, column in zip(*np.nonzero(values.isna().to_numpy()), strict=True):
         ax.annotate(texts.iloc[row, column], (column + 0.5, row + 0.5), ha="center", va="center", color=INK)
     ax.set(xlabel="learning rate (no unit)", ylabel="")
     ax.grid(False)
@@ -87,7 +86,6 @@ def _facts(results: Results, grid: GridResult) -> dict[str, Any]:
     model = grid.summary["model"]
     images = results.runs.record(model).count("validation_images") if model in results.models else None
     return {"model": model, "epochs": grid.summary["epochs"], "measure": _measure(grid), "images": images}
-    return f"n = {results.runs.record(model).count('validation_images'):,} validation images"
 
 
 def ranking(results: Results, grid: GridResult) -> Chart:

@@ -89,28 +89,15 @@ def efficiency(results: Results) -> Chart:
     figure = sheet(results, "Score against cost", 3.9, width=WIDTH if len(heads) > 1 else 4.6)
     axes = figure.subplots(1, len(heads), squeeze=False)[0]
     for ax, head in zip(axes, heads, strict=True):
-        points = []
-        for model in results.with_head(head):
-            cost, official = results.cost(model), results.subsets(model)["official"]
-            macs = cost.number("macs")
-            value = official.number(head.primary)
-            if macs is not None and value is not None:
-                points.append((macs / 1e6, model, value, cost.number("parameters") or 0, official))
-        places = _apart([macs for macs, *_ in points])
-        for x, (_, model, value, parameters, official) in zip(places, points, strict=True):
-            colour, marker = look(results, model)
-            low, high = official.number(f"{head.primary}_low"), official.number(f"{head.primary}_high")
-            if low is not None and high is not None:
-                ax.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1.4)
-            ax.plot(
-                x,
-                100 * value,
-                marker,
-                color=colour,
-                markersize=_size(parameters),
-                markeredgewidth=0,
-                label=model,
-            )
+        costs = {
+            model: results.cost_of(model, "macs")
+            for model in results.with_head(head)
+            if results.subsets(model)["official"].number(head.primary) is not None
+        }
+        macs = {model: cost / 1e6 for model, cost in costs.items() if cost is not None}
+        places = _apart(list(macs.values()))
+        for model, x in zip(macs, places, strict=True):
+            _at_cost(ax, results, model, head, x)
         n = results.subsets(results.with_head(head)[0])["official"].count(head.images)
         ax.set(
             title=f"{DISPLAYS[head.name].images}, official, n = {n:,}",
@@ -123,6 +110,17 @@ def efficiency(results: Results) -> Chart:
         _log_ticks(ax)
     legend_below(figure, list(axes), 4)
     return Chart("efficiency", figure)
+
+
+def _at_cost(ax: Axes, results: Results, model: str, head: Head, x: float) -> None:
+    """The score of one model, with its interval, at `x`."""
+    official, (colour, marker) = results.subsets(model)["official"], look(results, model)
+    value, low, high = (official.number(f"{head.primary}{end}") for end in ("", "_low", "_high"))
+    assert value is not None
+    if low is not None and high is not None:
+        ax.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1.4)
+    size = _size(results.cost_of(model, "parameters") or 0)
+    ax.plot(x, 100 * value, marker, color=colour, markersize=size, markeredgewidth=0, label=model)
 
 
 def _show_a_span(ax: Axes, places: Sequence[float]) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from brisc.analysis.findings.scores import ASKED
 from brisc.analysis.results import Results
 from brisc.report.figures.style import (
     BLUE,
@@ -34,11 +35,7 @@ def size_strata(results: Results) -> Chart:
     axes = figure.subplots(1, len(sizes), sharex=True, sharey=True)
     for ax, size in zip(axes, sizes, strict=True):
         for row, model in enumerate(models):
-            subsets = [
-                (name, scores)
-                for name, scores in results.subsets(model).items()
-                if name in ("official", "clean")
-            ]
+            subsets = [(name, scores) for name, scores in results.subsets(model).items() if name in ASKED]
             for step, (subset, scores) in enumerate(subsets):
                 record = scores.record("by_size").record(size)
                 value, low, high = (record.number(key) for key in ("dice_per_image", "low", "high"))
@@ -48,7 +45,7 @@ def size_strata(results: Results) -> Chart:
         n = ", ".join(
             f"{name} {scores.record('by_size').record(size).count('n'):,}"
             for name, scores in first.items()
-            if name in ("official", "clean")
+            if name in ASKED
         )
         ax.set(title=f"{size} (n: {n})", xlabel="Dice, %")
         ax.title.set_fontsize(8)

@@ -8,7 +8,7 @@ from brisc.report.tables import (
     grid,
     provenance,
     recipes,
-    results,
+    scores,
     segmentation,
 )
 
@@ -20,6 +20,6 @@ __all__ = [
     "grid",
     "provenance",
     "recipes",
-    "results",
+    "scores",
     "segmentation",
 ]

@@ -1,7 +1,8 @@
 """Tables of paired tests between models, of the spread over seeds, and of joint against separate."""
 
+from brisc.analysis.findings.scores import ASKED
 from brisc.analysis.results import Record, Results
-from brisc.analysis.standing import Pair, test_of, tiers
+from brisc.analysis.standing import Pair, name_of_test, tiers
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
@@ -26,11 +27,11 @@ NO_P = "not tested: too few independent groups of slices"
 def pairs(results: Results, head: Head) -> Table:
     """Every pair of models of that head on official and clean."""
     rows: list[list[str | Cell]] = []
-    for subset in ("official", "clean"):
+    for subset in ASKED:
         standing = tiers(results, head, subset)
         if standing is not None:
             rows += [_pair(subset, standing.n, pair) for pair in standing.pairs]
-    caption = f"Paired tests of `{head.primary}` between models: {TESTS[test_of(results, head)]}."
+    caption = f"Paired tests of `{head.primary}` between models: {TESTS[name_of_test(results, head)]}."
     header = ["subset", "first", "second", "n", "first less second, points", "p", "significant"]
     return Table(caption, header, rows, left=3)
 

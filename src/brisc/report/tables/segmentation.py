@@ -14,7 +14,7 @@ from brisc.report.cells import (
     thousands,
     with_interval,
 )
-from brisc.report.tables.results import rate
+from brisc.report.tables.scores import rate
 
 
 def strata(results: Results, key: str, name: str) -> Table:
