@@ -44,7 +44,7 @@ MARK = "BRISC_PARCELS"
 SCRATCH = Path(".scratch")
 BEFORE = SCRATCH / "locked.json"  # what dvc.lock held before a run that has not ended well yet
 POLL_SECONDS = 0.1
-LOCK_SECONDS = 20.0  # a lock of 12,000 lines takes DVC two seconds to write
+LOCK_SECONDS = 20.0  # a lock of 12,000 lines takes two seconds to write; till then the run-cache has results
 
 
 class AwayError(Exception):
@@ -253,7 +253,8 @@ class Driver:
                 remember(self.progress.seconds)
             elif changed:
                 self.screen.say(f"== {self._count()}: {name} is cached")
-            if time.monotonic() - self.locked > LOCK_SECONDS:
+            once = changed and not all(out.use_cache for out in stage.outs)  # the run-cache has none of these
+            if once or time.monotonic() - self.locked > LOCK_SECONDS:
                 self._write_lock()
 
     @contextmanager

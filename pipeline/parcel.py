@@ -6,6 +6,8 @@ stages run beside each other, on another machine, or where there is neither git 
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -96,15 +98,14 @@ def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], An
 def start(parcel: Parcel, folder: Path, *, scratch: Path, **options: Any) -> subprocess.Popen[str]:
     """Start the stage's command in `folder`, where `lay` has put its inputs. scratch: where it may keep what
     survives a kill. options: of Popen; `env` is added to this process's environment."""
-    program, *words = parcel.command.split()
     environment = {
         name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "PYTHONPATH")
     }
     if environment.get(ARCHIVE):
         environment[ARCHIVE] = str(Path(environment[ARCHIVE]).absolute())
     environment |= {"BRISC_SCRATCH": str(scratch), **options.pop("env", {})}
-    command = [sys.executable if program == "python" else program, *words]
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **options)
+    command = re.sub(r"^python(?= )", shlex.quote(sys.executable), parcel.command)
+    return subprocess.Popen(command, shell=True, cwd=folder, env=environment, text=True, **options)
 
 
 def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedProcess[str]:
