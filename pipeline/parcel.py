@@ -104,8 +104,11 @@ def start(parcel: Parcel, folder: Path, *, scratch: Path, **options: Any) -> sub
     if environment.get(ARCHIVE):
         environment[ARCHIVE] = str(Path(environment[ARCHIVE]).absolute())
     environment |= {"BRISC_SCRATCH": str(scratch), **options.pop("env", {})}
+    # A shell that nobody needs would stand between the stage and its parent, whose death is to end it.
     command = re.sub(r"^python(?= )", shlex.quote(sys.executable), parcel.command)
-    return subprocess.Popen(command, shell=True, cwd=folder, env=environment, text=True, **options)
+    shell = re.fullmatch(r"[\w@%+:,./ -]+", command) is None
+    words = command if shell else command.split()
+    return subprocess.Popen(words, shell=shell, cwd=folder, env=environment, text=True, **options)
 
 
 def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedProcess[str]:

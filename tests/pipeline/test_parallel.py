@@ -25,7 +25,7 @@ from pipeline.parcel import COMMON
 DVC_YAML = """
 stages:
   prepare:
-    cmd: python stages/stub.py prepare prepared source
+    cmd: test -f source && python stages/stub.py prepare prepared source
     deps: [source, stages/stub.py]
     outs: [prepared]
   train:
