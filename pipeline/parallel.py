@@ -8,9 +8,11 @@ parcel's outputs. So what it takes from the run-cache, stores and leaves out is 
 dvc.lock lists new stages in the order in which `dvc repro` comes to them, whichever was done first.
 """
 
+import logging
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -30,14 +32,12 @@ from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import load_yaml, modify_yaml
 from pydantic import TypeAdapter
-from rich.live import Live
-from rich.table import Table
 
 from brisc.atomic import atomic, write_json
 from brisc.errors import InputError
 from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of, start
 from pipeline.processes import end, end_with_parent
-from pipeline.progress import EPOCH, Progress, remember
+from pipeline.progress import EPOCH, Progress, Screen, remember
 from pipeline.words import last_words, roughly
 
 MARK = "BRISC_PARCELS"
@@ -45,6 +45,7 @@ SCRATCH = Path(".scratch")
 BEFORE = SCRATCH / "locked.json"  # what dvc.lock held before a run that has not ended well yet
 POLL_SECONDS = 0.1
 LOCK_SECONDS = 20.0  # a lock of 12,000 lines takes two seconds to write; till then the run-cache has results
+FEW_MB = 100  # which may be why something failed
 
 
 class AwayError(Exception):
@@ -83,39 +84,6 @@ class Job:
         if done:
             return passed / done * (epochs - done)
         return None if expected is None else max(0.0, expected - passed)
-
-
-class Screen:
-    """One live table in a terminal; lines in a log."""
-
-    def __init__(self) -> None:
-        self.live = Live(auto_refresh=False, transient=True) if sys.stdout.isatty() else None
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        if self.live is None:
-            yield
-        else:
-            with self.live:
-                yield
-
-    def say(self, line: str) -> None:
-        if self.live is None:
-            print(line, flush=True)
-        else:
-            self.live.console.print(line, markup=False, highlight=False)
-
-    def detail(self, line: str) -> None:
-        """What the table shows as well."""
-        if self.live is None:
-            self.say(line)
-
-    def show(self, rows: list[tuple[str, str, str]], caption: str) -> None:
-        if self.live is not None:
-            table = Table("stage", "epoch", "time left", caption=caption, caption_justify="left")
-            for row in rows:
-                table.add_row(*row)
-            self.live.update(table, refresh=True)
 
 
 class Driver:
@@ -238,8 +206,7 @@ class Driver:
             with lock_repo(self.repo):
                 changed = stage.reproduce() is not None
                 if changed and any(out.use_cache and out.changed_cache() for out in stage.outs):
-                    free = shutil.disk_usage(self.repo.cache.local.path).free // 2**20
-                    raise OSError(f"not all is in DVC's cache: is the disk full? {free} MB are free")
+                    raise OSError("not all of its result is in DVC's cache")
             name = stage.addressing
             self.done.add(stage)
             self.progress.seen += 1
@@ -262,12 +229,14 @@ class Driver:
         """What fails here is this stage, and all that does not depend on it goes on."""
         try:
             yield
-        except (DvcException, InputError, OSError) as error:
+        except (DvcException, InputError, OSError, sqlite3.Error) as error:
             self._fail(stage.addressing, str(error))
 
     def _fail(self, name: str, why: str) -> None:
         self.failed.append(name)
-        print(f"error: {name}: {why}", file=sys.stderr, flush=True)
+        free = shutil.disk_usage(self.root).free // 2**20
+        full = f". Is the disk full? {free} MB are free" if free < FEW_MB else ""
+        print(f"error: {name}: {why}{full}", file=sys.stderr, flush=True)
 
     def _write_lock(self) -> None:
         if self.unlocked:
@@ -300,6 +269,7 @@ class Driver:
 
 def drive(progress: Progress, workers: int) -> int:
     """Run what must run. Raises LockError where another DVC process works in this tree."""
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # its news and bars would run through the table
     began, screen = time.monotonic(), Screen()
     with Repo(_wait_for_lock=True) as repo, held(repo), screen():
         driver = Driver(repo, progress, workers, screen)

@@ -7,11 +7,15 @@ and said to be unknown.
 
 import contextlib
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
 from pydantic import TypeAdapter
+from rich.live import Live
+from rich.table import Table
 
 from brisc.atomic import write_json
 from pipeline.words import roughly
@@ -78,6 +82,39 @@ class Progress:
         words = [roughly(max(sum(known) / workers, *known))] if known else []
         words += [f"{unknown} stage{'s' if unknown > 1 else ''} never timed here"] if unknown else []
         return f"{'at most' if workers == 1 else 'about'} {' and '.join(words)} left"
+
+
+class Screen:
+    """One live table in a terminal; lines in a log."""
+
+    def __init__(self) -> None:
+        self.live = Live(auto_refresh=False, transient=True) if sys.stdout.isatty() else None
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        if self.live is None:
+            yield
+        else:
+            with self.live:
+                yield
+
+    def say(self, line: str) -> None:
+        if self.live is None:
+            print(line, flush=True)
+        else:
+            self.live.console.print(line, markup=False, highlight=False)
+
+    def detail(self, line: str) -> None:
+        """What the table shows as well."""
+        if self.live is None:
+            self.say(line)
+
+    def show(self, rows: list[tuple[str, str, str]], caption: str) -> None:
+        if self.live is not None:
+            table = Table("stage", "epoch", "time left", caption=caption, caption_justify="left")
+            for row in rows:
+                table.add_row(*row)
+            self.live.update(table, refresh=True)
 
 
 def remembered() -> dict[str, float]:

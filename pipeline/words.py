@@ -15,4 +15,4 @@ def last_words(log: str) -> str:
     """Why what wrote the log failed, as far as it says."""
     lines = [line for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"error|ERROR|[\w.]+(Error|Exception): ", line)]
-    return (errors or lines or ["nothing was printed; it was killed"])[0 if errors else -1]
+    return (errors or lines or ["nothing was printed; it may have been killed"])[0 if errors else -1]
