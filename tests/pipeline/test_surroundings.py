@@ -137,7 +137,7 @@ def make(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
         (place / name).touch()
     paths = os.environ["PATH"].split(os.pathsep)
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
         "PATH": os.pathsep.join(path for path in paths if path != str(Path(sys.executable).parent)),
     }
     return subprocess.run(
