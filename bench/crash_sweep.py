@@ -1,7 +1,7 @@
 """kill -9 at random moments, Ctrl-C, a flipped bit, a full disk: does the same command, run again, end as if
 nothing had been?
 
-    python bench/crash_sweep.py [MOMENTS] [--parts repro,grid,interrupt,cache,disk] [--whole] [--seed 42]
+    python bench/crash_sweep.py [MOMENTS] [--parts repro,workers,grid,interrupt,cache,disk] [--whole] [--seed]
 
 Works on a clone of the commit that is checked out, in a temporary folder. By default with a smaller demo:
 fewer phantoms, one model, a grid of one cell in `make repro` and of four in `make grid`; --whole takes the
@@ -36,11 +36,13 @@ import yaml
 from brisc.config import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("repro", "grid", "interrupt", "cache", "disk")
-REPRO, GRID, VERIFY = (["-m", "pipeline.repro"], ["-m", "pipeline.grid", "2"], ["-m", "pipeline.verify"])
+PARTS = ("repro", "workers", "grid", "interrupt", "cache", "disk")
+REPRO, WORKERS = (["-m", "pipeline.repro", workers] for workers in ("1", "2"))
+GRID, VERIFY = (["-m", "pipeline.grid", "2"], ["-m", "pipeline.verify"])
 MARK = "BRISC_CRASH_SWEEP"
 GRACE_SECONDS = 5.0
-RUNNING = re.compile(r"Running stage '(.+)':")
+RUNNING = re.compile(r"== stage \d+ of \d+: (\S+), ")
+EPOCH = r"^(\S+  )?epoch \d"  # with several workers after the stage's name
 
 # What is killed, and how its command line is known. "all" is the command with everything it started in its
 # process group.
@@ -50,6 +52,7 @@ REPRO_VICTIMS = {
     "make repro": "pipeline.repro",
     "all of them": None,
 }
+WORKERS_VICTIMS = {"the stage": "stages/", "make repro": "pipeline.repro", "all of them": None}
 GRID_VICTIMS = {
     "a training": "stages/train.py",
     "a worker": "queue-worker",
@@ -337,11 +340,14 @@ class Table:
         print(f"| {' | '.join(str(cell) for cell in cells)} | {'yes' if good else '**NO**'} |", flush=True)
 
 
-def sweep_repro(bench: Bench, unbroken: Run, moments: int, generator: random.Random) -> bool:
+def sweep_repro(
+    bench: Bench, unbroken: Run, moments: int, generator: random.Random, *, workers: int = 1
+) -> bool:
     """kill -9 during `make repro`."""
-    expected, epochs = content(unbroken.place), unbroken.count(r"^epoch \d")
+    command, victims = (WORKERS, WORKERS_VICTIMS) if workers > 1 else (REPRO, REPRO_VICTIMS)
+    expected, epochs = content(unbroken.place), unbroken.count(EPOCH)
     print(
-        f"\n`make repro`: {len(unbroken.stages)} stages, {epochs} epochs, "
+        f"\n`make repro WORKERS={workers}`: {len(unbroken.stages)} stages, {epochs} epochs, "
         f"{unbroken.seconds:.0f} s when nothing breaks it\n"
     )
     table = Table(
@@ -353,10 +359,10 @@ def sweep_repro(bench: Bench, unbroken: Run, moments: int, generator: random.Ran
         "same bytes in the end",
     )
     for number in range(moments):
-        name = list(REPRO_VICTIMS)[number % len(REPRO_VICTIMS)]
-        hit = partial(kill, command=REPRO_VICTIMS[name])
+        name = list(victims)[number % len(victims)]
+        hit = partial(kill, command=victims[name])
         run, where = strike(
-            bench, bench.template, REPRO, unbroken, generator.uniform(0, unbroken.seconds), hit
+            bench, bench.template, command, unbroken, generator.uniform(0, unbroken.seconds), hit
         )
         place = run.place
         if name == "the stage":
@@ -364,12 +370,12 @@ def sweep_repro(bench: Bench, unbroken: Run, moments: int, generator: random.Ran
         left = run.left()
         run.finish()
         done = finished(place)
-        again = bench.start(place, REPRO)
+        again = bench.start(place, command)
         code = again.finish()
         repeated = sorted(done & set(again.stages))
-        twice = run.count(r"^epoch \d") + again.count(r"^epoch \d") - epochs
+        twice = run.count(EPOCH) + again.count(EPOCH) - epochs
         same = content(place) == expected
-        good = code == 0 and left == 0 and not repeated and twice <= 1 and same
+        good = code == 0 and left == 0 and not repeated and twice <= workers and same
         table.row(name, where, left, ", ".join(repeated) or 0, twice, good=good)
         if not good:
             tell(again, place, f"code {code}, same {same}")
@@ -557,6 +563,11 @@ def main() -> int:
             repro = bench.finish(bench.copy(bench.template), REPRO)
         if "repro" in parts:
             good &= sweep_repro(bench, repro, of_repro, generator)
+        if "workers" in parts:
+            unbroken = bench.finish(bench.copy(bench.template), WORKERS)
+            same = content(unbroken.place) == content(repro.place)
+            print(f"\nthe same bytes with one worker and with two: {'yes' if same else '**NO**'}")
+            good &= same and sweep_repro(bench, unbroken, arguments.moments // 2, generator, workers=2)
         if "grid" in parts or "interrupt" in parts:
             source = bench.copy(bench.template)
             if not arguments.whole:

@@ -1,5 +1,6 @@
-"""What the drivers' command lines share: errors told in one line."""
+"""What the drivers' command lines share: errors told in one line, a number of workers."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,10 @@ def run(main: Callable[..., int]) -> NoReturn:
     except subprocess.CalledProcessError as error:
         command = " ".join(map(str, error.cmd))
         sys.exit(f"error: {command} ended with {error.returncode}\n{error.stderr or ''}".rstrip())
+    except sqlite3.Error as error:
+        sys.exit(
+            f"error: DVC's database: {error}. Is the disk full? Mend this and run the same command again."
+        )
     except PermissionError as error:
         sys.exit(f"error: {error.filename}: {error.strerror}. A run as another user made it: chown it.")
     except OSError as error:
@@ -26,3 +31,18 @@ def run(main: Callable[..., int]) -> NoReturn:
         )
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on")
+
+
+def workers(command: str, *words: str) -> int | None:
+    """The number of workers that the command line asks for, if it does."""
+    if not words:
+        return None
+    if len(words) > 1 or not words[0].isdecimal() or int(words[0]) == 0:
+        raise InputError(
+            "not a number of workers",
+            where=command,
+            got=" ".join(words),
+            expected="1 or more",
+            mend=f"Use {command} WORKERS=2.",
+        )
+    return int(words[0])

@@ -24,11 +24,10 @@ from typing import Any
 from brisc.analysis.grid import cell_name
 from brisc.config import Grid, load_params
 from brisc.devices import devices
-from brisc.errors import InputError
 from pipeline import command
 from pipeline.git import clean_head, experiment_refs, git
 from pipeline.queue import Queue, alone
-from pipeline.words import roughly
+from pipeline.words import last_words, roughly
 
 TRIES = 3
 POLL_SECONDS = 1.0
@@ -154,26 +153,9 @@ def epoch(log: str) -> str:
     return f"epoch {found[-1]}" if found else "starts"
 
 
-def last_words(log: str) -> str:
-    """Why an experiment failed, as far as its log says."""
-    lines = [line for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"error|ERROR|[\w.]+(Error|Exception): ", line)]
-    return (errors or lines or ["nothing was printed; its worker was killed"])[0 if errors else -1]
-
-
 def how_many(*words: str) -> int:
     """Workers as the command line says, else one for each GPU, at least one."""
-    if not words:
-        return max(1, len(devices(os.environ)))
-    if len(words) > 1 or not words[0].isdecimal() or int(words[0]) == 0:
-        raise InputError(
-            "not a number of workers",
-            where="make grid",
-            got=" ".join(words),
-            expected="1 or more",
-            mend="Use make grid WORKERS=2.",
-        )
-    return int(words[0])
+    return command.workers("make grid", *words) or max(1, len(devices(os.environ)))
 
 
 def main(*words: str) -> int:

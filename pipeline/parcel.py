@@ -6,6 +6,8 @@ stages run beside each other, on another machine, or where there is neither git 
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from typing import Any
 import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
+from dvc.stage import PipelineStage
 
 from brisc.atomic import atomic, write_text
 from brisc.errors import InputError
@@ -25,13 +28,15 @@ from brisc.plan import EXEMPT
 # What every stage may import undeclared: code that cannot change a result, and what starts a stage.
 COMMON = (*sorted(EXEMPT), "src/brisc/__init__.py", "src/brisc/devices.py", "stages/command.py")
 
+ARCHIVE = "BRISC_ARCHIVE"  # the path of the data, which may be given relative to the repository
+
 
 @dataclass(frozen=True)
 class Parcel:
     """One stage of dvc.yaml. All paths are relative to the repository's root.
 
     inputs: files and folders that it declares, source files among them. code: source files besides, which its
-    plan names. settings: by file, the keys that it declares of params.yaml.
+    plan names. settings: by file, the keys that it declares, of params.yaml for instance.
     """
 
     stage: str
@@ -47,14 +52,23 @@ def read_parcel(root: Path, stage: str) -> Parcel:
     hand."""
     with Repo(str(root)) as repo:
         (found,) = [each for each in repo.index.stages if each.name == stage]
-        params = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
-        inputs = sorted(_relative(root, (dep.fs_path for dep in found.deps if dep not in params)))
-        settings = {_relative(root, [dep.fs_path])[0]: dep.read_params(flatten=False) for dep in params}
-        outputs = sorted(_relative(root, (out.fs_path for out in found.outs)))
-        command = found.cmd
+        return parcel_of(found)
+
+
+def parcel_of(stage: PipelineStage) -> Parcel:
+    """The same of a stage that DVC has read."""
+    root = Path(stage.repo.root_dir)
+    params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+    inputs = sorted(_relative(root, (dep.fs_path for dep in stage.deps if dep not in params)))
+    settings = {
+        file: dep.read_params(flatten=False)
+        for dep in params
+        for file in _relative(root, [dep.fs_path])
+        if file not in inputs
+    }
+    outputs = sorted(_relative(root, (out.fs_path for out in stage.outs)))
     code = sorted({*COMMON, *_named_by_plans(root, inputs)} - set(inputs))
-    parts = {file: keys for file, keys in settings.items() if file not in inputs}
-    return Parcel(stage, command, tuple(inputs), tuple(code), parts, tuple(outputs))
+    return Parcel(stage.name, stage.cmd, tuple(inputs), tuple(code), settings, tuple(outputs))
 
 
 def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], Any] = shutil.copyfile) -> None:
@@ -81,26 +95,38 @@ def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], An
         write_text(folder / name, yaml.safe_dump(content, sort_keys=True))
 
 
-def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedProcess[str]:
-    """Run the stage's command in `folder`, where `lay` has put its inputs. scratch: where it may keep what
-    survives a kill."""
-    program, *words = parcel.command.split()
+def start(parcel: Parcel, folder: Path, *, scratch: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start the stage's command in `folder`, where `lay` has put its inputs. scratch: where it may keep what
+    survives a kill. options: of Popen; `env` is added to this process's environment."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "PYTHONPATH")
     }
-    return subprocess.run(
-        [sys.executable if program == "python" else program, *words],
-        cwd=folder,
-        env={**environment, "BRISC_SCRATCH": str(scratch)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    if environment.get(ARCHIVE):
+        environment[ARCHIVE] = str(Path(environment[ARCHIVE]).absolute())
+    environment |= {"BRISC_SCRATCH": str(scratch), **options.pop("env", {})}
+    # A shell that nobody needs would stand between the stage and its parent, whose death is to end it.
+    command = re.sub(r"^python(?= )", shlex.quote(sys.executable), parcel.command)
+    shell = re.fullmatch(r"[\w@%+:,./ -]+", command) is None
+    words = command if shell else command.split()
+    return subprocess.Popen(words, shell=shell, cwd=folder, env=environment, text=True, **options)
 
 
-def bring_back(parcel: Parcel, folder: Path, root: Path) -> None:
-    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all. Raises
-    InputError, before anything is put there, for an output that is missing."""
+def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedProcess[str]:
+    """Start it and wait for its end."""
+    with start(parcel, folder, scratch=scratch, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def bring_back(
+    parcel: Parcel, folder: Path, root: Path, place: Callable[[Path, Path], None] | None = None
+) -> None:
+    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all.
+
+    place(source, target): how one gets there, as a copy if not given.
+
+    Raises InputError, before anything is put there, for an output that is missing.
+    """
     for name in parcel.outputs:
         if not (folder / name).exists():
             raise InputError(
@@ -111,9 +137,21 @@ def bring_back(parcel: Parcel, folder: Path, root: Path) -> None:
                 mend="Read the stage's log.",
             )
     for name in parcel.outputs:
-        copy = shutil.copytree if (folder / name).is_dir() else shutil.copyfile
-        with atomic(root / name) as temporary:
-            copy(folder / name, temporary)
+        (place or copy)(folder / name, root / name)
+
+
+def copy(source: Path, target: Path) -> None:
+    with atomic(target) as temporary:
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, temporary)
+
+
+def move(source: Path, target: Path) -> None:
+    """At once and never under another name, where both are on one disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.replace(target)
+    except OSError:
+        copy(source, target)
 
 
 def _named_by_plans(root: Path, inputs: Iterable[str]) -> Iterator[str]:

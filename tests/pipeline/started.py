@@ -8,14 +8,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def start(place: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m WORDS` in the repository `place`."""
-    environment = {
+def environment_of(place: Path, **more: str) -> dict[str, str]:
+    return {
         **os.environ,
         "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(place / ".dvc" / "site"),
-        **environment,
+        **more,
     }
+
+
+def start(place: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m WORDS` in the repository `place`."""
     command = [sys.executable, "-m", *words]
-    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command,
+        cwd=place,
+        env=environment_of(place, **environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

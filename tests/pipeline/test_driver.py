@@ -12,9 +12,9 @@ from brisc.config import Grid
 from brisc.errors import InputError
 from pipeline import grid as driver
 from pipeline.git import clean_head, git
-from pipeline.grid import Cells, drive, epoch, how_many, last_words
+from pipeline.grid import Cells, drive, epoch, how_many
 from pipeline.queue import Queue, alone
-from pipeline.words import roughly
+from pipeline.words import last_words, roughly
 
 AXES = Grid(run="unet", optimizers=["adam", "sgd"], learning_rates=[1e-5, 1e-3])
 CELLS = ["adam-1e-05", "adam-0.001", "sgd-1e-05", "sgd-0.001"]
@@ -224,7 +224,7 @@ def test_logs_in_words() -> None:
     assert last_words("a\nerror: full\nERROR: failed to reproduce\n\n") == "error: full"
     assert last_words("a\nscmrepo.exceptions.SCMError: no\nb\n") == "scmrepo.exceptions.SCMError: no"
     assert last_words("a\nb\n") == "b"
-    assert last_words("") == "nothing was printed; its worker was killed"
+    assert last_words("") == "nothing was printed; it may have been killed"
     assert [roughly(seconds) for seconds in (3, 44, 200, 5399, 7200)] == [
         "10 s",
         "40 s",

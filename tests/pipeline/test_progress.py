@@ -9,7 +9,7 @@ import psutil
 import pytest
 from started import start
 
-from pipeline.repro import Progress
+from pipeline.progress import Progress
 
 
 def progress(pending: set[str], **seconds: float) -> Progress:
@@ -87,7 +87,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def repro(place: Path) -> subprocess.CompletedProcess[str]:
-    return start(place, "pipeline.repro")
+    return start(place, "pipeline.repro", "1")
 
 
 def test_dvc_runs_with_its_own_lines_and_exit_code(place: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_moved_repository_runs_whatever_the_profile_s_name_and_how_it_is_writt
     place = repository(tmp_path / "moved")
     params = (place / "params.yaml").read_text().splitlines()
     (place / "params.yaml").write_text("\n".join([line, *params[1:], ""]), encoding="utf-8")
-    done = make(place, target)
+    done = make(place, target, "WORKERS=1")
     assert (done.returncode, done.stderr) == (0, "")
     assert told in done.stdout.splitlines()[-1]
     assert (place / "site-demo2").read_text() == "of demo2\n"
