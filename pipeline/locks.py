@@ -1,4 +1,4 @@
-"""What a killed DVC left in its lock file of paths.
+"""What a killed DVC left in its lock file of paths and in its run-cache.
 
 DVC drops the entries of processes that are gone, but takes a zombie for a living one: a process that was
 killed, and that nobody has waited for. Killed together with its parent, DVC is such a one until the first
@@ -7,6 +7,7 @@ process does not do it. Until then every run would be refused.
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ def in_use(folder: Path) -> bool:
         return False
     except json.JSONDecodeError:
         return True  # being written
+
+
+def drop_empty(runs: Path) -> None:
+    """Drop the folders without an entry from DVC's run-cache: killed while it makes one it leaves such a
+    folder, on which every later look-up of that stage fails."""
+    for folder in runs.glob("*/*"):
+        with suppress(OSError):  # not empty
+            folder.rmdir()
 
 
 def _is_json(path: Path) -> bool:

@@ -35,6 +35,7 @@ from pydantic import TypeAdapter
 
 from brisc.atomic import atomic, write_json
 from brisc.errors import InputError
+from pipeline.locks import drop_empty
 from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of, start
 from pipeline.processes import end, end_with_parent
 from pipeline.progress import EPOCH, Progress, Screen, remember
@@ -204,6 +205,7 @@ class Driver:
         with self._failing(stage):
             dvc.stage.run.cmd_run = lambda *_, **__: command()
             with lock_repo(self.repo):
+                drop_empty(Path(self.repo.stage_cache.cache_dir))
                 changed = stage.reproduce() is not None
                 if changed and any(out.use_cache and out.changed_cache() for out in stage.outs):
                     raise OSError("not all of its result is in DVC's cache")

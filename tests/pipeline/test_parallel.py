@@ -137,7 +137,8 @@ def at_work(place: Path, stage: str) -> Iterator[tuple[subprocess.Popen[str], ps
         )
     path, found = place / ".scratch" / "ran", re.compile(rf"^{stage} (\d+)$", re.M)
     wait(lambda: path.exists() and found.search(path.read_text()))
-    wait(lambda: all((place / "runs" / name).exists() for name in "abc" if f"train-{name}" != stage))
+    stored, others = place / ".scratch" / "seconds.json", {"train-a", "train-b", "train-c"} - {stage}
+    wait(lambda: all(name.replace("-", "@") in stored.read_text() for name in others))
     pid = int(found.findall(path.read_text())[0])
     try:
         yield process, psutil.Process(pid)
@@ -239,6 +240,19 @@ def test_a_driver_that_is_killed_leaves_nothing_running_and_the_next_goes_on(
     again = repro(place)
     assert (again.returncode, ran(place), results(place)) == (0, ["report", "train-a"], by_dvc)
     assert not (place / ".scratch" / "parcels").exists()
+
+
+def test_a_half_entry_of_the_run_cache_is_none(place: Path, by_dvc: dict[str, bytes]) -> None:
+    """Which a driver killed at that moment leaves."""
+    assert repro(place).returncode == 0
+    for entry in (place / ".dvc" / "cache" / "runs").glob("*/*/*"):
+        entry.unlink()
+        entry.with_name(".half.tmp").write_text("cmd: [")
+    shutil.rmtree(place / "runs")
+    (place / "dvc.lock").unlink()
+    assert ran(place) == ALL
+    again = repro(place)
+    assert (again.returncode, ran(place), results(place)) == (0, ALL, by_dvc)
 
 
 def test_ctrl_c_that_reaches_the_stages_first_is_no_failure(place: Path) -> None:
