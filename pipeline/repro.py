@@ -21,7 +21,7 @@ from brisc.config import Train, load, load_params
 from brisc.devices import devices
 from pipeline import command, parallel
 from pipeline.dvc import DVC
-from pipeline.locks import release_dead
+from pipeline.locks import drop_empty, release_dead
 from pipeline.processes import end, end_with_parent
 from pipeline.progress import Progress, remember, remembered
 from pipeline.words import roughly
@@ -33,6 +33,7 @@ def plan() -> tuple[int, set[str]]:
     """How many stages there are, and the names of those that may run: what is changed now and everything that
     follows from it."""
     with Repo() as repo:
+        drop_empty(Path(repo.stage_cache.cache_dir))
         graph = repo.index.graph  # edges lead from a stage to what it depends on
         changed = set(repo.status())
         pending = {

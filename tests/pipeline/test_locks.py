@@ -13,7 +13,7 @@ from dvc.fs import localfs
 from dvc.lock import make_lock
 from dvc.rwlock import rwlock
 
-from pipeline.locks import release_dead
+from pipeline.locks import drop_empty, release_dead
 
 
 @pytest.fixture
@@ -85,3 +85,16 @@ def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
 def test_without_a_lock_file_there_is_nothing_to_do(tmp_path: Path) -> None:
     release_dead(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_the_run_cache_without_an_entry_are_dropped(tmp_path: Path) -> None:
+    """Killed while it stores one, DVC leaves the folder, and every later look-up of that stage fails."""
+    for folder in ("ab/abc", "ab/abd"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "ab/abd/entry").write_text("cmd: a\n")
+    drop_empty(tmp_path)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "ab",
+        "ab/abd",
+        "ab/abd/entry",
+    ]
