@@ -185,6 +185,6 @@ def small_results(profile: str = "laptop", **changes: Change) -> Results:
     for part, change in changes.items():
         change(parts[part])
     records = {part: Record(content, f"{part}.json") for part, content in parts.items()}
-    grid = GridResult(records.pop("grid"), pd.DataFrame(), pd.DataFrame())
+    grid = GridResult(records.pop("grid"), pd.DataFrame())
     unused: dict[str, Any] = {entry.name: None for entry in fields(Results)}
     return Results(**unused | records | {"profile": profile, "grid": grid})

@@ -370,7 +370,6 @@ def write_grid(folder: Path) -> None:
         ],
     }
     write_json(folder / "grid.json", content)
-    pd.DataFrame(rows).to_csv(folder / "grid.csv", index=False)
     pd.concat(histories).to_csv(folder / "grid_history.csv", index=False)
 
 

@@ -20,7 +20,7 @@ Read = Callable[[Path], Results]
         ("metrics.json", "{}", r"runs\.json: no models"),
         ("runs.json", "\udcff", r"runs\.json: not readable as UTF-8"),
         ("comparisons.json", "{", r"comparisons\.json: not readable as JSON"),
-        ("grid.json", '{"cells": [{}]}', r"grid\.csv: no such result file"),
+        ("grid.json", '{"cells": [{}]}', r"grid_history\.csv: no such result file"),
         ("history.csv", "", r"history\.csv: not readable as a CSV table"),
         ("history.csv", "run,epoch\nunet,1\n", r"history\.csv: missing column learning_rate, train_loss"),
         ("per_image/unet.csv", "id\na\n", r"unet\.csv: missing column split, label"),

@@ -94,10 +94,9 @@ class Record:
 
 @dataclass(frozen=True)
 class GridResult:
-    """The grid of optimisers and rates: a summary, a row for each cell, and a row for each cell and epoch."""
+    """The grid of optimisers and rates: a summary with its cells, and a row for each cell and epoch."""
 
     summary: Record
-    cells: pd.DataFrame
     history: pd.DataFrame
 
 
@@ -199,7 +198,7 @@ class Results:
 def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
     """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history
     and costs.csv and per_image/<model>.csv; where they are there also audit, comparisons, recipes and
-    grid.json, the last with its two tables.
+    grid.json, the last with grid_history.csv.
 
     estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing
     or unreadable, a missing column, or files of another profile.
@@ -252,8 +251,7 @@ def _read_grid(reports: Path) -> GridResult | None:
     summary = _read_if_there(reports / "grid.json")
     if summary is None or not summary.listed("cells"):  # params.yaml may leave the grid out
         return None
-    tables = [_read_csv(reports / name, []) for name in ("grid.csv", "grid_history.csv")]
-    return GridResult(summary, *tables)
+    return GridResult(summary, _read_csv(reports / "grid_history.csv", []))
 
 
 def _read_recipes(reports: Path) -> tuple[Record, ...]:
