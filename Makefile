@@ -17,7 +17,7 @@ help:
 	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
 	@echo "make gc      what can go from DVC's cache, since no profile, commit or experiment names it; GO=1 removes it"
 	@echo "make bench   speed as ratios in one run, and whether the fast ways give the plain ways' results; QUICK=1 to try it"
-	@echo "make docs    the tables of README and docs/, from the results of the laptop profile and of the benchmark"
+	@echo "make docs    the tables of README and docs/, from the results shown there and of the benchmark"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 

@@ -28,7 +28,7 @@ from pipeline import command
 
 Json = dict[str, Any]
 
-PROFILE = "laptop"  # whose results are shown
+SHOWN = "reports/archive/2026-11-26-laptop"  # till the second study has them anew in reports/laptop
 MODELS = "src/brisc/models"
 BLOCK = re.compile(r"(<!-- begin (\w+) -->\n)(.*?)(<!-- end \2 -->)", re.S)
 
@@ -304,7 +304,7 @@ def _report(root: Path, name: str) -> Json:
 
 
 def _path(root: Path, name: str) -> Path:
-    return root / "reports" / PROFILE / name
+    return root / SHOWN / name
 
 
 def _json(path: Path) -> Json:
