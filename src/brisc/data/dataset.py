@@ -74,8 +74,8 @@ class Task:
 
 
 class Augmented(Dataset[Batch]):
-    """Prepares the batch of a Task. Each image has a generator of its own, seeded by the run's seed, epoch and
-    place in the epoch's order: who prepares it, and which device it goes to, changes no bit."""
+    """Prepares the batch of a Task. Each image has a generator of its own, seeded by the run's seed, the
+    epoch and its place in the epoch's order: who prepares it, and which device it goes to, changes no bit."""
 
     def __init__(self, samples: Samples, augment: Augment, seed: int) -> None:
         self.samples, self.augment, self.seed = samples, augment, seed

@@ -17,10 +17,7 @@ from brisc.errors import InputError
 # emulates it and took nine times as long.
 MATRIX_UNITS = "amx_bf16"
 
-# Convolutions of one channel each give matrix units nothing to do. MEASURED
-DEPTHWISE_SHARE = 0.15
-
-MOST_WORKERS = 4  # each prepares 2,600 images/s at 256 px, and a GPU trains on fewer
+MOST_WORKERS = 4  # each prepares 2,600 images/s at 256 px, which is more than most nets train on
 
 
 def build_fabric(train: Train, net: nn.Module, *, devices: int) -> Fabric:
@@ -48,7 +45,7 @@ def precision_on(
     convolutions, else 32-true; anything else stays as it is."""
     if precision != "auto":
         return precision
-    slower = device.type == "cpu" and depthwise_share(net) > DEPTHWISE_SHARE
+    slower = device.type == "cpu" and is_depthwise(net)
     return "bf16-mixed" if has_bf16_units(device) and not slower else "32-true"
 
 
@@ -60,18 +57,22 @@ def has_bf16_units(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) 
     return device.type == "cpu" and cpuinfo.is_file() and MATRIX_UNITS in cpuinfo.read_text().split()
 
 
-def depthwise_share(net: nn.Module) -> float:
-    """Which part of the net's convolutions has a group of its own for each channel."""
-    convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
-    depthwise = [module for module in convolutions if module.groups == module.in_channels > 1]
-    return len(depthwise) / max(1, len(convolutions))
+def is_depthwise(net: nn.Module) -> bool:
+    """Whether most weights of the net's convolutions over space, so not those of one pixel, are of depthwise
+    ones, which have a group for each channel and leave matrix units nothing to do."""
+    spatial = [
+        module for module in net.modules() if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
+    ]
+    depthwise = [module for module in spatial if module.groups == module.in_channels > 1]
+    weights, of_all = (sum(module.weight.numel() for module in some) for some in (depthwise, spatial))
+    return weights > of_all / 2
 
 
 def workers_on(device: torch.device, workers: int | Literal["auto"]) -> int:
     """ "auto" is none on a CPU, whose cores have the net to compute, and a few beside a GPU."""
     if workers != "auto":
         return workers
-    return min(MOST_WORKERS, os.cpu_count() or 1) if device.type == "cuda" else 0
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0))) if device.type == "cuda" else 0
 
 
 def to_device(batch: Batch, device: torch.device, channels_last: bool) -> Batch:
@@ -82,8 +83,8 @@ def to_device(batch: Batch, device: torch.device, channels_last: bool) -> Batch:
 
 
 class Compiled(nn.Module):
-    """`net` compiled for batches of `batch_size`; a smaller or larger one, the last of an epoch, takes the way
-    that is not compiled, since torch would compile again for it.
+    """`net` compiled for batches of `batch_size`. A smaller or larger one, the last of an epoch, takes the
+    way that is not compiled: torch would compile again for it.
 
     graphs: the whole step of a batch is handed to a GPU at once, as a CUDA graph, so that it never waits for
     the next kernel to be launched.

@@ -61,6 +61,7 @@ class RunningMean(nn.Module):
     def __init__(self, net: nn.Module, *, decay: float) -> None:
         super().__init__()
         self.module, self.decay = copy.deepcopy(net).requires_grad_(False), decay
+        self.steps: torch.Tensor
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.mean, self.new = _numbers(self.module), _numbers(net)
 

@@ -121,9 +121,7 @@ def copy_records(training: Path, out: Path) -> None:
         shutil.copyfile(training / name, out / name)
 
 
-def cost(
-    net: nn.Module, device: torch.device, run: Run, images_seen: int, seconds: float
-) -> dict[str, Any]:
+def cost(net: nn.Module, device: torch.device, run: Run, images_seen: int, seconds: float) -> dict[str, Any]:
     """Wall time of all epochs, validation included, over interruptions; peak memory of the last session."""
     on_gpu = device.type == "cuda"
     peak = (

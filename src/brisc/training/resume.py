@@ -55,7 +55,7 @@ def hold(folder: Path) -> IO[str]:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """torch.save into an open file: given a path it would write the temporary file's name into the archive."""
+    """torch.save into an open file: into a path it would write the temporary file's name as well."""
     with atomic(path) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
 
@@ -63,8 +63,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
 class Checkpoints:
     """Writes the state of a training after an epoch that ends `seconds` or more after the one written last.
 
-    The state is copied at once and written beside the training, which waits only while the one before is still
-    being written. A `with` block ends when all is written. clock: seconds of any origin.
+    The state is copied at once and written beside the training, which waits only while the one before is
+    still being written. A `with` block ends when all is written. clock: seconds of any origin.
     """
 
     def __init__(self, path: Path, *, seconds: float, clock: Callable[[], float]) -> None:
@@ -82,7 +82,8 @@ class Checkpoints:
             self.wait()
 
     def offer(self, parts: dict[str, Any], progress: dict[str, Any], *, last: bool) -> None:
-        """The state of each part after an epoch, and how far the training is; the last one is written anyway."""
+        """The state of each part after an epoch, and how far the training is; the `last` one is always
+        written."""
         if not last and self.clock() - self.written_at < self.seconds:
             return
         self.wait()
