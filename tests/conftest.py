@@ -9,7 +9,6 @@ import pytest
 
 import pipeline  # noqa: F401  this tree's code, and nothing of what git tells its hooks
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # nets this small spend more time handing work over than doing it
 
 ROOT = Path(__file__).parents[1]

@@ -174,7 +174,7 @@ def test_the_last_epoch_is_always_in_a_checkpoint(go: Fit, run: Run, tmp_path: P
     """If the result cannot be stored, nothing is trained again."""
     run = replace(run, epochs=2, checkpoint_seconds=1e6)
     (tmp_path / "place").write_text("a file where a folder has to be")
-    with pytest.raises(OSError):
+    with pytest.raises(FileExistsError):
         go(run, name="place/out", scratch="out")
     said: list[str] = []
     go(run, log=said.append)
@@ -198,7 +198,7 @@ def test_a_checkpoint_is_the_state_of_when_it_was_offered(tmp_path: Path) -> Non
 def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(OSError),
+        pytest.raises(FileExistsError),
         resume.Checkpoints(tmp_path / "file" / "c.pt", seconds=0.0, clock=lambda: 0.0) as checkpoints,
     ):
         checkpoints.offer({}, {}, last=True)
