@@ -11,6 +11,7 @@ tiny nets. Exit code 1 if a result differs by more than its tolerance; no time d
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -235,11 +236,13 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="tiny nets on any device: does everything work?")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    out = given.out.resolve() if given.out else None
+    os.chdir(Path(__file__).parents[1])  # profiles/ is read from here
     measured = measure(
         chosen(given.profile, [name for name in given.models.split(",") if name], quick=given.quick),
         extent(given.profile, quick=given.quick),
         limit=given.seconds,
-        out=given.out,
+        out=out,
         tell=print_to_log,
     )
     print(gpu({"gpu": measured}))

@@ -37,14 +37,14 @@ def test_a_quarter_turn_is_about_the_centre_and_a_shift_brings_in_black(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     image = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.uint8)
-    turned = placement(90.0, np.ones(2), np.zeros(2), 3)
+    turned = placement(90.0, [1.0, 1.0], [0.0, 0.0], 3)
     assert drawn(monkeypatch, image, matrix=turned).tolist() == np.rot90(image).tolist()
-    shifted = placement(0.0, np.ones(2), np.array([1.0, -1.0]), 3)  # right, and up
+    shifted = placement(0.0, [1.0, 1.0], [1.0, -1.0], 3)  # right, and up
     assert drawn(monkeypatch, image, matrix=shifted).tolist() == [[0, 4, 5], [0, 7, 8], [0, 0, 0]]
 
 
 def test_a_zoom_keeps_the_centre_and_is_apart_for_x_and_y() -> None:
-    matrix = placement(0.0, np.array([2.0, 0.5]), np.zeros(2), 5)
+    matrix = placement(0.0, [2.0, 0.5], [0.0, 0.0], 5)
     assert (matrix @ [2, 2, 1]).tolist() == [2, 2]
     assert (matrix @ [3, 4, 1]).tolist() == [4, 3]  # 2 + 2 * 1, 2 + 0.5 * 2
 

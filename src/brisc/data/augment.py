@@ -5,6 +5,8 @@ prepares it. A library's pipeline that was seeded as a whole gave every transfor
 seed: both flips then always fell together. It also took two seconds to import.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -33,17 +35,17 @@ class Draw:
 
 def draw(augment: Augment, side: int, generator: np.random.Generator) -> Draw:
     """The same draws in the same order whatever happens, so that a setting changes nothing beyond itself."""
-    chance, spread = generator.random(6), generator.uniform(-1, 1, 7)
+    chance, spread = generator.random(6).tolist(), generator.uniform(-1, 1, 7).tolist()
     rotated, moved = chance[2] < augment.rotate_probability, chance[3] < augment.affine_probability
     angle = augment.rotate_degrees * spread[0] if rotated else 0.0
-    zoom = 1 + augment.zoom_fraction * spread[1:3] if moved else np.ones(2)
-    shift = augment.shift_fraction * side * spread[3:5] if moved else np.zeros(2)
+    zoom = [1 + augment.zoom_fraction * each for each in spread[1:3]] if moved else [1.0, 1.0]
+    shift = [augment.shift_fraction * side * each for each in spread[3:5]] if moved else [0.0, 0.0]
     shaded = chance[4] < augment.brightness_contrast_probability
     low, high = augment.noise_std
     noisy = chance[5] < augment.noise_probability
     return Draw(
-        horizontal_flip=bool(chance[0] < augment.horizontal_flip),
-        vertical_flip=bool(chance[1] < augment.vertical_flip),
+        horizontal_flip=chance[0] < augment.horizontal_flip,
+        vertical_flip=chance[1] < augment.vertical_flip,
         matrix=placement(angle, zoom, shift, side) if rotated or moved else None,
         contrast=1 + augment.contrast * spread[5] if shaded else 1.0,
         brightness=augment.brightness * spread[6] if shaded else 0.0,
@@ -51,13 +53,18 @@ def draw(augment: Augment, side: int, generator: np.random.Generator) -> Draw:
     )
 
 
-def placement(angle: float, zoom: np.ndarray, shift: np.ndarray, side: int) -> np.ndarray:
+def placement(angle: float, zoom: Sequence[float], shift: Sequence[float], side: int) -> np.ndarray:
     """(2, 3): a turn by `angle` degrees about the centre, then a zoom of x and of y about it, then a shift in
-    pixels. As one matrix the image is interpolated once."""
-    centre = np.full(2, (side - 1) / 2)
-    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    linear = np.diag(zoom) @ np.array([[cosine, sine], [-sine, cosine]])
-    return np.column_stack([linear, centre + shift - linear @ centre])
+    pixels. As one matrix the image is interpolated once.
+
+    In plain floats: numpy's sines and matrix products round differently from processor to processor.
+    """
+    centre, cosine, sine = (side - 1) / 2, math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    rows = []
+    for scale, move, x, y in ((zoom[0], shift[0], cosine, sine), (zoom[1], shift[1], -sine, cosine)):
+        x, y = scale * x, scale * y
+        rows.append([x, y, centre + move - x * centre - y * centre])
+    return np.array(rows)
 
 
 def augmented(
