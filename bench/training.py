@@ -16,7 +16,7 @@ from brisc.config import Run
 from brisc.data.dataset import Batch, Samples, TrainingBatches
 from brisc.models import build
 from brisc.progress import Track
-from brisc.training.device import build_fabric, to_device
+from brisc.training.device import build_fabric, to_device, workers_on
 from brisc.training.fit import Progress, set_up, train_epochs
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import build_optimizer
@@ -143,10 +143,11 @@ class Step:
 def contestants(job: Job) -> dict[str, tuple[Contestant, Job, int]]:
     """{name: (contestant, settings, batches that it has ready when its turn begins)}."""
     two_each = 2  # torch's loader keeps this many batches ready for each worker
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         "study, 0 workers": (the_study, replace(job, workers=0), 0),
         "study, 2 workers": (the_study, replace(job, workers=2), 2 * two_each),
-        "ours": (ours, job, 1),
+        "ours": (ours, job, two_each * workers_on(device, job.run.workers)),
         "step alone": (step_alone, job, 0),
         "step alone, memory given back": (step_alone, replace(job, keep_memory=False), 0),
     }
