@@ -70,7 +70,7 @@ SMALLER = {
     }
     | {f"copies_{kind}": 1 for kind in ("same_bytes", "same_pixels", "reencoded", "rescaled", "mirrored")},
     "data": {"expected": {"images": {"train": 110, "test": 24}, "pairs": {"train": 86, "test": 21}}},
-    "train": {"epochs": 4},
+    "train": {"epochs": 4, "checkpoint_seconds": 0.0},
     "grid": {"epochs": 3},
     "evaluate": {"bootstrap_resamples": 100},
 }

@@ -10,9 +10,10 @@ import torch
 
 from bench import study
 from bench.race import in_child
-from bench.training import Job, first_epoch, train
+from bench.training import Job, our_batches, study_batches, train
+from bench.ways import apart
 from brisc.config import Evaluate, Run
-from brisc.data.dataset import TrainingBatches, evaluation_batches, load_samples
+from brisc.data.dataset import evaluation_batches, load_samples, scaled
 from brisc.data.picture import MASK_LEVEL
 from brisc.evaluation.predict import Inference, predict
 from brisc.models import build
@@ -71,13 +72,14 @@ def constant_rate(run: Run, epochs: int) -> Run:
     """The run without what the plain loop leaves out: a schedule, a running mean of the weights, batches that
     share a step."""
     return replace(
-        run, epochs=epochs, schedule="plateau", plateau_patience=epochs, ema_decay=0.0, accumulate=1
+        run,
+        epochs=epochs,
+        warmup=0.0,
+        schedule="plateau",
+        plateau_patience=epochs,
+        ema_decay=0.0,
+        accumulate=1,
     )
-
-
-def apart(one: list[float], other: list[float]) -> float:
-    """The largest relative difference of two loss curves."""
-    return float(np.max(np.abs(np.array(one) - other) / np.abs(other)))
 
 
 def our_curve(job: Job) -> list[float]:
@@ -92,36 +94,25 @@ def our_curve(job: Job) -> list[float]:
 
 def study_curve(job: Job) -> list[float]:
     """The same of bench.study's loop and loader."""
-    samples, paths = job.material.samples(job.images)
+    samples, _ = job.material.samples(job.images)
     torch.manual_seed(job.run.seed)
     net, criterion = build(**job.run.model), TotalLoss(job.run.loss)
     adam, losses = study.build_adam(net, job.run.optimizer), []
     for epoch in range(1, job.run.epochs + 1):
-        batches = TrainingBatches(
-            samples,
-            samples.rows("train", healthy=False),
-            batch_size=job.run.batch_size,
-            augment=job.run.augment,
-            seed=job.run.seed,
-            epoch=epoch,
-            rank=0,
-            world=1,
-        )
-        loader = study.loader(batches, paths, prepare=job.material.prepare, workers=0)
-        losses.append(study.train_epoch(net, criterion, adam, loader))
+        losses.append(study.train_epoch(net, criterion, adam, study_batches(job, epoch)))
         validation = samples.rows("validation", healthy=False)
-        unchanged = evaluation_batches(samples, validation, batch_size=job.run.batch_size)
+        unchanged = evaluation_batches(samples, validation, batch_size=job.run.validation_batch_size)
         losses.append(study.validation_loss(net, criterion, unchanged))
     return losses
 
 
 def batch_difference(job: Job) -> float:
     """Largest difference of any number in the batches of an epoch."""
-    ours, paths = first_epoch(job)
-    plain = study.loader(first_epoch(job)[0], paths, prepare=job.material.prepare, workers=0)
+    samples, _ = job.material.samples(job.images)
+    ours = map(scaled, our_batches(job, samples).epoch(1))
     return max(
         float((a[name] - b[name]).abs().max())
-        for a, b in zip(ours, plain, strict=True)
+        for a, b in zip(ours, study_batches(job, 1), strict=True)
         for name in ("image", "mask", "label")
     )
 
@@ -154,7 +145,7 @@ def mask_difference(job: Job, settings: Evaluate) -> float:
     """Share of pixels that differ between brisc.evaluation.predict and one image at a time, NCHW, of a net
     trained a little."""
     samples, _ = job.material.samples(job.images)
-    batches, _ = first_epoch(job)
+    batches = map(scaled, our_batches(job, samples).epoch(1))
     torch.manual_seed(job.run.seed)
     net = build(**job.run.model)
     study.train_epoch(net, TotalLoss(job.run.loss), study.build_adam(net, job.run.optimizer), batches)

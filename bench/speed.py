@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from bench import same, steps
+from bench import gpu, same, steps
 from bench.material import Material, collect
 from bench.race import exponent, in_child, race, rate, ratio
 from bench.stages import ROOT, Workspace, measure
@@ -51,6 +51,7 @@ class Extent:
     widths: list[int]
     growth_images: int  # in a batch: it must fit in memory at the largest side
     searched: list[int]  # images
+    quick: bool  # tiny nets to compare the ways to train with, and for a GPU
 
 
 def usual() -> Extent:
@@ -69,6 +70,7 @@ def usual() -> Extent:
         widths=[8, 16, 32],
         growth_images=4,
         searched=[50, 100, 200],
+        quick=False,
     )
 
 
@@ -87,6 +89,7 @@ def quick() -> Extent:
         widths=[4, 8],
         growth_images=4,
         searched=[30, 60],
+        quick=True,
     )
 
 
@@ -125,7 +128,10 @@ def main(extent: Extent, *, full: bool, archive: Path | None, out: Path | None) 
             "evaluation": evaluation(job, extent),
             "prepare_images_per_second": in_child(steps.preparing, job, extent.rounds),
             "same_results": same_results(job, extent),
+            **training_ways(extent),
         }
+        # The first way is what the others are held against.
+        results["same_results"] += results["ways"][1:] + results.get("gpu", {}).get("devices", [])
         workspace = Workspace(Path(folder) / "demo", full=full)
         results["pipeline"] = pipeline(workspace, extent)
         results["growth"] = growth(job, extent, workspace)
@@ -185,6 +191,16 @@ def same_results(job: Job, extent: Extent) -> list[Json]:
     tell("same results")
     job = replace(job, images=extent.curve_images)
     return same.check_all(job, epochs=extent.epochs, evaluate=load("laptop", "evaluate"))
+
+
+def training_ways(extent: Extent) -> Json:
+    """The ways to train on the device that there is; of a GPU also what it makes of the models at paper
+    size."""
+    tell("ways to train")
+    if not torch.cuda.is_available():
+        return {"ways": in_child(gpu.ways_here, extent.quick)}
+    found = in_child(gpu.models_here, extent.quick)
+    return {"ways": found["ways"], "gpu": found}
 
 
 def pipeline(workspace: Workspace, extent: Extent) -> Json:

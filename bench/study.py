@@ -7,14 +7,14 @@ The same net, images, order, batches, augmentation and loss as ours, so that onl
 from collections.abc import Iterable
 from pathlib import Path
 
-import albumentations as A
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from brisc.config import Optimizer, Prepare
-from brisc.data.dataset import Batch, TrainingBatches
+from brisc.config import Optimizer, Prepare, Run
+from brisc.data.augment import augmented
+from brisc.data.dataset import AUGMENT_STREAM, Batch, Task
 from brisc.data.picture import MASK_LEVEL, read_grey, to_square
 from brisc.training.losses import TotalLoss
 from brisc.vocabulary import LABELS
@@ -23,23 +23,24 @@ from brisc.vocabulary import LABELS
 class Files(Dataset[Batch]):
     """One image and its mask, read and decoded when asked for, then augmented.
 
-    paths: of image and mask in the row order of `labels`.
+    paths: of image and mask in the row order of `labels`. An item is named by its row and its place in the
+    order of the epoch, which seeds its augmentation as in brisc.data.dataset.
     """
 
     def __init__(
-        self, paths: list[tuple[Path, Path]], labels: list[str], transform: A.Compose, prepare: Prepare
+        self, paths: list[tuple[Path, Path]], labels: list[str], run: Run, prepare: Prepare, epoch: int
     ) -> None:
-        self.paths, self.labels, self.transform, self.prepare = paths, labels, transform, prepare
+        self.paths, self.labels, self.run, self.prepare, self.epoch = paths, labels, run, prepare, epoch
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, row: int) -> Batch:
+    def __getitem__(self, item: tuple[int, int]) -> Batch:
+        row, place = item
         image, mask = (read_square(path, self.prepare) for path in self.paths[row])
-        pair = self.transform(image=image[..., None], mask=(mask > MASK_LEVEL).astype(np.uint8)[..., None])
+        generator = np.random.default_rng([self.run.seed, AUGMENT_STREAM, self.epoch, place])
+        outline = (mask > MASK_LEVEL).astype(np.uint8)
+        image, outline = augmented(image, outline, self.run.augment, generator)
         return {
-            "image": torch.from_numpy(pair["image"]).permute(2, 0, 1).float() / 255,
-            "mask": torch.from_numpy(pair["mask"]).permute(2, 0, 1).float(),
+            "image": torch.from_numpy(np.ascontiguousarray(image))[None].float() / 255,
+            "mask": torch.from_numpy(np.ascontiguousarray(outline))[None].float(),
             "label": torch.tensor(LABELS.index(self.labels[row])),
         }
 
@@ -50,13 +51,10 @@ def read_square(path: Path, prepare: Prepare) -> np.ndarray:
     return square
 
 
-def loader(
-    batches: TrainingBatches, paths: list[tuple[Path, Path]], *, prepare: Prepare, workers: int
-) -> DataLoader[Batch]:
-    """torch's loader over the rows of `batches`; without worker processes it draws the very same random
-    numbers."""
-    files = Files(paths, list(batches.samples.table["label"]), batches.transform, prepare)
-    return DataLoader(files, batch_sampler=[chunk.tolist() for chunk in batches.chunks], num_workers=workers)
+def loader(tasks: list[Task], files: Files, *, workers: int) -> DataLoader[Batch]:
+    """torch's loader over the same images in the same batches."""
+    batches = [[(int(row), task.first + place) for place, row in enumerate(task.rows)] for task in tasks]
+    return DataLoader(files, batch_sampler=batches, num_workers=workers)
 
 
 def build_adam(net: nn.Module, optimizer: Optimizer) -> torch.optim.Optimizer:

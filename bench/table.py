@@ -1,6 +1,6 @@
 """bench/results.json as the Markdown that docs/speed.md shows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -10,7 +10,11 @@ TARGETS = {"study": 5.0, "step": 0.97, "start_up_seconds": 3.5, "demo_seconds": 
 
 
 def markdown(results: Json) -> str:
-    parts = (headline, choices, models, stages, growth, same)
+    parts = [headline, choices, models, stages, growth, same]
+    if "ways" in results:  # earlier results have none
+        parts.insert(2, ways)
+    if "gpu" in results:
+        parts.insert(3, gpu)
     return f"{machine(results)}\n\n" + "\n\n".join(part(results) for part in parts) + "\n"
 
 
@@ -67,6 +71,44 @@ def choices(results: Json) -> str:
     return grid(("U-Net step", "images/s", "against ours"), rows)
 
 
+def ways(results: Json) -> str:
+    rows = [
+        (row["what"], row["error"], "", "")
+        if "error" in row
+        else (row["what"], f"{row['images_per_second']:.0f}", f"{row['ratio']:.2f}", row["against"])
+        for row in results["ways"]
+    ]
+    return grid(("way to train a small U-Net", "images/s", "ratio", "against"), rows)
+
+
+def gpu(results: Json) -> str:
+    """Training at paper size, against the step alone, and against the lower of what the machine's arithmetic
+    and memory allow."""
+    head = (
+        "paper size",
+        "compile",
+        "training, images/s",
+        "of the step",
+        "of the limit",
+        "arithmetic",
+        "memory",
+    )
+    return grid(head, gpu_rows(results["gpu"]["models"]))
+
+
+def gpu_rows(models: Json) -> Iterator[tuple[str, ...]]:
+    for name, tries in models.items():
+        for compile, found in tries.items():
+            arithmetic, memory = found["by_arithmetic"], found["by_memory"]
+            limits = f"{arithmetic:.0f}", f"{memory:.0f}"
+            if "error" in found:
+                yield f"`{name}`", compile, found["error"], "", "", *limits
+            else:
+                rate = found["training"]
+                share = f"{rate / min(arithmetic, memory):.2f}"
+                yield f"`{name}`", compile, f"{rate:.0f}", f"{rate / found['step']:.2f}", share, *limits
+
+
 def models(results: Json) -> str:
     rows = [
         (
@@ -101,7 +143,11 @@ def same(results: Json) -> str:
     rows = [
         (
             check["what"],
-            "none" if check["difference"] == 0 else f"{check['difference']:.1e}",
+            check["error"]
+            if "error" in check
+            else "none"
+            if check["difference"] == 0
+            else f"{check['difference']:.1e}",
             "none" if check["tolerance"] == 0 else f"{check['tolerance']:g}",
             "yes" if check["holds"] else "NO",
         )

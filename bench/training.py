@@ -1,24 +1,27 @@
 """Who races in training: the study's way, ours, and the step alone on a batch that is always the same."""
 
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch.utils.data import DataLoader
 
 from bench import study
 from bench.material import Material
 from bench.race import Contestant, Pace
 from brisc.config import Run
-from brisc.data.dataset import Batch, TrainingBatches
+from brisc.data.dataset import Batch, Samples, TrainingBatches
 from brisc.models import build
 from brisc.progress import Track
-from brisc.training.device import build_fabric
-from brisc.training.fit import Progress, set_up, to_device, train_epochs
+from brisc.training.device import build_fabric, to_device, workers_on
+from brisc.training.fit import Progress, set_up, train_epochs
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import build_optimizer
-from stages.command import helpers_take_one_core, keep_freed_memory
+from brisc.training.resume import Checkpoints
+from stages.command import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,31 @@ class Job:
     keep_memory: bool
 
 
-def first_epoch(job: Job) -> tuple[TrainingBatches, list[tuple[Path, Path]]]:
+def our_batches(job: Job, samples: Samples) -> TrainingBatches:
+    return TrainingBatches(
+        samples,
+        samples.rows("train", healthy=False),
+        batch_size=job.run.batch_size,
+        augment=job.run.augment,
+        seed=job.run.seed,
+        workers=0,
+        pinned=False,
+        rank=0,
+        world=1,
+    )
+
+
+def study_batches(job: Job, epoch: int) -> DataLoader[Batch]:
+    """The same images in the same batches from their files, as numbers."""
     samples, paths = job.material.samples(job.images)
-    rows = samples.rows("train", healthy=False)
-    settings = {"batch_size": job.run.batch_size, "augment": job.run.augment, "seed": job.run.seed}
-    return TrainingBatches(samples, rows, **settings, epoch=1, rank=0, world=1), paths
+    ours = our_batches(job, samples)
+    ours.epoch(epoch)
+    files = study.Files(paths, list(samples.table["label"]), job.run, job.material.prepare, epoch)
+    return study.loader(ours.tasks, files, workers=job.workers)
 
 
 def the_study(job: Job, pace: Pace) -> None:
-    batches, paths = first_epoch(job)
-    loader = study.loader(batches, paths, prepare=job.material.prepare, workers=job.workers)
+    loader = study_batches(job, 1)
     torch.manual_seed(job.run.seed)
     net = build(**job.run.model)
     study.train_epoch(
@@ -56,7 +74,6 @@ def ours(job: Job, pace: Pace) -> None:
     """brisc.training.fit's own loop, which `pace` ends before the epoch does."""
     if job.keep_memory:
         keep_freed_memory()
-    helpers_take_one_core()
     train(
         replace(job, run=replace(job.run, epochs=1)), job.material.folder / "none.pt", track=pace, log=print
     )
@@ -65,11 +82,16 @@ def ours(job: Job, pace: Pace) -> None:
 def train(job: Job, checkpoint: Path, *, track: Track, log: Callable[[str], None]) -> Progress:
     """What brisc.training.fit does but write its result."""
     samples, _ = job.material.samples(job.images)
-    fabric = build_fabric(job.run, devices=1)
     torch.manual_seed(job.run.seed)
-    learner = set_up(build(**job.run.model), fabric, job.run)
+    net = build(**job.run.model)
+    fabric = build_fabric(job.run, net, devices=1)
+    learner = set_up(net, fabric, job.run)
     progress = Progress([], {"score": -1.0, "epoch": 0}, 0.0, 0)
-    train_epochs(learner, samples, fabric, job.run, progress, checkpoint=checkpoint, track=track, log=log)
+    seconds = job.run.checkpoint_seconds
+    with Checkpoints(checkpoint, seconds=seconds, clock=time.monotonic) as checkpoints:
+        train_epochs(
+            learner, samples, fabric, job.run, progress, checkpoints=checkpoints, track=track, log=log
+        )
     return progress
 
 
@@ -84,7 +106,8 @@ def step_alone(job: Job, pace: Pace) -> None:
 
 
 def first_batch(job: Job) -> Batch:
-    return next(iter(first_epoch(job)[0]))
+    samples, _ = job.material.samples(job.images)
+    return next(iter(our_batches(job, samples).epoch(1)))
 
 
 class Step:
@@ -94,9 +117,9 @@ class Step:
     """
 
     def __init__(self, run: Run, batch: Batch, *, fused: bool = True, compiled: bool = False) -> None:
-        self.fabric = build_fabric(run, devices=1)
         torch.manual_seed(run.seed)
         net = build(**run.model)
+        self.fabric = build_fabric(run, net, devices=1)
         if run.channels_last:
             net = net.to(memory_format=torch.channels_last)
         if compiled:
@@ -120,10 +143,11 @@ class Step:
 def contestants(job: Job) -> dict[str, tuple[Contestant, Job, int]]:
     """{name: (contestant, settings, batches that it has ready when its turn begins)}."""
     two_each = 2  # torch's loader keeps this many batches ready for each worker
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         "study, 0 workers": (the_study, replace(job, workers=0), 0),
         "study, 2 workers": (the_study, replace(job, workers=2), 2 * two_each),
-        "ours": (ours, job, 1),
+        "ours": (ours, job, two_each * workers_on(device, job.run.workers)),
         "step alone": (step_alone, job, 0),
         "step alone, memory given back": (step_alone, replace(job, keep_memory=False), 0),
     }

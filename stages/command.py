@@ -6,7 +6,6 @@ import inspect
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TypeVar
@@ -86,7 +85,6 @@ def before_torch(train: Train, *, devices: int) -> None:
         portable_cpu()
     if train.accelerator in ("auto", "cuda"):
         LEASED.update(take(scratch(), devices, log))
-    helpers_take_one_core()
 
 
 def keep_freed_memory() -> None:
@@ -101,22 +99,6 @@ def keep_freed_memory() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(mmap_threshold, 2**30)
             mallopt(trim_threshold, 2**31 - 1)
-
-
-def helpers_take_one_core() -> None:
-    """Import torch, and let a thread that starts later compute on one core; the calling thread keeps all.
-
-    Otherwise the thread that prepares batches gets a team of OpenMP threads of its own. With more threads
-    than cores GCC's OpenMP no longer waits in a loop but sleeps at the end of every operator, and training on
-    two cores loses a third of its speed.
-    """
-    import torch
-
-    torch.get_num_threads()  # settles how many this thread uses
-    # torch.set_num_threads counts for the thread that calls it and for those that have not computed yet.
-    helper = threading.Thread(target=torch.set_num_threads, args=(1,))
-    helper.start()
-    helper.join()
 
 
 def portable_cpu() -> None:

@@ -2,6 +2,7 @@
 stage left out."""
 
 import itertools
+import json
 import re
 from dataclasses import replace
 from multiprocessing import Pipe
@@ -11,14 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from bench import same
+from bench import gpu, limits, same, ways
 from bench.material import Material, collect
 from bench.race import Lap, Stopped, Turns, alternate, exponent, rate, ratio
 from bench.speed import rounded
 from bench.stages import WORK
-from bench.table import grid, times
+from bench.table import gpu_rows, grid, markdown, times
 from bench.training import Job
-from brisc.config import Splits, load, read_yaml, resolve
+from brisc.config import Run, Splits, load, read_yaml, resolve
+from brisc.data.dataset import Samples
 
 ROOT = Path(__file__).parents[1]
 
@@ -68,10 +70,10 @@ def test_both_ways_to_train_see_the_same_batches(job: Job) -> None:
 def test_both_ways_to_train_learn_the_same(job: Job) -> None:
     ours, plain = same.our_curve(job), same.study_curve(job)
     assert len(ours) == 4
-    assert same.apart(ours, plain) < same.LOSS_TOLERANCE
+    assert ways.apart(ours, plain) < same.LOSS_TOLERANCE
     assert plain[2] < plain[0]
     faster = replace(job, run=replace(job.run, optimizer=replace(job.run.optimizer, learning_rate=2e-3)))
-    assert same.apart(ours, same.study_curve(faster)) > same.LOSS_TOLERANCE
+    assert ways.apart(ours, same.study_curve(faster)) > same.LOSS_TOLERANCE
 
 
 def test_masks_of_batches_are_those_of_single_images(job: Job) -> None:
@@ -79,8 +81,75 @@ def test_masks_of_batches_are_those_of_single_images(job: Job) -> None:
 
 
 def test_a_difference_is_relative_and_the_largest() -> None:
-    assert same.apart([1.0, 2.2, 3.0], [1.0, 2.0, 4.0]) == pytest.approx(0.25)
+    assert ways.apart([1.0, 2.2, 3.0], [1.0, 2.0, 4.0]) == pytest.approx(0.25)
     assert not same.Check("", float("nan"), 1.0).holds
+
+
+@pytest.fixture
+def tiny(repository: Path) -> tuple[Run, Samples]:
+    """The U-Net of the quick benchmark at a constant rate, and its images."""
+    size = gpu.extent("paper", quick=True)
+    run = gpu.small_run(gpu.any_of(gpu.chosen("paper", ["unet"], quick=True)), size)
+    return replace(run, accelerator="cpu"), ways.made_up(train=76, validation=16, side=size.small)
+
+
+def test_fast_ways_to_train_give_the_plain_one_s_losses(tiny: tuple[Run, Samples]) -> None:
+    run, samples = tiny
+    found = [way for way in ways.ways(samples, run, torch.device("cpu")) if way.what != "compiled"]
+    rows = {row["what"]: row for row in ways.try_all(found, lambda line: None)}
+    assert [name for name, row in rows.items() if not row["holds"]] == []
+    for bits in ("1 worker", "2 workers", "a checkpoint after each epoch"):
+        assert (rows[bits]["difference"], rows[bits]["tolerance"]) == (0, 0)
+    assert rows["bf16-mixed"]["difference"] > 0
+
+
+def test_a_way_that_trains_differently_is_seen(tiny: tuple[Run, Samples]) -> None:
+    run, samples = tiny
+    plain = replace(run, precision="32-true", compile="none", workers=0)
+    faster = replace(plain, optimizer=replace(run.optimizer, learning_rate=2e-3))
+
+    def fails() -> ways.Curve:
+        raise RuntimeError("no compiler here")
+
+    found = [
+        ways.Way("plain", "plain", 0.0, lambda: ways.our_curve(samples, plain)),
+        ways.Way("faster", "plain", ways.BFLOAT, lambda: ways.our_curve(samples, faster)),
+        ways.Way("broken", "plain", 0.0, fails),
+    ]
+    said: list[str] = []
+    plain_row, faster_row, broken = ways.try_all(found, said.append)
+    assert plain_row["holds"]
+    assert not faster_row["holds"]
+    assert (broken["error"], broken["holds"]) == ("RuntimeError: no compiler here", False)
+    assert "DIFFERS" in said[1]
+
+
+def test_a_model_is_held_against_what_the_machine_allows(tiny: tuple[Run, Samples]) -> None:
+    run, _ = tiny
+    size, cpu = gpu.extent("paper", quick=True), torch.device("cpu")
+    assert gpu.same_on_devices(run, size, cpu)["holds"]
+    found = gpu.tried(run, size, cpu, limits.measure_limits(cpu, megabytes=1, side=64))
+    assert "error" not in found
+    assert min(found["step"], found["training"], found["by_arithmetic"], found["by_memory"]) > 0
+    row = [cell for cells in gpu_rows({"unet": {"none": found}}) for cell in cells]
+    assert len(row) == 7
+
+
+def test_the_work_of_a_step_by_hand(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 1x1 convolution of 1 to 2 channels on 32 x 32 pixels, and its mean as the loss."""
+    monkeypatch.setattr(limits, "build", lambda **_: torch.nn.Conv2d(1, 2, 1, bias=False))
+    monkeypatch.setattr(limits, "TotalLoss", lambda _: torch.nn.ReLU())
+    monkeypatch.setattr(torch.nn.ReLU, "forward", lambda self, logits, batch: logits.mean())
+    run = replace(resolve("demo", "unet").run, batch_size=4)
+    work = limits.work_of(run, "32-true", size=32)
+    forward = 2 * 2 * 32 * 32  # two operations for each of two products of a pixel
+    assert (
+        work.operations == 2 * forward
+    )  # and once more for the gradient of the weights; the image needs none
+    # The convolution reads an image and writes two channels; going back it reads both again. All in float32.
+    assert work.bytes > 4 * 32 * 32 * (1 + 2 + 1 + 2)
+    allowed = limits.Limits(1e6, {"32-true": 4.0 * forward})
+    assert work.images_per_second(allowed, "32-true") == (2.0, 1e6 / work.bytes)
 
 
 def test_a_turn_skips_what_was_prepared_before_it() -> None:
@@ -135,6 +204,21 @@ def test_numbers_are_kept_to_four_digits() -> None:
 
 def test_a_table_in_markdown() -> None:
     assert grid(("a", "b"), [("x", "1")]) == "| a | b |\n| :-- | --: |\n| x | 1 |"
+
+
+def test_ways_and_a_gpu_have_tables_where_they_were_measured() -> None:
+    results = json.loads((ROOT / "bench/results.json").read_text())
+    way = {"what": "2 workers", "against": "ours", "images_per_second": 80.4, "ratio": 0.5}
+    failed = {"what": "compiled", "against": "ours", "error": "RuntimeError: no compiler"}
+    limit = {"by_arithmetic": 1000.4, "by_memory": 500.0}
+    models = {
+        "unet": {"none": {"training": 100.0, "step": 125.0, **limit}, "graphs": {"error": "no", **limit}}
+    }
+    shown = markdown(results | {"ways": [way, failed], "gpu": {"models": models}})
+    assert "| 2 workers | 80 | 0.50 | ours |" in shown
+    assert "| compiled | RuntimeError: no compiler |  |  |" in shown
+    assert "| `unet` | none | 100 | 0.80 | 0.20 | 1000 | 500 |" in shown
+    assert "| `unet` | graphs | no |  |  | 1000 | 500 |" in shown
 
 
 def test_the_start_of_every_stage_is_measured() -> None:

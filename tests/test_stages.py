@@ -213,24 +213,3 @@ def test_a_path_that_does_not_exist_is_told(repository: Path) -> None:
     assert done.returncode == 1
     assert "nowhere.zip" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_helping_thread_computes_on_one_core_and_the_training_on_as_many_as_before() -> None:
-    said = """
-import sys, threading, torch
-sys.path.insert(0, "stages")
-import command
-before = torch.get_num_threads()
-command.helpers_take_one_core()
-threads = []
-helper = threading.Thread(target=lambda: threads.append(torch.get_num_threads()))
-helper.start()
-helper.join()
-print(torch.get_num_threads() == before, *threads)
-"""
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    }
-    command = [sys.executable, "-c", said]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("True 1\n", "")

@@ -161,6 +161,7 @@ class Train(Strict):
     healthy_slices: bool
     epochs: Positive
     batch_size: Positive
+    validation_batch_size: Positive
     accumulate: Positive
     optimizer: Optimizer
     loss: Loss
@@ -168,11 +169,15 @@ class Train(Strict):
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     devices: Positive
     channels_last: bool
+    compile: Literal["none", "default", "graphs"]
+    workers: Count | Literal["auto"]
     portable_cpu: bool
+    checkpoint_seconds: NonNegative
     measure_seconds: bool
     may_diverge: bool
     early_stopping_patience: Positive
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
     schedule: Literal["plateau", "cosine"]
     plateau_patience: Positive
     plateau_factor: Rate

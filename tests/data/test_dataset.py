@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from brisc.config import Augment, Train, load
-from brisc.data.dataset import Samples, TrainingBatches, evaluation_batches, load_samples
+from brisc.data.dataset import Samples, TrainingBatches, evaluation_batches, load_samples, plain_batches
 from brisc.errors import InputError
 
 
@@ -46,19 +46,26 @@ def batches(
     size: int = 4,
     seed: int = 1,
     epoch: int = 1,
+    workers: int = 0,
     rank: int = 0,
     world: int = 1,
 ) -> list:
-    rows = np.arange(9)
-    return list(
-        TrainingBatches(
-            samples, rows, batch_size=size, augment=augment, seed=seed, epoch=epoch, rank=rank, world=world
-        )
+    made = TrainingBatches(
+        samples,
+        np.arange(9),
+        batch_size=size,
+        augment=augment,
+        seed=seed,
+        workers=workers,
+        pinned=False,
+        rank=rank,
+        world=world,
     )
+    return list(made.epoch(epoch))
 
 
 def greys(found: list) -> list[int]:
-    return [round(value * 255 / 10) for batch in found for value in batch["image"][:, 0, 0, 0].tolist()]
+    return [value // 10 for batch in found for value in batch["image"][:, 0, 0, 0].tolist()]
 
 
 def test_every_image_once_in_an_order_of_its_own(samples: Samples, augment: Augment) -> None:
@@ -70,8 +77,8 @@ def test_every_image_once_in_an_order_of_its_own(samples: Samples, augment: Augm
 def test_shapes_types_and_labels(samples: Samples, augment: Augment) -> None:
     batch = batches(samples, still(augment))[0]
     assert {name: (tuple(t.shape), t.dtype) for name, t in batch.items()} == {
-        "image": ((4, 1, 16, 16), torch.float32),
-        "mask": ((4, 1, 16, 16), torch.float32),
+        "image": ((4, 1, 16, 16), torch.uint8),
+        "mask": ((4, 1, 16, 16), torch.uint8),
         "label": ((4,), torch.int64),
     }
     # glioma, no_tumor, pituitary are 0, 2, 3; image i has the label of i modulo 3
@@ -89,16 +96,67 @@ def test_devices_share_an_epoch(samples: Samples, augment: Augment) -> None:
     assert sorted(greys(parts[0]) + greys(parts[1])) == list(range(9))
 
 
+def joined(found: list) -> dict[str, torch.Tensor]:
+    return {name: torch.cat([batch[name] for batch in found]) for name in ("image", "mask", "label")}
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with fewer cores
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_any_number_of_workers_prepares_the_same_bits(
+    samples: Samples, augment: Augment, workers: int
+) -> None:
+    alone, shared = batches(samples, augment, size=2), batches(samples, augment, size=2, workers=workers)
+    assert [len(batch["label"]) for batch in alone] == [len(batch["label"]) for batch in shared]
+    assert all(torch.equal(joined(alone)[name], joined(shared)[name]) for name in joined(alone))
+
+
+def test_workers_stay_for_the_next_epoch(samples: Samples, augment: Augment) -> None:
+    made = TrainingBatches(
+        samples,
+        np.arange(9),
+        batch_size=2,
+        augment=augment,
+        seed=1,
+        workers=2,
+        pinned=False,
+        rank=0,
+        world=1,
+    )
+    for epoch in (1, 2, 3):
+        found, alone = joined(list(made.epoch(epoch))), joined(batches(samples, augment, size=2, epoch=epoch))
+        assert all(torch.equal(found[name], alone[name]) for name in alone)
+
+
+def test_images_are_the_same_in_batches_of_any_size_and_on_any_device(
+    samples: Samples, augment: Augment
+) -> None:
+    one = joined(batches(samples, augment, size=2))["image"]
+    assert torch.equal(one, joined(batches(samples, augment, size=5))["image"])
+    first, second = (batches(samples, augment, size=2, rank=rank, world=2) for rank in (0, 1))
+    in_turn = [batch for pair in zip(first, second, strict=True) for batch in pair]
+    assert torch.equal(one, joined(in_turn)["image"])
+
+
+def test_batches_leave_torch_s_own_draws_alone(samples: Samples, augment: Augment) -> None:
+    """A resumed epoch starts the workers anew, where an unbroken run has them; dropout draws the same."""
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    for workers in (0, 1):
+        torch.manual_seed(3)
+        batches(samples, augment, workers=workers)
+        assert torch.equal(torch.rand(4), expected)
+
+
 def test_the_mask_moves_with_the_picture(samples: Samples, augment: Augment) -> None:
     moving = replace(augment, brightness_contrast_probability=0.0, noise_probability=0.0)
     moved = False
     for epoch in range(5):
         for batch in batches(samples, moving, epoch=epoch):
-            bright = batch["image"] > 150 / 255
+            bright = batch["image"] > 150
             # Interpolation blurs the edge by a pixel; inside and outside agree.
             assert (bright == (batch["mask"] > 0)).float().mean() > 0.9
-            assert set(batch["mask"].unique().tolist()) <= {0.0, 1.0}
-            moved |= not torch.equal(batch["mask"][0, 0], torch.from_numpy(samples.masks[0]).float())
+            assert set(batch["mask"].unique().tolist()) <= {0, 1}
+            moved |= not torch.equal(batch["mask"][0, 0], torch.from_numpy(samples.masks[0]))
     assert moved
 
 
@@ -119,9 +177,14 @@ def test_the_same_seed_draws_the_same_and_another_another(samples: Samples, augm
 
 
 def test_evaluation_leaves_images_and_order_alone(samples: Samples) -> None:
-    found = list(evaluation_batches(samples, np.array([4, 0, 8]), batch_size=2))
+    rows = np.array([4, 0, 8])
+    found = list(plain_batches(samples, rows, batch_size=2))
     assert [len(batch["image"]) for batch in found] == [2, 1]
     assert greys(found) == [4, 0, 8]
+    for plain, numbers in zip(found, evaluation_batches(samples, rows, batch_size=2), strict=True):
+        assert torch.equal(numbers["image"], plain["image"].float() / 255)
+        assert torch.equal(numbers["mask"], plain["mask"].float())
+        assert torch.equal(numbers["label"], plain["label"])
 
 
 def test_rows_by_split_and_health(samples: Samples) -> None:

@@ -6,20 +6,23 @@ import math
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
-from brisc.config import Run, TrainingPlan
+from brisc.config import Run, TrainingPlan, resolve
 from brisc.data.dataset import Samples
 from brisc.errors import InputError
 from brisc.models import build
-from brisc.progress import silent
+from brisc.progress import Items, Track, silent
 from brisc.training import resume
 from brisc.training.fit import fit
 
@@ -40,6 +43,8 @@ def go(samples: Samples, tmp_path: Path) -> Fit:
         scratch: str = "",
         track: Any = silent,
         keep_weights: bool = True,
+        log: Callable[[str], None] = lambda line: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> dict[str, str]:
         out = tmp_path / name
         torch.manual_seed(run.seed)
@@ -51,7 +56,8 @@ def go(samples: Samples, tmp_path: Path) -> Fit:
             scratch=tmp_path / "scratch" / (scratch or name),
             keep_weights=keep_weights,
             track=track,
-            log=lambda line: None,
+            log=log,
+            clock=clock,
         )
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
 
@@ -83,12 +89,16 @@ def test_two_runs_give_the_same_bytes(go: Fit, run: Run) -> None:
         (15, {}),
         (9, {"ema_decay": 0.9}),
         (9, {"schedule": "cosine"}),
+        (9, {"warmup": 0.5}),
+        (9, {"plateau_patience": 1, "optimizer": {"name": "sgd", "learning_rate": 1e-12}}),
+        (9, {"workers": 2}),
+        (9, {"model": {"arch": "mobilenetv2"}}),  # it draws dropout
         (7, {"accumulate": 3}),
     ],
     ids=str,
 )
 def test_a_killed_run_ends_as_an_unbroken_one(go: Fit, run: Run, step: int, change: dict[str, Any]) -> None:
-    run = replace(run, **change)
+    run = changed(run, change)
     unbroken = go(run, name="whole")
     done = 0
 
@@ -103,6 +113,114 @@ def test_a_killed_run_ends_as_an_unbroken_one(go: Fit, run: Run, step: int, chan
     with pytest.raises(Killed):
         go(run, name="broken", track=kill)
     assert go(run, name="broken") == unbroken
+
+
+def changed(run: Run, change: dict[str, Any]) -> Run:
+    """A dict changes what it names in a block; another architecture is a net of labels."""
+    blocks = {key: value for key, value in change.items() if isinstance(value, dict) and key != "model"}
+    run = replace(run, **{key: value for key, value in change.items() if not isinstance(value, dict)})
+    run = replace(run, **{key: replace(getattr(run, key), **value) for key, value in blocks.items()})
+    if "model" not in change:
+        return run
+    small = resolve("demo", change["model"]["arch"]).run
+    return replace(run, model=small.model, loss=small.loss, healthy_slices=True)
+
+
+def test_one_and_several_workers_train_the_same_weights(go: Fit, run: Run) -> None:
+    digests = {
+        go(replace(run, epochs=2, workers=workers), name=str(workers))["weights.pt"] for workers in (0, 1, 2)
+    }
+    assert len(digests) == 1
+
+
+def killed_in_epoch(number: int) -> Track:
+    """A progress bar that ends the run in its `number`-th epoch."""
+    begun: list[str] = []
+
+    def track(items: Items[T], description: str) -> Iterable[T]:
+        begun.append(description)
+        if len(begun) == number:
+            raise Killed
+        return items
+
+    return track
+
+
+@pytest.mark.parametrize(
+    ("checkpoint_seconds", "resumed_after"),
+    [(0.0, 5), (25.0, 3), (30.0, 3), (31.0, 4), (60.0, None)],
+)
+def test_checkpoints_are_written_by_time(
+    go: Fit, run: Run, checkpoint_seconds: float, resumed_after: int | None
+) -> None:
+    """By a clock on which each epoch takes 10 seconds, killed in the sixth epoch: a checkpoint is due at the
+    first end of an epoch that is `checkpoint_seconds` or more after the one before."""
+    run = replace(run, epochs=8, checkpoint_seconds=checkpoint_seconds)
+    said: list[str] = []
+
+    def clock() -> float:
+        return 10.0 * sum(line.startswith("epoch") for line in said)
+
+    unbroken = go(run, name="whole")
+    with pytest.raises(Killed):
+        go(run, name="broken", track=killed_in_epoch(6), log=said.append, clock=clock)
+    said.clear()
+    assert go(run, name="broken", log=said.append) == unbroken
+    expected = [] if resumed_after is None else [f"resumed after epoch {resumed_after}"]
+    assert [line for line in said if line.startswith("resumed")] == expected
+
+
+def test_the_last_epoch_is_always_in_a_checkpoint(go: Fit, run: Run, tmp_path: Path) -> None:
+    """If the result cannot be stored, nothing is trained again."""
+    run = replace(run, epochs=2, checkpoint_seconds=1e6)
+    (tmp_path / "place").write_text("a file where a folder has to be")
+    with pytest.raises(FileExistsError):
+        go(run, name="place/out", scratch="out")
+    said: list[str] = []
+    go(run, log=said.append)
+    assert said == ["resumed after epoch 2"]
+
+
+def test_a_checkpoint_is_the_state_of_when_it_was_offered(tmp_path: Path) -> None:
+    """However long the writing takes, and whatever training does meanwhile."""
+    net, history = nn.Linear(2, 2, bias=False), [1]
+    with resume.Checkpoints(tmp_path / "c.pt", seconds=0.0, clock=lambda: 0.0) as checkpoints:
+        for value in (1.0, 2.0):
+            nn.init.constant_(net.weight, value)
+            checkpoints.offer({"net": net}, {"history": history}, last=False)
+        nn.init.constant_(net.weight, 3.0)
+        history.append(2)
+    state = torch.load(tmp_path / "c.pt", weights_only=True)
+    assert state["net"]["weight"].unique().tolist() == [2.0]
+    assert state["progress"]["history"] == [1]
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(FileExistsError),
+        resume.Checkpoints(tmp_path / "file" / "c.pt", seconds=0.0, clock=lambda: 0.0) as checkpoints,
+    ):
+        checkpoints.offer({}, {}, last=True)
+
+
+def test_a_missing_version_is_told_before_anything_is_trained(
+    go: Fit, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("brisc.training.result.version", missing)
+    with pytest.raises(InputError, match="lightning-fabric: a package without metadata"):
+        go(run, track=killed_in_epoch(1))
+
+
+def test_validation_in_batches_of_any_size_gives_the_same_scores(go: Fit, run: Run, tmp_path: Path) -> None:
+    for size in (5, 64):
+        go(replace(run, epochs=2, validation_batch_size=size), name=str(size))
+    five, all_at_once = history(tmp_path / "5"), history(tmp_path / "64")
+    for column in ("train_loss", "validation_dice"):
+        assert five[column].to_list() == pytest.approx(all_at_once[column].to_list(), rel=1e-4)
 
 
 def test_weights_are_those_of_the_best_epoch(go: Fit, run: Run, tmp_path: Path) -> None:
@@ -150,6 +268,7 @@ def test_healthy_slices_are_a_choice(go: Fit, run: Run, tmp_path: Path) -> None:
         {"precision": "bf16-mixed"},
         {"accumulate": 2},
         {"ema_decay": 0.9},
+        {"warmup": 0.9},
         *(
             {"augment": {key: value}}
             for key, value in {
@@ -172,11 +291,7 @@ def test_healthy_slices_are_a_choice(go: Fit, run: Run, tmp_path: Path) -> None:
 )
 def test_every_training_setting_changes_the_weights(go: Fit, run: Run, change: dict[str, Any]) -> None:
     once = replace(run, epochs=1)
-    changed = {
-        **change,
-        **({"augment": replace(run.augment, **change["augment"])} if "augment" in change else {}),
-    }
-    assert go(once, name="a")["weights.pt"] != go(replace(once, **changed), name="b")["weights.pt"]
+    assert go(once, name="a")["weights.pt"] != go(changed(once, change), name="b")["weights.pt"]
 
 
 @pytest.mark.parametrize(

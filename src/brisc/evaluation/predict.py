@@ -27,7 +27,7 @@ class Inference:
     """
 
     def __init__(self, net: nn.Module, train: Train) -> None:
-        self._fabric = build_fabric(train, devices=1)
+        self._fabric = build_fabric(train, net, devices=1)
         self._layout = torch.channels_last if train.channels_last else torch.contiguous_format
         self.device = self._fabric.device
         self.net = net.to(self.device).to(memory_format=self._layout).eval().requires_grad_(False)

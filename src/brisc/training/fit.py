@@ -11,26 +11,25 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils._pytree import tree_map
 
 from brisc.config import Run, TrainingPlan
-from brisc.data.dataset import Samples, TrainingBatches
+from brisc.data.dataset import Batch, Samples, TrainingBatches
 from brisc.errors import InputError
-from brisc.progress import Track, silent
+from brisc.progress import Items, Track, silent
 from brisc.training import resume
-from brisc.training.device import build_fabric
+from brisc.training.device import build_fabric, compiled, to_device, workers_on
 from brisc.training.losses import TotalLoss
-from brisc.training.optim import advance, build_optimizer, build_schedule
-from brisc.training.result import write_result
-from brisc.training.validation import to_device, validate
+from brisc.training.optim import RunningMean, build_optimizer, learning_rate
+from brisc.training.result import versions, write_result
+from brisc.training.validation import validate
 
 DROPOUT_STREAM = 31
 
 
 @dataclass
 class Progress:
-    """How far a run is; what a checkpoint holds beside the state of net, loss, optimizer and schedule.
+    """How far a run is; what a checkpoint holds beside the state of net, loss and optimizer.
 
     best: {"score", "epoch", "weights", "images"} of the best epoch, epoch 0 before there is one; images: the
     score of each validation image. diverged_at: the epoch whose loss was not finite, 0 while there is none.
@@ -51,8 +50,7 @@ class Learner:
     wrapped: Any
     criterion: TotalLoss
     optimizer: torch.optim.Optimizer
-    schedule: LRScheduler
-    mean: AveragedModel | None
+    mean: RunningMean | None
 
     @property
     def judged(self) -> nn.Module:
@@ -60,12 +58,7 @@ class Learner:
         return self.net if self.mean is None else self.mean.module
 
     def parts(self) -> dict[str, Any]:
-        parts = {
-            "net": self.net,
-            "loss": self.criterion,
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-        }
+        parts = {"net": self.net, "loss": self.criterion, "optimizer": self.optimizer}
         return parts if self.mean is None else {**parts, "averaged": self.mean}
 
 
@@ -79,14 +72,18 @@ def fit(
     keep_weights: bool,
     track: Track,
     log: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Train `net` and write into the folder `out` what `write_result` says, of the epoch of the best score.
 
     The score is the mean over the net's heads of per-image Dice and accuracy on validation. Everything but
     cost.json depends on plan and data alone. A loss that is not finite raises InputError, unless the run
-    `may_diverge`: then it ends there, and that it diverged is its result.
+    `may_diverge`: then it ends there, and that it diverged is its result. clock: decides when a checkpoint is
+    due.
     """
-    fabric = build_fabric(plan.run, devices=plan.run.devices)
+    versions()  # a package without its metadata is found out now, not when all is trained
+    torch.backends.cudnn.benchmark = not plan.run.portable_cpu  # the fastest of the algorithms, measured
+    fabric = build_fabric(plan.run, net, devices=plan.run.devices)
     fabric.launch()
     if not fabric.is_global_zero:  # one of several processes tells
         track, log = silent, lambda line: None
@@ -97,9 +94,10 @@ def fit(
         checkpoint = scratch / "checkpoint.pt"
         state = resume.load_checkpoint(checkpoint, learner.parts(), log)
         progress = Progress([], {"score": -1.0, "epoch": 0}, 0.0, 0) if state is None else Progress(**state)
-        train_epochs(
-            learner, samples, fabric, plan.run, progress, checkpoint=checkpoint, track=track, log=log
-        )
+        with resume.Checkpoints(checkpoint, seconds=plan.run.checkpoint_seconds, clock=clock) as checkpoints:
+            train_epochs(
+                learner, samples, fabric, plan.run, progress, checkpoints=checkpoints, track=track, log=log
+            )
         if fabric.is_global_zero:
             write_result(
                 net,
@@ -119,13 +117,23 @@ def set_up(net: nn.Module, fabric: Fabric, run: Run) -> Learner:
         net = net.to(memory_format=torch.channels_last)
     criterion = TotalLoss(run.loss).to(fabric.device)
     optimizer = build_optimizer([*net.parameters(), *criterion.parameters()], run.optimizer)
-    schedule = build_schedule(optimizer, run)
-    wrapped, optimizer = fabric.setup(net, optimizer)
-    mean = None
-    if run.ema_decay > 0:
-        mean_of_steps = get_ema_multi_avg_fn(run.ema_decay)  # type: ignore[no-untyped-call]
-        mean = AveragedModel(net, multi_avg_fn=mean_of_steps, use_buffers=True)
-    return Learner(net, wrapped, criterion, optimizer, schedule, mean)
+    wrapped, optimizer = fabric.setup(compiled(net, run), optimizer)
+    mean = RunningMean(net, decay=run.ema_decay) if run.ema_decay > 0 else None
+    return Learner(net, wrapped, criterion, optimizer, mean)
+
+
+def training_batches(samples: Samples, fabric: Fabric, run: Run) -> TrainingBatches:
+    return TrainingBatches(
+        samples,
+        samples.rows("train", healthy=run.healthy_slices),
+        batch_size=run.batch_size,
+        augment=run.augment,
+        seed=run.seed,
+        workers=workers_on(fabric.device, run.workers),
+        pinned=fabric.device.type == "cuda",
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )
 
 
 def train_epochs(
@@ -135,29 +143,20 @@ def train_epochs(
     run: Run,
     progress: Progress,
     *,
-    checkpoint: Path,
+    checkpoints: resume.Checkpoints,
     track: Track,
     log: Callable[[str], None],
 ) -> None:
-    """Epochs from where `progress` is to the last one, to early stopping or to divergence."""
-    history = progress.history
-    while not progress.diverged_at and len(history) < run.epochs:
-        if len(history) - progress.best["epoch"] >= run.early_stopping_patience:
-            break
+    """Epochs from where `progress` is until the run is over."""
+    history, batches = progress.history, training_batches(samples, fabric, run)
+    while not is_over(run, progress):
         epoch, started = len(history) + 1, time.perf_counter()
-        rate = learner.optimizer.param_groups[0]["lr"]
-        batches = TrainingBatches(
-            samples,
-            samples.rows("train", healthy=run.healthy_slices),
-            batch_size=run.batch_size,
-            augment=run.augment,
-            seed=run.seed,
-            epoch=epoch,
-            rank=fabric.global_rank,
-            world=fabric.world_size,
-        )
+        rate = learning_rate(run, [row["validation_score"] for row in history])
+        for group in learner.optimizer.param_groups:
+            group["lr"] = rate
         seed_dropout(run.seed, epoch)
-        train_loss = train_epoch(learner, batches, fabric, run, track, f"epoch {epoch}/{run.epochs}")
+        name = f"epoch {epoch}/{run.epochs}"
+        train_loss = train_epoch(learner, batches.epoch(epoch), fabric, run, track, name)
         share_buffers(learner, fabric)
         validation = validate(learner.judged, learner.criterion, samples, fabric, run)
         # One decision for all devices, which may round differently.
@@ -168,22 +167,30 @@ def train_epochs(
         if not np.isfinite(list(losses.values())).all():
             progress.diverged_at = diverged(run, epoch, losses)
         elif score > progress.best["score"]:
-            state = learner.judged.state_dict()
-            weights = {key: value.detach().cpu().clone() for key, value in state.items()}
+            weights = tree_map(resume.copied, learner.judged.state_dict())
             progress.best = {"score": score, "epoch": epoch, "weights": weights, "images": images}
-        advance(learner.schedule, score)
         named = {f"validation_{name}": value for name, value in scores.items()}
         history.append({"epoch": epoch, "learning_rate": rate, **losses, **named, "validation_score": score})
         seconds = time.perf_counter() - started
         progress.seconds += seconds
         log(describe(history[-1], run.epochs, seconds, progress.seconds / epoch * (run.epochs - epoch)))
         if fabric.is_global_zero:
-            resume.save_checkpoint(checkpoint, learner.parts(), vars(progress))
+            checkpoints.offer(learner.parts(), vars(progress), last=is_over(run, progress))
         fabric.barrier()
 
 
+def is_over(run: Run, progress: Progress) -> bool:
+    """At the last epoch, at early stopping, at divergence."""
+    epochs = len(progress.history)
+    return (
+        progress.diverged_at > 0
+        or epochs >= run.epochs
+        or epochs - progress.best["epoch"] >= run.early_stopping_patience
+    )
+
+
 def train_epoch(
-    learner: Learner, batches: TrainingBatches, fabric: Fabric, run: Run, track: Track, name: str
+    learner: Learner, batches: Items[Batch], fabric: Fabric, run: Run, track: Track, name: str
 ) -> float:
     """One pass over the batches; the mean loss of an image."""
     learner.wrapped.train()
@@ -212,7 +219,7 @@ def step(learner: Learner, fabric: Fabric) -> None:
     learner.optimizer.step()
     learner.optimizer.zero_grad()
     if learner.mean is not None:
-        learner.mean.update_parameters(learner.net)
+        learner.mean.update()
 
 
 def share_buffers(learner: Learner, fabric: Fabric) -> None:

@@ -1,9 +1,11 @@
-"""Optimisers and the schedules of their learning rate."""
+"""Optimizers, the learning rate of each epoch, and the running mean of a net."""
 
-from collections.abc import Iterable
+import copy
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
+from torch import nn
 
 from brisc.config import Optimizer, Run
 
@@ -24,28 +26,53 @@ def build_optimizer(parameters: Iterable[torch.nn.Parameter], optimizer: Optimiz
             return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay)
 
 
-def build_schedule(optimizer: torch.optim.Optimizer, run: Run) -> LRScheduler:
-    """What `advance` moves once an epoch.
+def learning_rate(run: Run, scores: Sequence[float]) -> float:
+    """The rate of the epoch that follows epochs with these validation scores; nothing else decides it, so a
+    resumed run needs no more.
 
-    "plateau", the study's: lower the rate when the validation score has not risen for `plateau_patience`
-    epochs. "cosine": from the full rate down to 0 over `epochs`, whatever the score (Loshchilov and Hutter,
-    arXiv:1608.03983, without restarts).
+    It first rises to the full rate in equal steps, over `warmup` of the epochs. Then "plateau", the study's:
+    it is lowered when the score has not risen for `plateau_patience` epochs. "cosine": it falls to 0 over the
+    epochs left, whatever the score (Loshchilov and Hutter, arXiv:1608.03983, without restarts).
     """
+    full, rising, done = run.optimizer.learning_rate, round(run.warmup * run.epochs), len(scores)
+    if done < rising:
+        return full * (done + 1) / (rising + 1)
     if run.schedule == "cosine":
-        return CosineAnnealingLR(optimizer, T_max=run.epochs)
-    return ReduceLROnPlateau(
-        optimizer,
-        mode="max",
-        factor=run.plateau_factor,
-        patience=run.plateau_patience,
-        min_lr=run.plateau_floor,
-        threshold=0.0,
-    )
+        return full * (1 + math.cos(math.pi * (done - rising) / (run.epochs - rising))) / 2
+    return on_plateaus(run, scores[rising:])
 
 
-def advance(schedule: LRScheduler, score: float) -> None:
-    """One epoch on; only the plateau looks at the validation score."""
-    if isinstance(schedule, ReduceLROnPlateau):
-        schedule.step(score)
-    else:
-        schedule.step()
+def on_plateaus(run: Run, scores: Iterable[float]) -> float:
+    rate, best, waited = run.optimizer.learning_rate, -math.inf, 0
+    for score in scores:
+        if score > best:
+            best, waited = score, 0
+        elif (waited := waited + 1) > run.plateau_patience:
+            # A rate that starts below the floor stays there.
+            rate, waited = min(rate, max(rate * run.plateau_factor, run.plateau_floor)), 0
+    return rate
+
+
+class RunningMean(nn.Module):
+    """The mean of a net's weights and statistics over steps, in `module`: of a step's net 1 - decay is taken
+    in, of the first one all. How many steps there were is counted on the CPU, so that no step waits for a GPU
+    to say it."""
+
+    def __init__(self, net: nn.Module, *, decay: float) -> None:
+        super().__init__()
+        self.module, self.decay = copy.deepcopy(net).requires_grad_(False), decay
+        self.steps: torch.Tensor
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.mean, self.new = _numbers(self.module), _numbers(net)
+
+    @torch.no_grad()
+    def update(self) -> None:
+        if self.steps == 0:
+            torch._foreach_copy_(self.mean, self.new)
+        else:
+            torch._foreach_lerp_(self.mean, self.new, 1 - self.decay)
+        self.steps += 1
+
+
+def _numbers(net: nn.Module) -> list[torch.Tensor]:
+    return [value for value in net.state_dict().values() if value.is_floating_point()]

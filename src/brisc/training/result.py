@@ -4,17 +4,18 @@ import platform
 import resource
 import shutil
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
 
 from brisc.atomic import atomic, write_json
-from brisc.config import TrainingPlan
+from brisc.config import Run, TrainingPlan
 from brisc.data.dataset import Samples
+from brisc.errors import InputError
 from brisc.training import resume
 from brisc.training.device import precision_on
 from brisc.training.validation import validation_table
@@ -45,9 +46,9 @@ def write_result(
     rows = pd.DataFrame(progress["history"])
     rows["best"] = (rows["epoch"] == best["epoch"]).astype(int)
     content = summary(net, samples, rows, progress, plan, fingerprint)
-    measured = dict.fromkeys(COST)
+    measured: dict[str, Any] = dict.fromkeys(COST)
     if run.measure_seconds:
-        measured = cost(device, run.precision, content["images_seen"], progress["seconds"])
+        measured = cost(net, device, run, content["images_seen"], progress["seconds"])
     with atomic(out) as folder:
         folder.mkdir()
         if keep_weights:
@@ -86,14 +87,26 @@ def summary(
         "images_seen": train_images * epochs,
         "run_fingerprint": fingerprint,
         "data_fingerprint": samples.fingerprint,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "lightning-fabric": version("lightning-fabric"),
-        },
+        "versions": versions(),
         "settings": asdict(run),
         "code": plan.code,
     }
+
+
+def versions() -> dict[str, str]:
+    """Of what a training is computed with. Raises InputError where a package was installed without saying its
+    version."""
+    try:
+        fabric = version("lightning-fabric")
+    except PackageNotFoundError:
+        raise InputError(
+            "a package without metadata",
+            where="lightning-fabric",
+            got="its code, and no lightning_fabric-*.dist-info beside it",
+            expected="both",
+            mend="Install it with pip, not by copying its folder.",
+        ) from None
+    return {"python": platform.python_version(), "torch": torch.__version__, "lightning-fabric": fabric}
 
 
 def copy_records(training: Path, out: Path) -> None:
@@ -108,12 +121,7 @@ def copy_records(training: Path, out: Path) -> None:
         shutil.copyfile(training / name, out / name)
 
 
-def cost(
-    device: torch.device,
-    precision: Literal["32-true", "bf16-mixed", "auto"],
-    images_seen: int,
-    seconds: float,
-) -> dict[str, Any]:
+def cost(net: nn.Module, device: torch.device, run: Run, images_seen: int, seconds: float) -> dict[str, Any]:
     """Wall time of all epochs, validation included, over interruptions; peak memory of the last session."""
     on_gpu = device.type == "cuda"
     peak = (
@@ -121,16 +129,14 @@ def cost(
         if on_gpu
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     )
-    name = torch.cuda.get_device_name() if on_gpu else processor()
-    values = (
-        name,
-        torch.get_num_threads(),
-        precision_on(device, precision),
-        round(seconds, 1),
-        round(images_seen / seconds, 1),
-        round(peak / 2**20),
-    )
-    return dict(zip(COST, values, strict=True))
+    return {
+        "device": torch.cuda.get_device_name() if on_gpu else processor(),
+        "threads": torch.get_num_threads(),
+        "precision": precision_on(device, run.precision, net),
+        "seconds": round(seconds, 1),
+        "images_per_second": round(images_seen / seconds, 1),
+        "peak_memory_mb": round(peak / 2**20),
+    }
 
 
 def processor() -> str:

@@ -1,4 +1,4 @@
-"""A run killed at any moment goes on at its last whole epoch and ends with the bytes of a run never killed.
+"""A run killed at any moment goes on after a whole epoch and ends with the bytes of a run never killed.
 
 Checkpoints lie in a scratch folder named by the run's fingerprint, so that a run with other settings, other
 code or other data never picks up a stranger's weights.
@@ -6,10 +6,10 @@ code or other data never picks up a stranger's weights.
 
 import fcntl
 import hashlib
-import io
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map
 
 from brisc.atomic import atomic
 from brisc.config import TrainingPlan
@@ -54,17 +55,51 @@ def hold(folder: Path) -> IO[str]:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """torch.save under a fixed inner name: the archive torch writes otherwise carries the temporary file's
-    name."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    with atomic(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    """torch.save into an open file: into a path it would write the temporary file's name as well."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
 
 
-def save_checkpoint(path: Path, parts: dict[str, Any], progress: dict[str, Any]) -> None:
-    """The state of each part of a training, and how far it is."""
-    save(path, {**{name: part.state_dict() for name, part in parts.items()}, "progress": progress})
+class Checkpoints:
+    """Writes the state of a training after an epoch that ends `seconds` or more after the one written last.
+
+    The state is copied at once and written beside the training, which waits only while the one before is
+    still being written. A `with` block ends when all is written. clock: seconds of any origin.
+    """
+
+    def __init__(self, path: Path, *, seconds: float, clock: Callable[[], float]) -> None:
+        self.path, self.seconds, self.clock = path, seconds, clock
+        self.written_at = clock()
+        self.writer = ThreadPoolExecutor(1)
+        self.writing: Future[None] | None = None
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.writer.shutdown()
+        if raised == (None, None, None):
+            self.wait()
+
+    def offer(self, parts: dict[str, Any], progress: dict[str, Any], *, last: bool) -> None:
+        """The state of each part after an epoch, and how far the training is; the `last` one is always
+        written."""
+        if not last and self.clock() - self.written_at < self.seconds:
+            return
+        self.wait()
+        state = {**{name: part.state_dict() for name, part in parts.items()}, "progress": progress}
+        self.written_at = self.clock()
+        self.writing = self.writer.submit(save, self.path, tree_map(copied, state))
+
+    def wait(self) -> None:
+        """Until nothing is being written; raises what writing raised."""
+        if self.writing is not None:
+            self.writing.result()
+
+
+def copied(value: Any) -> Any:
+    """A tensor as it is now, in the CPU's memory; anything else as it is."""
+    return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else value
 
 
 def load_checkpoint(path: Path, parts: dict[str, Any], log: Callable[[str], None]) -> dict[str, Any] | None:

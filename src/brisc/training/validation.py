@@ -7,7 +7,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from brisc.config import Run
-from brisc.data.dataset import Batch, Samples, evaluation_batches
+from brisc.data.dataset import Samples, plain_batches
+from brisc.training.device import to_device
 from brisc.training.losses import TotalLoss
 from brisc.vocabulary import HEADS, VALIDATION
 
@@ -38,7 +39,7 @@ def validate(
     rows = samples.rows(VALIDATION, healthy=run.healthy_slices)
     losses: list[torch.Tensor] = []
     scores: dict[str, list[torch.Tensor]] = {}
-    for batch in evaluation_batches(samples, rows, batch_size=run.batch_size):
+    for batch in plain_batches(samples, rows, batch_size=run.validation_batch_size):
         batch = to_device(batch, fabric.device, run.channels_last)
         with fabric.autocast():
             logits = net(batch["image"])
@@ -57,9 +58,3 @@ def validation_table(samples: Samples, run: Run, scores: dict[str, torch.Tensor]
     columns = {name: values.numpy() for name, values in scores.items()}
     table = samples.table.iloc[rows][["id", "label", "group"]].reset_index(drop=True)
     return table.assign(**columns, score=np.mean(list(columns.values()), axis=0))
-
-
-def to_device(batch: Batch, device: torch.device, channels_last: bool) -> Batch:
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    moved = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
-    return {**moved, "image": moved["image"].contiguous(memory_format=layout)}
