@@ -222,7 +222,7 @@ def test_a_bad_run_is_told(runs: Path, old: str, new: str, expected: str) -> Non
 
 def test_a_cell_of_the_grid_shares_its_run_s_settings_but_those_of_the_block_grid(repository: Path) -> None:
     run = resolve("demo", "unet").run
-    assert resolve_grid("demo", "unet") == replace(run, epochs=1, batch_size=8, may_diverge=True)
+    assert resolve_grid("demo", "unet") == replace(run, epochs=2, may_diverge=True)
 
 
 @pytest.mark.parametrize(
