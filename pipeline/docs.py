@@ -267,7 +267,7 @@ def profiles(root: Path) -> str:
                 "phantoms" if profile["data"]["source"] == "phantom" else "BRISC 2025",
                 f"{profile['prepare']['size']}",
                 f"{runs['unet']['model']['base_channels']}",
-                " or ".join(map(str, epochs)),
+                " or ".join(map(str, epochs)) if len(epochs) <= 2 else f"{epochs[0]} to {epochs[-1]}",
                 f"{train['batch_size']}",
                 f"{profile['grid']['epochs']}",
             ]

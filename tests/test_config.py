@@ -47,22 +47,22 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
     ("old", "new", "expected"),
     [
         (
-            "  batch_size: 8",
+            "  batch_size: 16",
             "  batch_sise: 16",
             ["unknown setting train.batch_sise", "missing setting train.batch_size"],
         ),
-        ("  batch_size: 8", "", ["missing setting train.batch_size"]),
-        ("  batch_size: 8", "  batch_size: 0", ["bad value for train.batch_size: got 0"]),
-        ("  batch_size: 8", '  batch_size: "16"', ["bad value for train.batch_size: got '16'"]),
-        ("  batch_size: 8", "  batch_size: 16.5", ["bad value for train.batch_size: got 16.5"]),
+        ("  batch_size: 16", "", ["missing setting train.batch_size"]),
+        ("  batch_size: 16", "  batch_size: 0", ["bad value for train.batch_size: got 0"]),
+        ("  batch_size: 16", '  batch_size: "16"', ["bad value for train.batch_size: got '16'"]),
+        ("  batch_size: 16", "  batch_size: 16.5", ["bad value for train.batch_size: got 16.5"]),
         (
             "precision: 32-true",
             "precision: fp32",
             ["bad value for train.precision: got 'fp32'", "'32-true', 'bf16-mixed' or 'auto'"],
         ),
-        ("zoom_fraction: 0.1", "zoom_fraction: 2.0", ["bad value for train.augment.zoom_fraction: got 2.0"]),
+        ("zoom_fraction: 0.05", "zoom_fraction: 2.0", ["bad value for train.augment.zoom_fraction: got 2.0"]),
         (
-            "noise_std: [0.02, 0.1]",
+            "noise_std: [0.01, 0.04]",
             "noise_std: [0.02]",
             ["bad value for train.augment.noise_std: got [0.02]"],
         ),
@@ -87,7 +87,7 @@ def test_a_bad_setting_is_told_by_name_and_file(
 def test_all_bad_settings_are_told_at_once(repository: Path) -> None:
     path = Path("profiles/demo.yaml")
     path.write_text(
-        path.read_text().replace("batch_size: 8", "batch_size: -1", 1).replace("devices: 1", "devices: one")
+        path.read_text().replace("batch_size: 16", "batch_size: -1", 1).replace("devices: 1", "devices: one")
     )
     with pytest.raises(InputErrors) as caught:
         load("demo", "train")

@@ -131,7 +131,7 @@ def test_one_run_s_setting_repeats_that_run_alone(pipeline: Path) -> None:
 
 
 def test_a_setting_repeats_the_runs_that_are_like_it_too(pipeline: Path) -> None:
-    edit(pipeline / "profiles/demo.yaml", "may_diverge: true, epochs: 4", "may_diverge: true, epochs: 5")
+    edit(pipeline / "profiles/demo.yaml", "may_diverge: true, epochs: 3", "may_diverge: true, epochs: 5")
     ran = [name for name in run(pipeline) if name.startswith("train@")]
     assert sorted(ran) == ["train@demo-unet-ema", "train@demo-unet-short"]
 

@@ -318,22 +318,22 @@ def _draw_lesion(
 ) -> Lesion:
     depth, (low, high) = AXES[plane][2], DEPTHS[plane]
     if label == "glioma":
-        radius = rng.uniform(11.0, 24.0)
+        radius = rng.uniform(22.0, 32.0)
         centre = _choose(rng, template.interior, (template.interior[:, 2] > -30), depth, low, high)
         return Lesion(
             label=label,
             centres=centre[None],
             radii=radius * rng.uniform(0.75, 1.25, 3),
             roughness=0.2,
-            enhancement=contrast * rng.uniform(0.1, 0.45),
-            core=white * (1 - contrast * rng.uniform(0.2, 0.45)),
-            rim=rng.uniform(2.5, 5.5),
+            enhancement=contrast * rng.uniform(0.25, 0.42),
+            core=white * (1 - contrast * rng.uniform(0.3, 0.45)),
+            rim=rng.uniform(4.0, 7.0),
             halo=rng.uniform(4.0, 14.0),
             surface=_waves(rng, 18.0, 50.0, 1),
             patches=_waves(rng, 8.0, 30.0, 1),
         )
     if label == "meningioma":
-        radius = rng.uniform(10.0, 22.0)
+        radius = rng.uniform(17.0, 28.0)
         base = _choose(rng, template.surface, template.surface[:, 2] > -42, depth, low, high)
         inward = CENTRE - base
         centre = base + inward / np.linalg.norm(inward) * radius * rng.uniform(0.3, 0.75)
@@ -349,7 +349,7 @@ def _draw_lesion(
             surface=_waves(rng, 20.0, 40.0, 1),
             patches=_waves(rng, 6.0, 20.0, 1),
         )
-    radius = rng.uniform(6.5, 12.5)
+    radius = rng.uniform(12.0, 17.0)
     centre = SELLA + rng.normal(0.0, (1.5, 1.5, 1.5))
     above = centre + np.array(
         [0.0, 0.0, radius * rng.uniform(0.4, 1.3)]
@@ -522,7 +522,7 @@ def _add_lesion(
         image = _over(image, lesion.core * (1 + 0.12 * patches), edge, pitch)
         ring = (
             np.exp(-(((edge + lesion.rim) / lesion.rim) ** 2))
-            * np.clip(0.75 + 0.35 * patches, 0, 1)
+            * np.clip(0.9 + 0.3 * patches, 0, 1)
             * (edge < 0)
         )
         return image + ring * (white + lesion.enhancement - image), edge < 0

@@ -82,6 +82,16 @@ class UNetDecoder(nn.Module):
         return logits
 
 
+@torch.no_grad()
+def start_as_for_imagenet(classifier: nn.Linear) -> None:
+    """Scale new weights to those that timm gives a classifier of ImageNet's 1,000 classes.
+
+    timm draws them from +-1/sqrt(classes): with 4 classes and 1,280 features that makes logits of +-5, which
+    a small net needs many epochs to unlearn.
+    """
+    classifier.weight *= (classifier.out_features / 1000) ** 0.5
+
+
 class SingleHead(nn.Module):
     """A library's net as one of ours: forward(image (B, in, H, W)) -> {head: what the library's net
     returns}."""

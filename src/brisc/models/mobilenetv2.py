@@ -8,7 +8,7 @@ from timm.models.efficientnet import _gen_mobilenet_v2  # timm.create_model fixe
 from torch import nn
 
 from brisc.errors import InputError
-from brisc.models.blocks import SingleHead
+from brisc.models.blocks import SingleHead, start_as_for_imagenet
 
 
 def build(
@@ -36,4 +36,5 @@ def build(
         in_chans=in_channels,
         num_classes=classes,
     )
+    start_as_for_imagenet(net.classifier)
     return SingleHead(net, head="label")
