@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brisc.config import load, load_param, load_params, read_yaml, resolve, resolve_grid
+from brisc.config import WHOLE, load, load_param, load_params, read_yaml, resolve, resolve_grid
 from brisc.errors import InputError, InputErrors
 
 PROFILES = ("demo", "laptop", "paper")
@@ -149,6 +149,9 @@ runs:
   tried: {like: wide, judge: validation, augment: {noise_std: [0.0, 0.1]}}
   tried-43: {like: tried, seed: 43}
   other: {like: wide, model: {arch: joint, classes: 4}}
+  fewer: {like: plain, prune: copies}
+  fewer-43: {like: fewer, seed: 43}
+  folded: {like: plain, fold: 0}
 """
 
 
@@ -167,7 +170,7 @@ def test_a_run_takes_over_what_the_run_changes_that_it_is_like(runs: Path) -> No
     wide = resolve("demo", "wide")
     assert wide.run.model == {"arch": "unet", "base_channels": 16}
     assert wide.run.loss == replace(train.loss, dice=2.0)
-    assert asdict(wide.run) == {**asdict(train), "model": wide.run.model, "loss": asdict(wide.run.loss)}
+    assert asdict(wide.run) == {**asdict(train), **WHOLE, "model": wide.run.model, "loss": asdict(wide.run.loss)}
     assert (wide.like, wide.changes) == ("plain", {"model.base_channels": 16, "loss.dice": 2.0})
     assert resolve("demo", "wide-43").run == replace(wide.run, seed=43)
 
@@ -193,9 +196,24 @@ def test_what_a_run_is_to_the_others(runs: Path) -> None:
     assert resolve("demo", "tried-43").judge == "validation"
 
 
+def test_a_run_on_other_images_is_of_a_kind_of_its_own(runs: Path) -> None:
+    kinds = {name: resolve("demo", name).kind for name in ("fewer", "fewer-43", "folded")}
+    assert kinds == {"fewer": "pruned", "fewer-43": "pruned", "folded": "fold"}
+    assert resolve("demo", "fewer").changes == {"prune": "copies"}
+
+
+@pytest.mark.parametrize("setting", ["prune: copies", "judge: validation", "healthy_slices: true"])
+def test_a_fold_has_no_other_selection(runs: Path, setting: str) -> None:
+    runs.write_text(runs.read_text().replace("fold: 0", f"fold: 0, {setting}", 1))
+    with pytest.raises(InputError, match=r"settings that no fold has in runs\.folded: got fold 0 with"):
+        resolve("demo", "folded")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
+        ("fold: 0", "fold: 5", "bad value for runs.folded.fold"),
+        ("prune: copies", "prune: some", "bad value for runs.fewer.prune"),
         ("like: plain", "like: nobody", "no block 'runs.nobody'"),
         (
             "plain: {model",

@@ -102,6 +102,16 @@ def test_files_and_columns_follow_the_heads(evaluated):
         assert list(pd.read_csv(folder / "per_image.csv")) == KNOWN + columns
 
 
+def test_a_fold_is_a_subset_of_its_own_and_weighted_by_its_own_classes(evaluated, samples, run):
+    samples.table.loc[:, ["official", "clean", "strict"]] = 0
+    folder = evaluated(Bright(), run=replace(run, fold=0), about={**MODEL, "kind": "fold"})
+    metrics = metrics_of(folder)
+    assert metrics.keys() == {"fold", "validation"}
+    assert metrics["fold"]["n_images"] == (samples.table["split"] == "test").sum() == 12
+    assert metrics["fold"]["n_pairs"] == 9
+    assert list(metrics["fold"]["by_class"]) == ["glioma", "meningioma", "pituitary"]
+
+
 def names(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
@@ -305,7 +315,7 @@ def test_a_joint_net_has_the_numbers_of_both_heads(evaluated):
 def test_numbers_of_the_label_can_be_derived_from_the_file(evaluated, settings):
     folder = evaluated(joint())
     table = pd.read_csv(folder / "per_image.csv")
-    assert subset_metrics(table[KNOWN + OF_LABEL], settings) == {
+    assert subset_metrics(table[KNOWN + OF_LABEL], SUBSETS, settings) == {
         name: {key: value for key, value in values.items() if key in LABEL_KEYS}
         if name != "temperature"
         else values

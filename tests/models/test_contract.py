@@ -46,7 +46,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "smp, U-Net": {"arch": "smp", "architecture": "Unet", "encoder": "tu-test_efficientnet", **SMP},
     "smp, Linknet": {"arch": "smp", "architecture": "Linknet", "encoder": "mobilenet_v2", **SMP},
 }
+SMALL["efficientnet_lite0"] = {"arch": "efficientnet_lite0", "classes": 4, "pretrained": False}
+SMALL["unet_lite0"] = {"arch": "unet_lite0", "pretrained": False}
 HEADS = {
+    "efficientnet_lite0": {"label"},
     "mobilenetv2": {"label"},
     "efficientnet_b0": {"label"},
     "densenet121": {"label"},
@@ -96,7 +99,7 @@ def test_every_architecture_is_covered() -> None:
 
 def test_logits_have_their_shapes(built: tuple[str, torch.nn.Module], net: torch.nn.Module) -> None:
     # Encoders of segmentation_models_pytorch halve five times, ours four times.
-    height, width = (32, 64) if built[0].startswith("smp") else (32, 48)
+    height, width = (32, 64) if built[0].startswith("smp") or built[0] == "unet_lite0" else (32, 48)
     expected = {"mask": (3, 1, height, width), "label": (3, 4)}
     logits = net(images(3, height, width))
     assert {head: tuple(tensor.shape) for head, tensor in logits.items()} == {
@@ -205,7 +208,14 @@ def test_only_nets_of_a_library_import_it() -> None:
                 "torchvision",
             }:
                 importing.add(path.stem)
-    assert importing == {"mobilenetv2", "efficientnet_b0", "densenet121", "smp"}
+    assert importing == {
+        "mobilenetv2",
+        "efficientnet_b0",
+        "efficientnet_lite0",
+        "densenet121",
+        "smp",
+        "unet_lite0",
+    }
 
 
 @pytest.mark.parametrize(
