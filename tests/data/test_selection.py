@@ -79,5 +79,5 @@ def test_a_fold_has_no_subset_of_the_publisher_s_test_and_no_healthy_slice(
 
 def test_as_many_others_as_copies_or_an_error(samples: Samples, run: Run) -> None:
     samples.table.loc[samples.table["id"] == "b", "stand_in"] = 0
-    with pytest.raises(InputError, match="too few other images to leave out.* got 0, expected 1"):
+    with pytest.raises(InputError, match=r"too few other images to leave out.* got 0, expected 1"):
         select(samples, replace(run, prune="random"))

@@ -1,4 +1,4 @@
-"""Which images a run trains on, validates with and is judged on: the sample table with the run's own split."""
+"""Which images a run trains on, validates with and is judged on: the sample table with its own split."""
 
 from dataclasses import replace
 

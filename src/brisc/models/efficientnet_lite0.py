@@ -1,7 +1,8 @@
 """EfficientNet-Lite0, EfficientNet-B0 without squeeze-and-excitation and with ReLU6, as timm builds it:
 3.4 million parameters and the classifier. Not part of the study.
 
-Its ImageNet weights were trained on pixels from -1 to 1; the net centres its images itself, pretrained or not.
+Its ImageNet weights were trained on pixels from -1 to 1; the net centres its images itself, pretrained or
+not.
 """
 
 import timm
