@@ -8,6 +8,7 @@ import command
 from brisc.analysis.collect import collect
 from brisc.analysis.compare import compare, published_gap
 from brisc.analysis.costs import gather_costs
+from brisc.analysis.folds import out_of_fold
 from brisc.analysis.grid import read_cells
 from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import of_kind, read_runs
@@ -32,6 +33,7 @@ def main(profile: str) -> None:
     provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}
     collect(runs, reports, provenance=provenance)
     write_json(reports / "comparisons.json", comparisons)
+    write_json(reports / "out_of_fold.json", out_of_fold(runs, plan.evaluate))
     write_json(reports / "recipes.json", summarise_recipes(runs, plan.evaluate))
     with atomic(reports / "costs.csv") as temporary:
         costs.to_csv(temporary, index=False, lineterminator="\n")

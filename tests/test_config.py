@@ -7,6 +7,7 @@ import pytest
 
 from brisc.config import WHOLE, load, load_param, load_params, read_yaml, resolve, resolve_grid
 from brisc.errors import InputError, InputErrors
+from pipeline.profile import use
 
 PROFILES = ("demo", "laptop", "paper")
 BLOCKS = ("data", "phantom", "audit", "prepare", "train", "evaluate")
@@ -26,7 +27,8 @@ def test_every_block_of_every_profile_loads(repository: Path, profile: str, bloc
 
 def test_profiles_have_the_same_keys(repository: Path) -> None:
     contents = [read_yaml(Path(f"profiles/{profile}.yaml")) for profile in PROFILES]
-    assert len({tuple(content["runs"]) for content in contents}) == 1  # what a run changes is the profile's
+    runs = [list(content["runs"]) for content in contents]
+    assert runs[0] == runs[2] == [run for run in runs[1] if run in runs[0]]  # laptop has more
     demo, *others = (keys({**content, "runs": None}) for content in contents)
     assert len(demo) > 40
     assert all(other == demo for other in others)
@@ -102,12 +104,32 @@ def test_an_unknown_profile_names_the_known_ones(repository: Path) -> None:
         load("huge", "train")
 
 
-def test_one_list_of_runs_serves_every_profile(repository: Path) -> None:
+def test_the_runs_listed_are_in_every_profile(repository: Path) -> None:
     params = load_params()
     for profile in PROFILES:
-        assert set(params.runs) == set(read_yaml(Path(f"profiles/{profile}.yaml"))["runs"])
-        for name in params.runs:
+        known = read_yaml(Path(f"profiles/{profile}.yaml"))["runs"]
+        assert set(params.runs) <= set(known)
+        for name in known:
             assert resolve(profile, name)
+
+
+@pytest.mark.parametrize("listed", [None, "runs: [unet, unet-43]\n", "runs:\n- unet\n- unet-43\n"])
+def test_a_profile_s_own_runs_are_listed_by_name(repository: Path, listed: str | None) -> None:
+    path = repository / "params.yaml"
+    before = path.read_text()
+    if listed is not None:  # as `dvc exp run -S` writes it
+        path.write_text(before[: before.index("runs:")] + listed)
+    use("laptop")
+    params = load_params()
+    assert params.profile == "laptop"
+    assert params.runs == list(read_yaml(Path("profiles/laptop.yaml"))["runs"])
+    use("demo")
+    assert listed is not None or path.read_text() == before
+    assert (
+        load_params().runs == read_yaml(path)["runs"] == list(read_yaml(Path("profiles/demo.yaml"))["runs"])
+    )
+    with pytest.raises(InputError, match="no such profile"):
+        use("huge")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,10 @@ PAPER_PARAMETERS = {
 }
 
 
+# Nets of laptop that the study has not.
+BEYOND = {"unet_lite0", "unet_lite0-scratch", "efficientnet_lite0", "efficientnet_lite0-scratch"}
+
+
 def heads(name: str) -> set[str]:
     return HEADS.get(name, {"mask"})
 
@@ -178,10 +182,10 @@ def test_parameter_counts_at_full_size(name: str, repository: Path) -> None:
 def test_every_model_of_a_profile_builds_and_is_counted_above(profile: str, repository: Path) -> None:
     found = {name: resolve(profile, name) for name in read_yaml(Path(f"profiles/{profile}.yaml"))["runs"]}
     models = {name: each.run.model for name, each in found.items() if each.kind == "model"}
-    assert models.keys() == PAPER_PARAMETERS.keys()
+    assert models.keys() - BEYOND == PAPER_PARAMETERS.keys()
     for block in models.values():
-        with torch.device("meta"):
-            build(**block)
+        with torch.device("meta"):  # which holds no weights, be they pretrained
+            build(**{**block, **({"pretrained": False} if "pretrained" in block else {})})
 
 
 def test_unet_parameters_by_hand() -> None:

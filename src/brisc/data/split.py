@@ -73,7 +73,8 @@ def assign_stand_ins(table: pd.DataFrame, *, seed: int) -> pd.Series:
     members = [rows for _, rows in sorted(others.groupby("group").indices.items())]
     groups = [members[i] for i in generator.permutation(len(members))]
     singles = [np.array([i]) for i in generator.permutation(len(others))]
-    strata, taken = list(zip(others["label"], others["plane"], strict=True)), set()
+    strata = list(zip(others["label"], others["plane"], strict=True))
+    taken: set[int] = set()
     for rows in (*groups, *singles):
         wanted = Counter(strata[i] for i in rows)
         if taken.isdisjoint(rows) and all(room.get(key, 0) >= count for key, count in wanted.items()):
