@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import command
+from brisc.analysis.beyond import beyond
 from brisc.analysis.collect import collect
 from brisc.analysis.compare import compare, published_gap
 from brisc.analysis.costs import gather_costs
@@ -32,6 +33,7 @@ def main(profile: str) -> None:
     )
     provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}
     collect(runs, reports, provenance=provenance)
+    write_json(reports / "beyond.json", beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate))
     write_json(reports / "comparisons.json", comparisons)
     write_json(reports / "out_of_fold.json", out_of_fold(runs, plan.evaluate))
     write_json(reports / "recipes.json", summarise_recipes(runs, plan.evaluate))

@@ -237,6 +237,15 @@ class Compare(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Vote(Strict):
+    """A pixel is tumour where at least `agree` of the members say so; names that are not listed under runs
+    are left out."""
+
+    members: list[str]
+    agree: Positive
+
+
+@dataclass(frozen=True, kw_only=True)
 class Params(Strict):
     """params.yaml: which profile, which runs, and the grid's axes. No number of a training."""
 
@@ -244,6 +253,7 @@ class Params(Strict):
     runs: Annotated[list[str], Field(min_length=1)]
     grid: Grid
     compare: Compare
+    vote: Vote
 
 
 BLOCKS = {

@@ -109,7 +109,7 @@ class Results:
     is judged on validation alone. metrics, runs and history have all of them. per_image: one table for each
     model, a row for each validation and test image. costs: a row for each run and each cell of the grid.
     recipes: the studies that compare recipes, none where none was run. out_of_fold: see
-    brisc.analysis.folds. estimate: memory and work at the size
+    brisc.analysis.folds. beyond: see brisc.analysis.beyond. estimate: memory and work at the size
     of the full study, counted and not measured.
     """
 
@@ -126,6 +126,7 @@ class Results:
     grid: GridResult | None
     recipes: tuple[Record, ...]
     out_of_fold: Record | None
+    beyond: Record | None
     estimate: Record | None
     published: Record
 
@@ -221,6 +222,7 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
         grid=_read_grid(reports),
         recipes=_read_recipes(reports),
         out_of_fold=_read_if_there(reports / "out_of_fold.json"),
+        beyond=_read_if_there(reports / "beyond.json"),
         estimate=_read_if_there(estimate),
         published=_read_json(published),
     )

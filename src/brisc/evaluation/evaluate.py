@@ -21,9 +21,9 @@ from brisc.evaluation.classification import codes, measure_labels, summarise_lab
 from brisc.evaluation.cost import measure_cost
 from brisc.evaluation.gradcam import activation_maps
 from brisc.evaluation.native import dice_native
-from brisc.evaluation.predict import Inference, Output, predict_batches
+from brisc.evaluation.predict import Inference, Output, predict, predict_batches
 from brisc.evaluation.rows import FLOAT_FORMAT, subset_of
-from brisc.evaluation.segmentation import measure, summarise
+from brisc.evaluation.segmentation import dice, measure, summarise
 from brisc.evaluation.validation import score_images, summarise_validation
 from brisc.training.result import copy_records
 from brisc.training.resume import load_weights
@@ -95,6 +95,7 @@ def evaluate(
                 job,
                 folder,
                 subsets=SUBSETS if run.fold is None else FOLD_SUBSETS,
+                flips=plan.kind == "model",
                 weights=training / "weights.pt",
                 measure_seconds=run.measure_seconds,
             )
@@ -110,7 +111,7 @@ def judge_on_validation(
 
 
 def judge_on_test(
-    job: Job, folder: Path, *, subsets: Sequence[str], weights: Path, measure_seconds: bool
+    job: Job, folder: Path, *, subsets: Sequence[str], flips: bool, weights: Path, measure_seconds: bool
 ) -> None:
     """metrics.json, see `subset_metrics`, per_image.csv, inference.json, and what shows each head at work.
 
@@ -119,6 +120,8 @@ def judge_on_test(
     row order of per_image.csv: validation and test images by id. weights: the file that the net's came from.
     """
     table, predictions = measure_images(job)
+    if flips:
+        table = table.assign(**measure_flips(job))
     table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
     for head, prediction in predictions.items():
         np.savez_compressed(folder / EVALUATORS[head].file, rows=EVALUATORS[head].picture(prediction, job))
@@ -152,6 +155,21 @@ def measure_images(job: Job) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
         pd.concat(tables, ignore_index=True),
         {head: np.concatenate(parts) for head, parts in predictions.items()},
     )
+
+
+def measure_flips(job: Job) -> dict[str, np.ndarray]:
+    """What the mean over an image and its mirror images would be worth, as columns: dice_flips, and
+    accuracy_flips, 1 for the right class and else 0."""
+    found = predict(job.net, job.samples, job.rows, settings=replace(job.settings, flips=True))
+    columns: dict[str, np.ndarray] = {}
+    if "mask" in found:
+        masks, truth = found["mask"], job.samples.masks[job.rows] > 0
+        overlap, drawn, true = (pixels.sum(axis=(1, 2)) for pixels in (masks & truth, masks, truth))
+        columns["dice_flips"] = dice(overlap, drawn, true)
+    if "label" in found:
+        right = found["label"].argmax(axis=1) == codes(job.samples.table["label"].iloc[job.rows])
+        columns["accuracy_flips"] = right.astype(np.int64)
+    return columns
 
 
 def subset_metrics(table: pd.DataFrame, names: Sequence[str], settings: Evaluate) -> dict[str, Any]:
