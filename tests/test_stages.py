@@ -18,8 +18,8 @@ from pipeline.parcel import bring_back, lay, read_parcel
 from pipeline.parcel import run as run_parcel
 
 ROOT = Path(__file__).parents[1]
-# A mask, a label, a joint net, a seed, two recipes; and what is not of the study: a pretrained net, the pair that
-# copies are measured by, two folds.
+# A mask, a label, a joint net, a seed, two recipes; and what is not of the study: a pretrained net, the pair
+# that copies are measured by, two folds.
 MODELS = ["unet", "mobilenetv2", "joint", "unet_lite0"]
 MORE = {
     "unet_lite0": {"model": {"arch": "unet_lite0", "pretrained": True}},
