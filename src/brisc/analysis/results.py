@@ -186,6 +186,12 @@ class Results:
         """One of the costs, None where it was not measured."""
         return self.cost(model).number(key)
 
+    def of_study(self, model: str) -> bool:
+        """Whether the study has the model's architecture."""
+        return self.runs.record(model).record("settings").record("model")["arch"] in self.published.record(
+            "models"
+        )
+
     def published_model(self, model: str) -> Record:
         """What the study says of `model`; empty where it says nothing."""
         models = self.published.record("models")
