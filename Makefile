@@ -6,9 +6,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help repro show grid site print verify keep gc bench docs test check
+.PHONY: help use repro show grid site print verify keep gc bench docs test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time"
+	@echo "make use     PROFILE=laptop: name that profile and all of its runs in params.yaml"
 	@echo "make show    every run of the profile, every cell of its grid and every experiment in one table"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
@@ -20,6 +21,9 @@ help:
 	@echo "make docs    the tables of README and docs/, from the results shown there and of the benchmark"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
+
+use: .venv/installed
+	@python -m pipeline.profile $(PROFILE)
 
 # Without WORKERS as many stages at a time as there are GPUs, or cores where a training takes one.
 repro: .venv/installed

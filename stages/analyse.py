@@ -5,9 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import command
+from brisc.analysis.beyond import beyond
 from brisc.analysis.collect import collect
 from brisc.analysis.compare import compare, published_gap
 from brisc.analysis.costs import gather_costs
+from brisc.analysis.folds import out_of_fold
 from brisc.analysis.grid import read_cells
 from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import of_kind, read_runs
@@ -31,7 +33,9 @@ def main(profile: str) -> None:
     )
     provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}
     collect(runs, reports, provenance=provenance)
+    write_json(reports / "beyond.json", beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate))
     write_json(reports / "comparisons.json", comparisons)
+    write_json(reports / "out_of_fold.json", out_of_fold(runs, plan.evaluate))
     write_json(reports / "recipes.json", summarise_recipes(runs, plan.evaluate))
     with atomic(reports / "costs.csv") as temporary:
         costs.to_csv(temporary, index=False, lineterminator="\n")

@@ -16,12 +16,13 @@ def main(profile: str, name: str) -> None:
     # Only now: torch reads those settings when it is imported.
     from brisc.data.dataset import load_samples
     from brisc.data.native import load_native
+    from brisc.data.selection import select
     from brisc.evaluation.evaluate import evaluate
     from brisc.models import build
 
     evaluate(
         build(**run.model),
-        load_samples(cache),
+        select(load_samples(cache), run),
         Path(f"runs/{profile}/eval/{name}"),
         native=load_native(Path(f"data/{profile}/masks.npz")),
         training=training,

@@ -14,13 +14,14 @@ def main(profile: str, name: str) -> None:
     import torch
 
     from brisc.data.dataset import load_samples
+    from brisc.data.selection import select
     from brisc.models import build
     from brisc.training.fit import fit
 
     torch.manual_seed(plan.run.seed)
     fit(
         build(**plan.run.model),
-        load_samples(Path(f"data/{profile}/cache")),
+        select(load_samples(Path(f"data/{profile}/cache")), plan.run),
         out,
         plan=plan,
         scratch=command.scratch(f"train-{profile}-{name.replace('/', '-')}"),

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from brisc.config import load, load_param, load_params, read_yaml, resolve, resolve_grid
+from brisc.config import WHOLE, load, load_param, load_params, read_yaml, resolve, resolve_grid
 from brisc.errors import InputError, InputErrors
+from pipeline.profile import use
 
 PROFILES = ("demo", "laptop", "paper")
 BLOCKS = ("data", "phantom", "audit", "prepare", "train", "evaluate")
@@ -26,7 +27,8 @@ def test_every_block_of_every_profile_loads(repository: Path, profile: str, bloc
 
 def test_profiles_have_the_same_keys(repository: Path) -> None:
     contents = [read_yaml(Path(f"profiles/{profile}.yaml")) for profile in PROFILES]
-    assert len({tuple(content["runs"]) for content in contents}) == 1  # what a run changes is the profile's
+    runs = [list(content["runs"]) for content in contents]
+    assert runs[0] == runs[2] == [run for run in runs[1] if run in runs[0]]  # laptop has more
     demo, *others = (keys({**content, "runs": None}) for content in contents)
     assert len(demo) > 40
     assert all(other == demo for other in others)
@@ -102,12 +104,32 @@ def test_an_unknown_profile_names_the_known_ones(repository: Path) -> None:
         load("huge", "train")
 
 
-def test_one_list_of_runs_serves_every_profile(repository: Path) -> None:
+def test_the_runs_listed_are_in_every_profile(repository: Path) -> None:
     params = load_params()
     for profile in PROFILES:
-        assert set(params.runs) == set(read_yaml(Path(f"profiles/{profile}.yaml"))["runs"])
-        for name in params.runs:
+        known = read_yaml(Path(f"profiles/{profile}.yaml"))["runs"]
+        assert set(params.runs) <= set(known)
+        for name in known:
             assert resolve(profile, name)
+
+
+@pytest.mark.parametrize("listed", [None, "runs: [unet, unet-43]\n", "runs:\n- unet\n- unet-43\n"])
+def test_a_profile_s_own_runs_are_listed_by_name(repository: Path, listed: str | None) -> None:
+    path = repository / "params.yaml"
+    before = path.read_text()
+    if listed is not None:  # as `dvc exp run -S` writes it
+        path.write_text(before[: before.index("runs:")] + listed)
+    use("laptop")
+    params = load_params()
+    assert params.profile == "laptop"
+    assert params.runs == list(read_yaml(Path("profiles/laptop.yaml"))["runs"])
+    use("demo")
+    assert listed is not None or path.read_text() == before
+    assert (
+        load_params().runs == read_yaml(path)["runs"] == list(read_yaml(Path("profiles/demo.yaml"))["runs"])
+    )
+    with pytest.raises(InputError, match="no such profile"):
+        use("huge")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +171,9 @@ runs:
   tried: {like: wide, judge: validation, augment: {noise_std: [0.0, 0.1]}}
   tried-43: {like: tried, seed: 43}
   other: {like: wide, model: {arch: joint, classes: 4}}
+  fewer: {like: plain, prune: copies}
+  fewer-43: {like: fewer, seed: 43}
+  folded: {like: plain, fold: 0}
 """
 
 
@@ -167,7 +192,12 @@ def test_a_run_takes_over_what_the_run_changes_that_it_is_like(runs: Path) -> No
     wide = resolve("demo", "wide")
     assert wide.run.model == {"arch": "unet", "base_channels": 16}
     assert wide.run.loss == replace(train.loss, dice=2.0)
-    assert asdict(wide.run) == {**asdict(train), "model": wide.run.model, "loss": asdict(wide.run.loss)}
+    assert asdict(wide.run) == {
+        **asdict(train),
+        **WHOLE,
+        "model": wide.run.model,
+        "loss": asdict(wide.run.loss),
+    }
     assert (wide.like, wide.changes) == ("plain", {"model.base_channels": 16, "loss.dice": 2.0})
     assert resolve("demo", "wide-43").run == replace(wide.run, seed=43)
 
@@ -191,6 +221,34 @@ def test_what_a_run_is_to_the_others(runs: Path) -> None:
         "tried-43": "recipe",
     }
     assert resolve("demo", "tried-43").judge == "validation"
+
+
+def test_a_run_on_other_images_is_of_a_kind_of_its_own(runs: Path) -> None:
+    kinds = {name: resolve("demo", name).kind for name in ("fewer", "fewer-43", "folded")}
+    assert kinds == {"fewer": "pruned", "fewer-43": "pruned", "folded": "fold"}
+    assert resolve("demo", "fewer").changes == {"prune": "copies"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("folded", "fold: 0", "fold: 5", r"bad value for runs\.folded\.fold"),
+        ("fewer", "prune: copies", "prune: some", r"bad value for runs\.fewer\.prune"),
+    ],
+)
+def test_a_selection_that_there_is_not_is_told(
+    runs: Path, name: str, old: str, new: str, expected: str
+) -> None:
+    runs.write_text(runs.read_text().replace(old, new, 1))
+    with pytest.raises(InputErrors, match=expected):
+        resolve("demo", name)
+
+
+@pytest.mark.parametrize("setting", ["prune: copies", "judge: validation", "healthy_slices: true"])
+def test_a_fold_has_no_other_selection(runs: Path, setting: str) -> None:
+    runs.write_text(runs.read_text().replace("fold: 0", f"fold: 0, {setting}", 1))
+    with pytest.raises(InputError, match=r"settings that no fold has in runs\.folded: got fold 0 with"):
+        resolve("demo", "folded")
 
 
 @pytest.mark.parametrize(

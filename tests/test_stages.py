@@ -18,11 +18,22 @@ from pipeline.parcel import bring_back, lay, read_parcel
 from pipeline.parcel import run as run_parcel
 
 ROOT = Path(__file__).parents[1]
-RUNS = ["unet", "mobilenetv2", "unet-43", "unet-short", "unet-ema"]  # a mask, a label, a seed, two recipes
+# A mask, a label, a joint net, a seed, two recipes; and what is not of the study: a pretrained net, the pair
+# that copies are measured by, two folds.
+MODELS = ["unet", "mobilenetv2", "joint", "unet_lite0"]
+MORE = {
+    "unet_lite0": {"model": {"arch": "unet_lite0", "pretrained": True}},
+    "unet-no_copies": {"like": "unet", "prune": "copies"},
+    "unet-no_others": {"like": "unet", "prune": "random"},
+    "unet-fold0": {"like": "unet", "fold": 0},
+    "unet-fold1": {"like": "unet", "fold": 1},
+}
+RUNS = ["unet", "mobilenetv2", "joint", "unet-43", "unet-short", "unet-ema", *MORE]
 COPIES = ("same_bytes", "same_pixels", "reencoded", "rescaled", "mirrored", "within_train")
 EACH = [
     *(f"{name}@demo" for name in ("plan", "fetch", "validate", "audit", "prepare")),
     *("train@demo-unet", "evaluate@demo-mobilenetv2", "evaluate@demo-unet-ema", "grid@demo-adam-0.001"),
+    *("train@demo-unet-no_others", "evaluate@demo-unet-fold1", "evaluate@demo-unet_lite0", "vote@demo"),
     *(f"{name}@demo" for name in ("collect_grid", "analyse", "render", "site")),
     "estimate",
 ]
@@ -51,6 +62,7 @@ def smaller(profile: dict[str, Any]) -> dict[str, Any]:
     profile["train"]["epochs"] = profile["runs"]["unet-short"]["epochs"] = profile["grid"]["epochs"] = 2
     profile["runs"]["unet"]["model"]["base_channels"] = 4
     profile["evaluate"]["bootstrap_resamples"] = 100
+    profile["runs"] |= MORE
     return profile
 
 
@@ -86,8 +98,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_from_nothing_to_a_report(small: Path) -> None:
     reports = small / "reports" / "demo"
     metrics = json.loads((reports / "metrics.json").read_text())
-    assert list(metrics) == RUNS
-    for run in ("unet", "mobilenetv2", "unet-43"):
+    assert list(metrics) == [run for run in RUNS if "fold" not in run]
+    for run in (*MODELS, "unet-43", "unet-no_copies", "unet-no_others"):
         assert {"official", "clean", "strict", "validation", "cost"} == metrics[run].keys() - {"temperature"}
     assert {"validation", "cost"} == metrics["unet-ema"].keys()
     assert metrics["unet"]["official"]["n_images"] == metrics["mobilenetv2"]["official"]["n_images"] == 24
@@ -100,6 +112,26 @@ def test_from_nothing_to_a_report(small: Path) -> None:
         ("unet-ema", "dice_per_image"),
     ):
         assert metrics[run]["validation"][metric] == pytest.approx(history[run], abs=1e-4)
+    runs = json.loads((reports / "runs.json").read_text())
+    full, *pruned = (runs[run]["train_images"] for run in ("unet", "unet-no_copies", "unet-no_others"))
+    assert pruned[0] == pruned[1] < full
+    beyond = json.loads((reports / "beyond.json").read_text())
+    (copies,) = beyond["copies"]
+    assert (copies["model"], copies["removed"]) == ("unet", full - pruned[0])
+    assert copies["subsets"]["official"]["full"] == pytest.approx(
+        metrics["unet"]["official"]["dice_per_image"], abs=1e-5
+    )
+    assert [row["model"] for row in beyond["flips"]] == [
+        "unet",
+        "mobilenetv2",
+        "joint",
+        "joint",
+        "unet_lite0",
+    ]
+    assert beyond["vote"]["members"] == ["unet", "joint"]
+    (folds,) = json.loads((reports / "out_of_fold.json").read_text())["models"].values()
+    assert (folds["folds"], folds["complete"]) == ([0, 1], False)
+    assert folds["n_pairs"] == sum(runs_of_fold(small, k) for k in (0, 1)) > 107 / 5
     comparisons = json.loads((reports / "comparisons.json").read_text())
     assert comparisons["seeds"]["models"]["unet"]["official"]["dice_study"]["values"].keys() == {"42", "43"}
     (study,) = json.loads((reports / "recipes.json").read_text())["studies"]
@@ -109,6 +141,10 @@ def test_from_nothing_to_a_report(small: Path) -> None:
     assert flipped["difference"] == pytest.approx(flipped["score"] - plain["score"], abs=1e-5)
     assert "phantom" in (reports / "report.md").read_text().lower()
     assert "phantom" in (small / "site/demo/index.html").read_text().lower()
+
+
+def runs_of_fold(place: Path, fold: int) -> int:
+    return int((pd.read_csv(place / "data/demo/cache/samples.csv")["fold"] == fold).sum())
 
 
 @pytest.mark.parametrize("name", EACH)

@@ -16,6 +16,7 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from brisc.errors import InputError, InputErrors
+from brisc.vocabulary import FOLDS
 
 
 class Strict:
@@ -187,9 +188,12 @@ class Train(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Train):
-    """One training: `model` goes to brisc.models.build as it stands."""
+    """One training: `model` goes to brisc.models.build as it stands, prune and fold to
+    brisc.data.selection.select."""
 
     model: dict[str, Any]
+    prune: Literal["none", "copies", "random"]
+    fold: Annotated[int, Field(ge=0, lt=FOLDS)] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +242,15 @@ class Compare(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Vote(Strict):
+    """A pixel is tumour where at least `agree` of the members say so; names that are not listed under runs
+    are left out."""
+
+    members: list[str]
+    agree: Positive
+
+
+@dataclass(frozen=True, kw_only=True)
 class Params(Strict):
     """params.yaml: which profile, which runs, and the grid's axes. No number of a training."""
 
@@ -245,6 +258,7 @@ class Params(Strict):
     runs: Annotated[list[str], Field(min_length=1)]
     grid: Grid
     compare: Compare
+    vote: Vote
 
 
 BLOCKS = {
@@ -255,6 +269,9 @@ BLOCKS = {
     "train": Train,
     "evaluate": Evaluate,
 }
+
+
+Kind = Literal["model", "seed", "recipe", "pruned", "fold"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +287,7 @@ class EvaluationPlan(Strict):
     """How a run is evaluated, and what it is to the others, see `Resolved`."""
 
     name: str
-    kind: Literal["model", "seed", "recipe"]
+    kind: Kind
     like: str | None
     changes: dict[str, Any]
     judge: Literal["test", "validation"]
@@ -366,8 +383,13 @@ class Resolved:
     judge: Literal["test", "validation"]
 
     @property
-    def kind(self) -> Literal["model", "seed", "recipe"]:
-        """seed: another run once more; recipe: a choice of training, which the test images must not see."""
+    def kind(self) -> Kind:
+        """seed: another run once more; recipe: a choice of training, which the test images must not see;
+        pruned: trained without some images; fold: trained without a fold, and judged on it."""
+        if self.run.fold is not None:
+            return "fold"
+        if self.run.prune != "none":
+            return "pruned"
         if self.judge == "validation":
             return "recipe"
         return "seed" if self.like is not None and self.changes.keys() == {"seed"} else "model"
@@ -380,7 +402,7 @@ def resolve(profile: str, name: str) -> Resolved:
     runs = _block(content, "runs", path)
     own = dict(_block(runs, name, path, "runs"))
     like = own.pop("like", None)
-    settings: dict[str, Any] = {"judge": "test", **_block(content, "train", path)}
+    settings: dict[str, Any] = {**WHOLE, "judge": "test", **_block(content, "train", path)}
     for change in reversed(list(_lineage(runs, name, path))):
         settings = _merged(settings, change)
     judge = settings.pop("judge")
@@ -393,6 +415,7 @@ def resolve(profile: str, name: str) -> Resolved:
             mend="Correct it.",
         )
     run: Run = checked(Run, settings, path, f"runs.{name}")
+    _check_selection(run, judge, f"runs.{name}", path)
     return Resolved(run=run, like=like, changes=dict(_leaves(own)), judge=judge)
 
 
@@ -402,6 +425,27 @@ def resolve_grid(profile: str, name: str) -> Run:
     settings = _merged(asdict(resolve(profile, name).run), _block(read_yaml(path), "grid", path))
     run: Run = checked(Run, settings, path, "grid")
     return run
+
+
+def _check_selection(run: Run, judge: str, setting: str, path: Path) -> None:
+    """A fold has other images than the publisher's halves, and tumour slices alone."""
+    clashing = [
+        name
+        for name, clashes in (
+            ("prune", run.prune != "none"),
+            ("judge: validation", judge == "validation"),
+            ("healthy_slices", run.healthy_slices),
+        )
+        if clashes
+    ]
+    if run.fold is not None and clashing:
+        raise InputError(
+            f"settings that no fold has in {setting}",
+            where=path,
+            got=f"fold {run.fold} with {', '.join(clashing)}",
+            expected="a fold of tumour slices, judged on the fold",
+            mend="Take out the fold or the others.",
+        )
 
 
 def _lineage(runs: Any, name: str, path: Path) -> Iterator[dict[str, Any]]:
@@ -446,6 +490,9 @@ def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     }
     return {**content, **changes, **nested}
 
+
+# What a run trains on unless it says otherwise: every image of the publisher's train half.
+WHOLE: dict[str, Any] = {"prune": "none", "fold": None}
 
 # What a run says of itself that changes nothing in how it is trained.
 NOT_OF_TRAINING = ("judge", "may_diverge")

@@ -16,6 +16,9 @@ TEST_SUBSETS = ("official", "clean", "strict")
 VALIDATION = "validation"
 SUBSETS = (*TEST_SUBSETS, VALIDATION)
 
+FOLDS = 5  # of all tumour slices, both halves together, groups whole
+FOLD = "fold"  # the subset that a run with a fold is judged on
+
 
 @dataclass(frozen=True, kw_only=True)
 class Head:

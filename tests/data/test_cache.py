@@ -131,6 +131,22 @@ def test_pruning_takes_from_train_what_touches_test(prune: str, pruned: int) -> 
     assert (samples["split"] == "test").sum() == 8
 
 
+def test_a_run_s_images_are_marked_in_every_half() -> None:
+    index = table(8, 2)
+    related = groups(index, copies=("test_glioma_00", "train_glioma_00"))
+    samples = assign_samples(index, related, SETTINGS).set_index("id")
+    tumours = samples["label"] != "no_tumor"
+    assert set(samples.loc[tumours, "fold"]) == {0, 1, 2, 3, 4}
+    assert set(samples.loc[~tumours, "fold"]) == {-1}
+    assert not samples.loc[~tumours, "validating"].any()
+    assert samples["validating"].sum() == 6  # 10 of each class, a quarter of 10 is 2
+    assert samples.index[samples["copy_across"] == 1].tolist() == ["test_glioma_00", "train_glioma_00"]
+    stand_in = samples[samples["stand_in"] == 1]
+    left_out = int(samples.loc["train_glioma_00", "split"] == "train")
+    assert len(stand_in) == left_out
+    assert set(stand_in["split"]) <= {"train"}
+
+
 def test_a_class_missing_from_a_split_is_told() -> None:
     with pytest.raises(InputError, match="a class is missing from validation"):
         assign_samples(table(4, 1), groups(table(4, 1)), replace(SETTINGS, validation_fraction=0.07))

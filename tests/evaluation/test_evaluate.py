@@ -37,6 +37,7 @@ OF_MASK = [
     "dice_native",
 ]
 OF_LABEL = [*PROBABILITIES, "predicted"]
+FLIPS = ["dice_flips", "accuracy_flips"]
 MODEL = {"kind": "model", "like": None, "changes": {}, "judge": "test"}
 RECIPE = {"kind": "recipe", "like": "unet", "changes": {"epochs": 2}, "judge": "validation"}
 
@@ -99,7 +100,32 @@ def test_files_and_columns_follow_the_heads(evaluated):
     ]:
         folder = evaluated(net)
         assert sorted(path.name for path in folder.iterdir()) == sorted([*ON_TEST, *files])
-        assert list(pd.read_csv(folder / "per_image.csv")) == KNOWN + columns
+        flips = [
+            name for name, head in zip(FLIPS, (OF_MASK, OF_LABEL), strict=True) if set(head) <= set(columns)
+        ]
+        assert list(pd.read_csv(folder / "per_image.csv")) == KNOWN + columns + flips
+
+
+def test_a_fold_is_a_subset_of_its_own_and_weighted_by_its_own_classes(evaluated, samples, run):
+    samples.table.loc[:, ["official", "clean", "strict"]] = 0
+    folder = evaluated(Bright(), run=replace(run, fold=0), about={**MODEL, "kind": "fold"})
+    metrics = metrics_of(folder)
+    assert metrics.keys() == {"fold", "validation"}
+    assert metrics["fold"]["n_images"] == (samples.table["split"] == "test").sum() == 12
+    assert metrics["fold"]["n_pairs"] == 9
+    assert list(metrics["fold"]["by_class"]) == ["glioma", "meningioma", "pituitary"]
+
+
+def test_flips_stand_beside_the_plain_scores_of_a_model_and_are_those_of_the_setting(evaluated):
+    plain, flipped = (
+        pd.read_csv(evaluated(joint(), name, flips=flips) / "per_image.csv")
+        for name, flips in (("plain", False), ("flipped", True))
+    )
+    assert plain["dice_flips"].tolist() == pytest.approx(flipped["dice"].tolist())
+    assert (plain["accuracy_flips"] == (flipped["predicted"] == flipped["label"])).all()
+    assert plain["dice_flips"].tolist() != plain["dice"].tolist()
+    seed = evaluated(joint(), "seed", about={**MODEL, "kind": "seed", "like": "net"})
+    assert not set(FLIPS) & set(pd.read_csv(seed / "per_image.csv"))
 
 
 def names(folder):
@@ -135,7 +161,7 @@ def test_what_is_written_is_what_the_analysis_reads(evaluated, tmp_path):
     assert (net.kind, recipe.kind, recipe.about["like"]) == ("model", "recipe", "unet")
     assert (net.summary["best_epoch"], list(net.history["best"])) == (2, [0, 1])
     assert (net.cost["seconds"], net.inference["batch_size"], recipe.inference) == (None, 5, {})
-    assert list(net.images()) == KNOWN + OF_MASK + OF_LABEL
+    assert list(net.images()) == KNOWN + OF_MASK + OF_LABEL + FLIPS
     assert len(recipe.images()) == 6
 
 
@@ -305,7 +331,7 @@ def test_a_joint_net_has_the_numbers_of_both_heads(evaluated):
 def test_numbers_of_the_label_can_be_derived_from_the_file(evaluated, settings):
     folder = evaluated(joint())
     table = pd.read_csv(folder / "per_image.csv")
-    assert subset_metrics(table[KNOWN + OF_LABEL], settings) == {
+    assert subset_metrics(table[KNOWN + OF_LABEL], SUBSETS, settings) == {
         name: {key: value for key, value in values.items() if key in LABEL_KEYS}
         if name != "temperature"
         else values

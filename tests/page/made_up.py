@@ -62,7 +62,7 @@ def write_profile(root: Path) -> None:
             per_image = pd.concat([per_image, guessed], axis=1)
             np.savez_compressed(folder / "cam.npz", rows=draw_cams(truth, rng))
         per_image.to_csv(folder / "per_image.csv", index=False, float_format="%.6g")
-        metrics[model] = subset_metrics(per_image, SETTINGS) | {"cost": cost(number)}
+        metrics[model] = subset_metrics(per_image, SUBSETS, SETTINGS) | {"cost": cost(number)}
         runs[model] = summary("model", heads(model), None, {"model.arch": model})
         histories.append(history(model, heads(model), number))
     for subset in SUBSETS:  # the others are of an older revision that did not measure it

@@ -1,12 +1,13 @@
 """The results of all runs of a profile in a few small files, which git keeps and the report reads.
 
 metrics.json    {run: {subset: {metric: value}, "cost": of training and inference}}; a run judged on
-                validation alone has that subset alone
+                validation alone has that subset alone, and one with a fold is not there: out_of_fold.json
 scores.json     {run: the primary metric on validation, of the mask where there is one}, for `dvc exp show`
-runs.json       {run: kind (model | seed | recipe), like, changes, and what its training says of itself}
+runs.json       {run: kind (model | seed | recipe | pruned | fold), like, changes, and what its training
+                says of itself}
 provenance.json what all have in common: profile, data, prepare, settings that all models share, versions
 history.csv     a row for each run and epoch
-per_image/      a table for each run that is judged on test
+per_image/      a table for each run that is judged on the publisher's test
 """
 
 import shutil
@@ -23,9 +24,9 @@ from brisc.vocabulary import HEADS, VALIDATION
 
 def collect(runs: Sequence[Evaluated], reports: Path, *, provenance: dict[str, Any]) -> None:
     """Write the files above into the folder `reports`. provenance: profile, source and prepare."""
-    models = of_kind(runs, "model")
-    write_json(reports / "metrics.json", {run.name: {**run.metrics, "cost": _cost(run)} for run in runs})
-    write_json(reports / "scores.json", {run.name: score(run) for run in runs if run.kind != "seed"})
+    models, judged = of_kind(runs, "model"), [run for run in runs if run.kind != "fold"]
+    write_json(reports / "metrics.json", {run.name: {**run.metrics, "cost": _cost(run)} for run in judged})
+    write_json(reports / "scores.json", {run.name: score(run) for run in judged if run.kind != "seed"})
     write_json(reports / "runs.json", {run.name: _described(run) for run in runs})
     write_json(reports / "provenance.json", {**provenance, **_in_common(models)})
     history = pd.concat([run.history.assign(run=run.name) for run in runs], ignore_index=True)
@@ -34,7 +35,7 @@ def collect(runs: Sequence[Evaluated], reports: Path, *, provenance: dict[str, A
         history[columns].to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
     with atomic(reports / "per_image") as folder:
         folder.mkdir()
-        for run in runs:
+        for run in judged:
             if run.kind != "recipe":
                 shutil.copyfile(run.folder / "per_image.csv", folder / f"{run.name}.csv")
 

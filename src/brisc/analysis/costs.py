@@ -1,8 +1,8 @@
 """What every training of a profile cost, in one table.
 
-costs.csv, a row for each training: kind (model | seed | recipe | grid), run, device, threads, precision,
-epochs, images_seen, seconds (of wall time, validation included, over interruptions). Empty where the profile
-does not measure.
+costs.csv, a row for each training: kind (model | seed | recipe | pruned | fold | grid), run, device, threads,
+precision, epochs, images_seen, seconds (of wall time, validation included, over interruptions). Empty where
+the profile does not measure.
 """
 
 from collections.abc import Sequence

@@ -22,6 +22,7 @@ from typing import Any
 
 import pandas as pd
 
+from brisc.analysis.beyond import augments
 from brisc.analysis.runs import Evaluated, of_kind
 from brisc.analysis.scores import check_same_images, interval, measure_name, rounded
 from brisc.config import Evaluate
@@ -34,7 +35,9 @@ Images = dict[str, pd.DataFrame]  # by run, without those that diverged before t
 
 def summarise_recipes(runs: Sequence[Evaluated], settings: Evaluate) -> dict[str, Any]:
     """The content of recipes.json, see the head of this file. runs: all of the profile, in their order."""
-    recipes = of_kind(runs, "recipe")
+    by_name = {run.name: run for run in runs}
+    # Those of a model's augmentation, over seeds, are compared in brisc.analysis.beyond.
+    recipes = [run for run in of_kind(runs, "recipe") if not augments(run, by_name)]
     names, likes = {recipe.name for recipe in recipes}, {recipe.about["like"] for recipe in recipes}
     # What other recipes are like, and what is like none of them, and so would be in no study otherwise.
     baselines = [each for each in recipes if each.name in likes or each.about["like"] not in names]

@@ -108,7 +108,8 @@ class Results:
     A run is a training with its settings, of one kind: a model, a model with another seed, or a recipe, which
     is judged on validation alone. metrics, runs and history have all of them. per_image: one table for each
     model, a row for each validation and test image. costs: a row for each run and each cell of the grid.
-    recipes: the studies that compare recipes, none where none was run. estimate: memory and work at the size
+    recipes: the studies that compare recipes, none where none was run. out_of_fold: see
+    brisc.analysis.folds. beyond: see brisc.analysis.beyond. estimate: memory and work at the size
     of the full study, counted and not measured.
     """
 
@@ -124,6 +125,8 @@ class Results:
     comparisons: Record | None
     grid: GridResult | None
     recipes: tuple[Record, ...]
+    out_of_fold: Record | None
+    beyond: Record | None
     estimate: Record | None
     published: Record
 
@@ -183,6 +186,12 @@ class Results:
         """One of the costs, None where it was not measured."""
         return self.cost(model).number(key)
 
+    def of_study(self, model: str) -> bool:
+        """Whether the study has the model's architecture."""
+        return self.runs.record(model).record("settings").record("model")["arch"] in self.published.record(
+            "models"
+        )
+
     def published_model(self, model: str) -> Record:
         """What the study says of `model`; empty where it says nothing."""
         models = self.published.record("models")
@@ -218,6 +227,8 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
         comparisons=_read_if_there(reports / "comparisons.json"),
         grid=_read_grid(reports),
         recipes=_read_recipes(reports),
+        out_of_fold=_read_if_there(reports / "out_of_fold.json"),
+        beyond=_read_if_there(reports / "beyond.json"),
         estimate=_read_if_there(estimate),
         published=_read_json(published),
     )

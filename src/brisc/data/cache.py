@@ -15,10 +15,15 @@ from brisc.atomic import atomic, write_json
 from brisc.config import Prepare
 from brisc.data.native import PackedMask, pack, write_native
 from brisc.data.picture import MASK_LEVEL, read_grey, to_square
-from brisc.data.split import assign_validation
+from brisc.data.split import assign_folds, assign_stand_ins, assign_validating, assign_validation
 from brisc.errors import InputError
 from brisc.progress import Track
-from brisc.vocabulary import HEALTHY
+from brisc.vocabulary import FOLDS, HEALTHY, TEST_SUBSETS
+
+# copy_across: its slice is in the other half of the publisher's split too; stand_in: left out where as many
+# images as the copies are; fold: 0 to 4 of a tumour slice, else -1; validating: validates the runs with a
+# fold that does not hold it.
+SELECTION = ("copy_across", "stand_in", "fold", "validating")
 
 
 def prepare(
@@ -36,8 +41,8 @@ def prepare(
 
     images.npy and masks.npy are (N, size, size) uint8 in the row order of samples.csv (0..255, and 0 or 1; a
     healthy slice has an empty mask). samples.csv has the columns id, split (train, validation, test, pruned),
-    label, plane, group, official, clean, strict (0 or 1: the subsets of test), mask_pixels. `native` is in
-    that row order too.
+    label, plane, group, official, clean, strict (0 or 1: the subsets of test), those of SELECTION, and
+    mask_pixels. `native` is in that row order too.
     """
     samples = assign_samples(index, groups, prepare)
     originals: list[PackedMask] = []
@@ -105,7 +110,24 @@ def assign_samples(index: pd.DataFrame, groups: pd.DataFrame, prepare: Prepare) 
     merged["clean"] = (test & ~merged["copy_across"].astype(bool)).astype(int)
     merged["strict"] = (test & ~merged["neighbour_across"].astype(bool)).astype(int)
     _check_split(merged, prepare)
-    return merged[["id", "split", "label", "plane", "group", "official", "clean", "strict"]]
+    merged = _assign_selection(merged, prepare)
+    return merged[["id", "split", "label", "plane", "group", *TEST_SUBSETS, *SELECTION]]
+
+
+def _assign_selection(samples: pd.DataFrame, prepare: Prepare) -> pd.DataFrame:
+    """With the columns of SELECTION, from which brisc.data.selection makes the split of a run."""
+    tumours, train = samples[samples["label"] != HEALTHY], samples[samples["split"] == "train"]
+    fold = assign_folds(tumours, folds=FOLDS, seed=prepare.seed)
+    validating = assign_validating(
+        tumours, validation_fraction=prepare.validation_fraction, seed=prepare.seed
+    )
+    stand_in = assign_stand_ins(train, seed=prepare.seed)
+    return samples.assign(
+        copy_across=samples["copy_across"].astype(int),
+        stand_in=stand_in.reindex(samples.index, fill_value=False).astype(int),
+        fold=fold.reindex(samples.index, fill_value=-1),
+        validating=validating.reindex(samples.index, fill_value=False).astype(int),
+    )
 
 
 def fingerprint(raw: Path, folder: Path, size: int) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""Validation rows out of the publisher's training half: at random as in the study, or by groups of similar
-slices."""
+"""Rows drawn for a purpose: validation out of the publisher's training half, folds of all slices, and images
+to leave out in place of copies."""
 
+from collections import Counter
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-STREAM = 11  # numbers this module's own generator, so that no other draw shifts the split
+# Number a generator for each purpose, so that no draw shifts another.
+STREAM, FOLD_STREAM, VALIDATING_STREAM, STAND_IN_STREAM = 11, 12, 13, 14
 
 
 def assign_validation(
@@ -27,6 +29,58 @@ def assign_validation(
     else:
         validation = _by_group(ordered, validation_fraction, generator)
     return table["id"].isin(validation).map({True: "validation", False: "train"})
+
+
+def assign_folds(table: pd.DataFrame, *, folds: int, seed: int) -> pd.Series:
+    """A number from 0 to `folds` - 1 for each row of `table` (columns as above), the same within a group.
+
+    Large groups first, in a random order among equals; each goes where there are fewest of its classes and
+    planes so far.
+    """
+    generator = np.random.default_rng([seed, FOLD_STREAM])
+    ordered = table.sort_values("id")
+    strata = pd.MultiIndex.from_frame(ordered[["label", "plane"]]).factorize(sort=True)[0]
+    members = {group: rows for group, rows in sorted(ordered.groupby("group").indices.items())}
+    names = [list(members)[i] for i in generator.permutation(len(members))]
+    filled = np.zeros((folds, strata.max() + 1), np.int64)
+    chosen = np.zeros(len(ordered), np.int64)
+    for name in sorted(names, key=lambda group: -len(members[group])):
+        own = np.bincount(strata[members[name]], minlength=filled.shape[1])
+        fold = min(range(folds), key=lambda k: (filled[k] @ own, filled[k].sum(), k))
+        filled[fold] += own
+        chosen[members[name]] = fold
+    return pd.Series(chosen, index=ordered.index).reindex(table.index)
+
+
+def assign_validating(table: pd.DataFrame, *, validation_fraction: float, seed: int) -> pd.Series:
+    """Whether each row of `table` is one to validate with in the folds where it is not judged; by groups."""
+    generator = np.random.default_rng([seed, VALIDATING_STREAM])
+    return table["id"].isin(_by_group(table.sort_values("id"), validation_fraction, generator))
+
+
+def assign_stand_ins(table: pd.DataFrame, *, seed: int) -> pd.Series:
+    """Whether each row of `table` (column copy_across besides) is one of the images to leave out in place of
+    the copies: as many in each class and plane, none of them a copy.
+
+    Groups are taken whole in a random order while there is room, then single images until the counts agree;
+    fewer where a class and plane has not as many.
+    """
+    generator = np.random.default_rng([seed, STAND_IN_STREAM])
+    ordered = table.sort_values("id")
+    copies = ordered["copy_across"].astype(bool)
+    room = ordered[copies].groupby(["label", "plane"]).size().to_dict()
+    others = ordered[~copies]
+    members = [rows for _, rows in sorted(others.groupby("group").indices.items())]
+    groups = [members[i] for i in generator.permutation(len(members))]
+    singles = [np.array([i]) for i in generator.permutation(len(others))]
+    strata = list(zip(others["label"], others["plane"], strict=True))
+    taken: set[int] = set()
+    for rows in (*groups, *singles):
+        wanted = Counter(strata[i] for i in rows)
+        if taken.isdisjoint(rows) and all(room.get(key, 0) >= count for key, count in wanted.items()):
+            taken.update(rows)
+            room.update({key: room[key] - count for key, count in wanted.items()})
+    return table["id"].isin(others["id"].iloc[sorted(taken)])
 
 
 def _by_group(ordered: pd.DataFrame, validation_fraction: float, generator: np.random.Generator) -> set[str]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,20 @@ from brisc.evaluation.classification import codes, measure_labels, summarise_lab
 from brisc.evaluation.cost import measure_cost
 from brisc.evaluation.gradcam import activation_maps
 from brisc.evaluation.native import dice_native
-from brisc.evaluation.predict import Inference, Output, predict_batches
+from brisc.evaluation.predict import Inference, Output, predict, predict_batches
 from brisc.evaluation.rows import FLOAT_FORMAT, subset_of
-from brisc.evaluation.segmentation import measure, summarise
+from brisc.evaluation.segmentation import dice, measure, summarise
 from brisc.evaluation.validation import score_images, summarise_validation
 from brisc.training.result import copy_records
 from brisc.training.resume import load_weights
-from brisc.vocabulary import HEADS, LABELS, SUBSETS, TUMOURS, VALIDATION
+from brisc.vocabulary import FOLD, HEADS, LABELS, SUBSETS, TEST_SUBSETS, TUMOURS, VALIDATION
 
 Subsets = Mapping[str, pd.DataFrame]
+
+FOLD_SUBSETS = (FOLD, VALIDATION)  # of a run with a fold, in place of SUBSETS
+
+# What per_image.csv says of an image beside what is measured.
+KNOWN = ("id", "split", "label", "plane", "group", *TEST_SUBSETS)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,14 @@ def evaluate(
         else:
             splits = [samples.rows(split, healthy=True) for split in (VALIDATION, "test")]
             job = Job(Inference(net, run), samples, native, np.sort(np.concatenate(splits)), plan.evaluate)
-            judge_on_test(job, folder, weights=training / "weights.pt", measure_seconds=run.measure_seconds)
+            judge_on_test(
+                job,
+                folder,
+                subsets=SUBSETS if run.fold is None else FOLD_SUBSETS,
+                flips=plan.kind == "model",
+                weights=training / "weights.pt",
+                measure_seconds=run.measure_seconds,
+            )
 
 
 def judge_on_validation(
@@ -98,7 +110,9 @@ def judge_on_validation(
     write_json(folder / "metrics.json", summarise_validation(table, settings))
 
 
-def judge_on_test(job: Job, folder: Path, *, weights: Path, measure_seconds: bool) -> None:
+def judge_on_test(
+    job: Job, folder: Path, *, subsets: Sequence[str], flips: bool, weights: Path, measure_seconds: bool
+) -> None:
     """metrics.json, see `subset_metrics`, per_image.csv, inference.json, and what shows each head at work.
 
     masks.npz, of a mask head, holds "rows", (N, H, W / 8) uint8, the predicted masks packed eight pixels to a
@@ -106,10 +120,12 @@ def judge_on_test(job: Job, folder: Path, *, weights: Path, measure_seconds: boo
     row order of per_image.csv: validation and test images by id. weights: the file that the net's came from.
     """
     table, predictions = measure_images(job)
+    if flips:
+        table = table.assign(**measure_flips(job))
     table.to_csv(folder / "per_image.csv", index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
     for head, prediction in predictions.items():
         np.savez_compressed(folder / EVALUATORS[head].file, rows=EVALUATORS[head].picture(prediction, job))
-    write_json(folder / "metrics.json", subset_metrics(table, job.settings))
+    write_json(folder / "metrics.json", subset_metrics(table, subsets, job.settings))
     cost = measure_cost(
         job.net,
         size=job.samples.images.shape[1],
@@ -130,7 +146,7 @@ def measure_images(job: Job) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     predictions: dict[str, list[np.ndarray]] = {}
     for rows, outputs in predict_batches(job.net, job.samples, job.rows, settings=job.settings):
         part = replace(job, rows=rows)
-        known = job.samples.table.iloc[rows].drop(columns="mask_pixels").reset_index(drop=True)
+        known = job.samples.table.iloc[rows][list(KNOWN)].reset_index(drop=True)
         measured = [EVALUATORS[head].measure(outputs[head], part) for head in HEADS if head in outputs]
         tables.append(pd.concat([known, *measured], axis=1))
         for head, output in outputs.items():
@@ -141,14 +157,30 @@ def measure_images(job: Job) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     )
 
 
-def subset_metrics(table: pd.DataFrame, settings: Evaluate) -> dict[str, Any]:
-    """{"official", "clean", "strict", "validation"}: the metrics of each, of all heads that `table` has
-    columns of.
+def measure_flips(job: Job) -> dict[str, np.ndarray]:
+    """What the mean over an image and its mirror images would be worth, as columns: dice_flips, and
+    accuracy_flips, 1 for the right class and else 0."""
+    found = predict(job.net, job.samples, job.rows, settings=replace(job.settings, flips=True))
+    columns: dict[str, np.ndarray] = {}
+    if "mask" in found:
+        masks, truth = found["mask"], job.samples.masks[job.rows] > 0
+        overlap, drawn, true = (pixels.sum(axis=(1, 2)) for pixels in (masks & truth, masks, truth))
+        columns["dice_flips"] = dice(overlap, drawn, true)
+    if "label" in found:
+        right = found["label"].argmax(axis=1) == codes(job.samples.table["label"].iloc[job.rows])
+        columns["accuracy_flips"] = right.astype(np.int64)
+    return columns
+
+
+def subset_metrics(table: pd.DataFrame, names: Sequence[str], settings: Evaluate) -> dict[str, Any]:
+    """By subset of these names, "validation" among them: its metrics, of all heads that `table` has columns
+    of.
 
     With a label head also "temperature", by which its logits are divided in `ece_scaled`: fitted on
-    validation alone. All class-weighted numbers are in the class mix of the official test set.
+    validation alone. All class-weighted numbers are in the class mix of the first subset: the official test
+    set, or the fold.
     """
-    subsets = {name: subset_of(table, name) for name in SUBSETS}
+    subsets = {name: subset_of(table, name) for name in names}
     metrics: dict[str, Any] = {}
     for name, head in HEADS.items():
         if head.column in table:
@@ -207,7 +239,8 @@ def _summarise_labels(subsets: Subsets, settings: Evaluate) -> dict[str, Any]:
 
 
 def _class_mix(subsets: Subsets, labels: tuple[str, ...]) -> dict[str, int]:
-    return {label: int((subsets["official"]["label"] == label).sum()) for label in labels}
+    first = next(iter(subsets.values()))
+    return {label: int((first["label"] == label).sum()) for label in labels}
 
 
 def _pack(masks: np.ndarray, job: Job) -> np.ndarray:

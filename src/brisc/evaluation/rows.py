@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from brisc.errors import InputError
-from brisc.vocabulary import VALIDATION
+from brisc.vocabulary import FOLD, VALIDATION
 
 # How numbers are written to per_image.csv.
 FLOAT_FORMAT = "%.6g"
@@ -51,7 +51,8 @@ def check_rows(
 
 def subset_of(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """The rows of a table of per-image results that are in the subset `name`."""
-    return table[table["split"] == VALIDATION] if name == VALIDATION else table[table[name] == 1]
+    of_split = {VALIDATION: VALIDATION, FOLD: "test"}  # a run with a fold has that as its test
+    return table[table["split"] == of_split[name]] if name in of_split else table[table[name] == 1]
 
 
 def class_weighted(

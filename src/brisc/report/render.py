@@ -33,6 +33,7 @@ CHAPTERS = (
     "grid",
     "recipes",
     "data",
+    "beyond",
 )
 
 # What templates write numbers and lists with.

@@ -1,6 +1,7 @@
 """The tables of the report."""
 
 from brisc.report.tables import (
+    beyond,
     classification,
     comparisons,
     cost,
@@ -13,6 +14,7 @@ from brisc.report.tables import (
 )
 
 __all__ = [
+    "beyond",
     "classification",
     "comparisons",
     "cost",

@@ -95,6 +95,8 @@ def cost(results: Results) -> Table:
 KINDS = {
     "model": "models",
     "seed": "the same with other seeds",
+    "pruned": "the same without some images",
+    "fold": "the same, out of fold",
     "grid": "cells of the grid",
     "recipe": "recipes of training",
 }

@@ -1,0 +1,107 @@
+"""What is beyond the study stands in the report where it was run, and only there."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from brisc.analysis.results import Results
+from brisc.report import tables
+from brisc.report.render import render
+
+PAIRED = {"difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.001}
+WORTH = {"worth": 0.05, "worth_low": 0.01, "worth_high": 0.09, "worth_p": 0.02}
+COPIES = {
+    "full": 0.8,
+    "without_copies": 0.7,
+    "without_others": 0.75,
+    "share": 0.0667,
+    "by_seed": {"42": 0.05},
+}
+STRATUM = {"n": 7, "dice_per_image": 0.6, "dice_per_image_low": 0.5, "dice_per_image_high": 0.7}
+BEYOND: dict[str, Any] = {
+    "copies": [{"model": "unet", "seeds": [42], "subsets": {"official": {**COPIES, **WORTH}}}],
+    "augmentation": [
+        {
+            "model": "unet",
+            "recipe": "unet-study",
+            "seeds": [42, 43],
+            "changes": {"augment.noise_probability": 0.3},
+            "chosen": 0.7,
+            "published": 0.6,
+            "by_seed": {"42": 0.12, "43": 0.08},
+            **PAIRED,
+        }
+    ],
+    "pretrained": [
+        {
+            "model": "net",
+            "scratch": "net-scratch",
+            "subsets": {"clean": {"pretrained": 0.7, "scratch": 0.6, **PAIRED}},
+        }
+    ],
+    "flips": [
+        {
+            "model": "unet",
+            "measure": "dice_per_image",
+            "subsets": {"clean": {"flips": 0.7, "plain": 0.6, **PAIRED}},
+        }
+    ],
+    "vote": None,
+}
+FOLDS = {
+    "unet": {
+        "folds": [0, 1],
+        "n_pairs": 7,
+        **STRATUM,
+        "by_class": {"glioma": STRATUM},
+        "by_plane": {"axial": STRATUM},
+    }
+}
+
+
+def with_beyond(folder: Path) -> Path:
+    (folder / "beyond.json").write_text(json.dumps(BEYOND))
+    (folder / "out_of_fold.json").write_text(json.dumps({"models": FOLDS}))
+    return folder
+
+
+def test_each_table_has_its_numbers(build: Callable[..., Path], read: Callable[[Path], Results]) -> None:
+    results = read(with_beyond(build()))
+    worth, folds = tables.beyond.copies(results), tables.beyond.out_of_fold(results)
+    assert worth is not None
+    assert folds is not None
+    assert worth.rows[0][2:8] == ["80.00", "75.00", "70.00", "+5.00 [+1.00, +9.00]", "0.020", "6.7"]
+    assert [row[1:4] for row in folds.rows] == [
+        [name, "7", "60.00 [50.00, 70.00]"] for name in ("all", "glioma", "axial")
+    ]
+    for made in (
+        tables.beyond.augmentation(results),
+        tables.beyond.nets(results),
+        tables.beyond.flips(results),
+    ):
+        assert made is not None
+        assert "+10.00 [+5.00, +15.00]" in made.rows[0]
+
+
+def test_only_what_was_run_is_told(build: Callable[..., Path], published: Path) -> None:
+    told = []
+    for folder in (build(), with_beyond(build())):
+        render(folder, profile="demo", published=published, estimate=folder / "none.json")
+        told.append((folder / "report.md").read_text() + (folder / "details.md").read_text())
+    for title in ("What copies are worth", "Beyond the study", "Out of fold", "Flips at test time"):
+        assert title not in told[0]
+        assert title in told[1]
+
+
+def test_a_net_that_the_study_has_not_is_marked(
+    build: Callable[..., Path], read: Callable[[Path], Results]
+) -> None:
+    folder = build()
+    path = folder / "runs.json"
+    runs = json.loads(path.read_text())
+    for arch, name in (("unet", "`unet`"), ("unet_lite0", "`unet`, not of the study")):
+        runs["unet"]["settings"]["model"]["arch"] = arch
+        path.write_text(json.dumps(runs))
+        results = read(folder)
+        assert tables.scores.headline(results, results.heads("unet")[0]).rows[0][0] == name
