@@ -8,7 +8,7 @@ not.
 import timm
 from torch import nn
 
-from brisc.models.blocks import SingleHead
+from brisc.models.blocks import SingleHead, start_as_for_imagenet
 from brisc.pretrained import LITE0, Centred, imagenet_weights
 
 
@@ -20,4 +20,5 @@ def build(*, classes: int, pretrained: bool) -> nn.Module:
         # The classifier of 1,000 classes stays out; ours starts anew.
         start = {name: weights[name] for name in net.state_dict() if not name.startswith("classifier.")}
         net.load_state_dict({**net.state_dict(), **start})
+    start_as_for_imagenet(net.classifier)
     return SingleHead(Centred(net), head="label")
