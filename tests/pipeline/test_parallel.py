@@ -174,6 +174,19 @@ def test_stages_run_together_and_leave_what_dvc_leaves(place: Path, by_dvc: dict
     assert (again.returncode, ran(place), results(place)) == (0, [], by_dvc)
 
 
+def test_after_an_edit_the_result_is_that_of_the_edit(place: Path) -> None:
+    """What the stages gave before is still in the cache."""
+    assert repro(place).returncode == 0
+    (place / "source").write_text("2")
+    assert repro(place).returncode == 0
+    assert (place / "prepared").read_text() == "prepare of ['2']"
+    found = results(place)
+    shutil.rmtree(place / ".dvc" / "cache")
+    (place / "dvc.lock").unlink()
+    assert dvc(place, "repro", BRISC_SCRATCH=str(place / ".scratch")).returncode == 0
+    assert results(place) == found
+
+
 def test_what_dvc_has_done_is_done_and_what_it_has_stored_is_taken(
     place: Path, by_dvc: dict[str, bytes]
 ) -> None:
