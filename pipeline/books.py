@@ -5,18 +5,23 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import dvc.stage.run
-from dvc.dvcfile import LOCK_FILE
+from dvc.dvcfile import LOCK_FILE, PROJECT_FILE
+from dvc.parsing.context import Context
 from dvc.repo import Repo, lock_repo
+from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.rwlock import rwlock
 from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_lockfile
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import load_yaml, modify_yaml
+from networkx import descendants
 
 from brisc.atomic import atomic
+from brisc.config import PARAMS, profile_path, read_yaml
+from brisc.errors import InputError
 from pipeline.locks import drop_empty
 
 
@@ -30,6 +35,73 @@ def reproduce(repo: Repo, stage: PipelineStage, command: Callable[[], None], **o
         if changed and any(out.use_cache and out.changed_cache() for out in stage.outs):
             raise OSError("not all of its result is in DVC's cache")
     return changed
+
+
+@contextmanager
+def opened(profile: str) -> Iterator[Repo]:
+    """This repository, as DVC sees it with that profile in params.yaml, whichever is there."""
+    read_yaml(profile_path(profile))  # or one line that there is none
+    load = Context.load_from
+
+    def with_profile(fs: Any, path: str, select_keys: list[str] | None = None) -> Context:
+        context = load(fs, path, select_keys)
+        if Path(path).name == PARAMS.name:
+            context["profile"] = profile
+        return context
+
+    Context.load_from = with_profile
+    try:
+        with Repo(_wait_for_lock=True) as repo:
+            yield repo
+    finally:
+        Context.load_from = load
+
+
+def trainings(repo: Repo) -> list[PipelineStage]:
+    """The stages that train or evaluate a run or a cell, in the order of `dvc repro`."""
+    return [step for step in steps(repo) if step.addressing.split("@")[0] in ("train", "evaluate", "grid")]
+
+
+def run_of(stage: PipelineStage) -> str:
+    """unet of train@demo-unet and evaluate@demo-unet, grid/adam-0.001 of a cell: as the outputs are laid."""
+    _, _, kind, name = PurePosixPath(stage.outs[0].def_path).parts
+    return f"grid/{name}" if kind == "grid" else name
+
+
+def steps(repo: Repo) -> list[PipelineStage]:
+    """All stages, in the order in which `dvc repro` comes to them."""
+    stages: list[PipelineStage] = plan_repro(
+        get_active_graph(repo.index.graph), collect_stages(repo, [PROJECT_FILE])
+    )
+    return stages
+
+
+def locked(repo: Repo) -> set[str]:
+    """The stages that dvc.lock has."""
+    path = Path(repo.root_dir) / LOCK_FILE
+    return set(load_yaml(str(path)).get("stages", {})) if path.exists() else set()
+
+
+def pending(repo: Repo, stages: list[PipelineStage]) -> list[PipelineStage]:
+    """Those of `stages` that must run: changed, or after one that must. Data that are not at hand are no
+    change, as with `dvc repro --allow-missing`.
+
+    Raises InputError where a stage before all of them must run first.
+    """
+    graph, found = repo.index.graph, set[PipelineStage]()  # edges lead from a stage to what it depends on
+    needed = set(stages).union(*(descendants(graph, stage) for stage in stages))
+    for step in steps(repo):
+        if step in needed and (found & set(graph.successors(step)) or step.changed(allow_missing=True)):
+            found.add(step)
+            if step not in stages:
+                raise InputError(
+                    "an earlier stage is out of date",
+                    where=step.addressing,
+                    got="other inputs than it ran with",
+                    expected="plan and data of today",
+                    mend=f"Run dvc repro {step.addressing} under that profile.",
+                )
+    return [stage for stage in stages if stage in found]
 
 
 @contextmanager
