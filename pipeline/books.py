@@ -90,8 +90,10 @@ def pending(repo: Repo, stages: list[PipelineStage]) -> list[PipelineStage]:
     """
     graph, found = repo.index.graph, set[PipelineStage]()  # edges lead from a stage to what it depends on
     needed = set(stages).union(*(descendants(graph, stage) for stage in stages))
-    for step in steps(repo):
-        if step in needed and (found & set(graph.successors(step)) or step.changed(allow_missing=True)):
+    for step in (step for step in steps(repo) if step in needed):
+        with repo.lock:
+            changed = step.changed(allow_missing=True)
+        if changed or found & set(graph.successors(step)):
             found.add(step)
             if step not in stages:
                 raise InputError(

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from dvc.output import Output
-from dvc.repo import Repo
+from dvc.repo import Repo, lock_repo
 from dvc.stage import PipelineStage
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
@@ -199,12 +199,14 @@ def store(repo: Repo, arrivals: list[Arrival]) -> Iterator[str]:
             if arrival.here:
                 yield f"{told}; here already"
                 continue
-            for dep in (dep for dep in stage.deps if not dep.exists):
+            absent = [dep for dep in stage.deps if not dep.exists]
+            for dep in absent:
                 dep.hash_info, dep.meta = made[dep.fs_path].hash_info, made[dep.fs_path].meta
-            if arrival.behind:
-                lock_alone(stage, record)
+            if arrival.behind or absent:
+                with lock_repo(repo):
+                    keep(arrival)
             else:
-                reproduce(repo, stage, partial(bring, stage.outs), force=True, allow_missing=True)
+                reproduce(repo, stage, partial(bring, stage), force=True)
             stored.append(stage)
             yield f"{told}{'; weights stayed there' if arrival.behind else ''}"
     finally:
@@ -212,17 +214,26 @@ def store(repo: Repo, arrivals: list[Arrival]) -> Iterator[str]:
             write_lock(repo, stored, [name for name in order if name not in before])
 
 
-def bring(outs: list[Output]) -> None:
-    for out in outs:
+def bring(stage: PipelineStage) -> None:
+    for out in stage.outs:
         move(UNPACKED / out.def_path, Path(out.fs_path))
 
 
-def lock_alone(stage: PipelineStage, record: Record) -> None:
-    """Tell dvc.lock of a stage whose outputs are elsewhere; older ones go, which would pass for these."""
+def keep(arrival: Arrival) -> None:
+    """Store a stage of which not all inputs are at hand, or tell dvc.lock of outputs that are elsewhere.
+
+    The run-cache, in which DVC looks by inputs that are at hand, gets no entry.
+    """
+    stage = arrival.stage
     stage.save_deps(allow_missing=True)
-    stage.remove_outs(ignore_remove=False, force=False)
+    stage.remove_outs(ignore_remove=False, force=False)  # older ones would pass for these
+    if not arrival.behind:
+        bring(stage)
+        stage.save_outs()
+        stage.commit()
+        return
     for out in stage.outs:
-        stored = record.outputs[out.def_path]
+        stored = arrival.record.outputs[out.def_path]
         folder = stored.md5.endswith(".dir")
         out.hash_info = HashInfo("md5", stored.md5)
         out.meta = Meta(size=stored.size, nfiles=stored.files if folder else None, isdir=folder)
