@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,16 +93,18 @@ def provide(packages: Mapping[str, Any], here: Path, work: Path) -> None:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--upgrade"]
         words = [f"--find-links={here / 'wheels'}", f"--target={site}"]
         subprocess.run([*command, *words, *offered], check=True)
+        invalidate_caches()
         lacking = missing(packages)
     if lacking:
-        wanted = [f"{name}=={packages[name]['version']}" for name in lacking]
+        pins = " ".join(f"{name}=={packages[name]['version']}" for name in lacking)
+        python = ".".join(platform.python_version_tuple()[:2])
         raise InputError(
             "packages are missing",
             where=sys.executable,
             got=f"no {', '.join(lacking)}",
-            expected=f"{', '.join(name for name in packages if packages[name]['imported'])}",
-            mend=f"Run pip install {' '.join(wanted)}, or where there is a network "
-            f'make pack WHEELS="{" ".join(lacking)}".',
+            expected="what the code imports",
+            mend=f"Run pip install {pins}, or where there is a network "
+            f'make pack PYTHON_VERSION={python} WHEELS="{" ".join(lacking)}".',
         )
 
 
