@@ -97,9 +97,9 @@ def pending(repo: Repo, stages: list[PipelineStage]) -> list[PipelineStage]:
             found.add(step)
             if step not in stages:
                 raise InputError(
-                    "an earlier stage is out of date",
+                    "an earlier stage must run first",
                     where=step.addressing,
-                    got="other inputs than it ran with",
+                    got="inputs that it did not run with",
                     expected="plan and data of today",
                     mend=f"Run dvc repro {step.addressing} under that profile.",
                 )

@@ -144,14 +144,22 @@ class Job:
     lines: list[str] = field(default_factory=list)
     rest: str = ""
 
-    def tell(self) -> None:
+    def tell(self, *, last: bool = False) -> None:
         *lines, self.rest = (self.rest + self.log.read()).split("\n")
+        if last and self.rest:
+            lines.append(self.rest)
         for line in lines:
             self.lines.append(line)
             print(f"{self.name}  {line}", flush=True)
 
 
+def trains(stage: str) -> bool:
+    return not stage.startswith("evaluate@")
+
+
 class Node:
+    """Runs what a pack holds. All its paths are relative to the folder that it works in."""
+
     def __init__(self, pack: dict[str, Any], settings: Settings) -> None:
         from pipeline import bundle  # only now: it needs packages
 
@@ -162,6 +170,8 @@ class Node:
             for name, stage in pack["stages"].items()
             if not settings.runs or stage["run"] in settings.runs
         }
+        self.made = {output for stage in pack["stages"].values() for output in stage["outputs"]}
+        self.digests: dict[str, str] = {}  # of what was packed: it does not change
         self.began = time.monotonic()
         self.jobs: list[Job] = []
         self.waiting = list(self.stages)
@@ -188,14 +198,10 @@ class Node:
         """What an earlier start has finished, of the same inputs."""
         for name in list(self.waiting):
             path = self._record(name)
-            record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-            needed = all(need in self.done for need in self.stages[name]["needs"] if need in self.stages)
-            if (
-                record
-                and needed
-                and record["inputs"] == self._inputs(name)
-                and self._outputs(name) == record["outputs"]
-            ):
+            if not path.is_file() or not self._ready(name):
+                continue
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["inputs"] == self._inputs(name) and record["outputs"] == self._outputs(name):
                 self.done[name] = record
                 self.waiting.remove(name)
                 print(f"{name} is done already", flush=True)
@@ -209,16 +215,16 @@ class Node:
                 return True
         late = time.monotonic() - self.began > self.settings.seconds
         # Evaluations first: they end what a training has begun.
-        for name in sorted(self.waiting, key=lambda name: not name.startswith("evaluate@")):
-            ready = all(need in self.done for need in self.stages[name]["needs"])
-            if ready and len(self.jobs) < self.settings.workers and not (late and self._trains(name)):
+        for name in sorted(self.waiting, key=trains):
+            free = len(self.jobs) < self.settings.workers and not (late and trains(name))
+            if free and self._ready(name):
                 self.waiting.remove(name)
                 self._begin(name)
                 return True
         return False
 
-    def _trains(self, name: str) -> bool:
-        return not name.startswith("evaluate@")
+    def _ready(self, name: str) -> bool:
+        return all(need in self.done for need in self.stages[name]["needs"])
 
     def _begin(self, name: str) -> None:
         stage, path = self.stages[name], self.work / "logs" / f"{name}.log"
@@ -247,7 +253,7 @@ class Node:
         print(f"{name} begins", flush=True)
 
     def _finish(self, job: Job) -> None:
-        job.tell()
+        job.tell(last=True)
         job.log.close()
         seconds = round(time.monotonic() - job.began, 1)
         tail = job.lines[-TAIL:]
@@ -268,18 +274,21 @@ class Node:
         self._write()
 
     def _end(self, job: Job) -> None:
-        os.killpg(job.process.pid, signal.SIGTERM)
+        job.process.terminate()
         try:
             job.process.wait(5)
         except subprocess.TimeoutExpired:
-            os.killpg(job.process.pid, signal.SIGKILL)
+            job.process.kill()
             job.process.wait()
 
     def _record(self, name: str) -> Path:
         return self.work / "done" / f"{name}.json"
 
     def _inputs(self, name: str) -> dict[str, str]:
-        return {path: self.bundle.digest(self.work / path) for path in self.stages[name]["inputs"]}
+        for path in self.stages[name]["inputs"]:
+            if path in self.made or path not in self.digests:
+                self.digests[path] = self.bundle.digest(self.work / path)
+        return {path: self.digests[path] for path in self.stages[name]["inputs"]}
 
     def _outputs(self, name: str) -> dict[str, Any]:
         found = {}
@@ -331,10 +340,20 @@ def hold(work: Path) -> IO[str]:
     return lock
 
 
+def read_pack(path: Path) -> dict[str, Any]:
+    try:
+        pack: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(
+            "a damaged list", where=path, got="something else", expected="JSON", mend="Bring it again."
+        ) from None
+    return pack
+
+
 def main(here: Path) -> int:
     settings = settings_of(os.environ, here)
     with hold(settings.work):
-        pack = json.loads((here / PACK).read_text(encoding="utf-8"))
+        pack = read_pack(here / PACK)
         known = [stage["run"] for stage in pack["stages"].values()]
         if unknown := [run for run in settings.runs if run not in known]:
             raise InputError(
@@ -365,3 +384,5 @@ if __name__ == "__main__":
         )
     except subprocess.CalledProcessError as error:
         sys.exit(f"error: pip ended with {error.returncode}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; run the same line again to go on")
