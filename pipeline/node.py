@@ -34,6 +34,7 @@ from typing import IO, Any
 from brisc.atomic import write_json
 from brisc.devices import devices
 from brisc.errors import InputError
+from pipeline.words import last_words
 
 PACK, RESULTS = "pack.json", "results.json"
 WEIGHTS = "weights.pt"
@@ -259,7 +260,10 @@ class Node:
         tail = job.lines[-TAIL:]
         if job.process.returncode:
             self.failed[job.name] = {"code": job.process.returncode, "log": tail}
-            print(f"error: {job.name}: ended with {job.process.returncode}", file=sys.stderr, flush=True)
+            why = last_words("\n".join(job.lines))
+            print(
+                f"error: {job.name}: ended with {job.process.returncode}: {why}", file=sys.stderr, flush=True
+            )
         else:
             self.done[job.name] = {
                 "command": self.stages[job.name]["command"],

@@ -41,6 +41,7 @@ CARRIED = (
     "pipeline/__init__.py",
     "pipeline/bundle.py",
     "pipeline/node.py",
+    "pipeline/words.py",
     *(f"src/brisc/{name}.py" for name in ("__init__", "atomic", "devices", "errors")),
 )
 LINUX = "manylinux_2_28_x86_64 manylinux_2_17_x86_64 manylinux2014_x86_64"

@@ -30,7 +30,7 @@ from pipeline import bundle, command
 from pipeline.books import held, locked, opened, pending, reproduce, steps, trainings, write_lock
 from pipeline.node import RESULTS, WEIGHTS
 from pipeline.parcel import move
-from pipeline.words import roughly
+from pipeline.words import last_words, roughly
 
 UNPACKED = Path(".scratch/unpacked")
 
@@ -97,7 +97,8 @@ def unpack(folder: Path, *, without_weights: bool) -> Iterator[str]:
         yield from store(repo, arrivals)
         shutil.rmtree(UNPACKED)
     for name, failure in results.failed.items():
-        yield f"{name} failed there: {[*failure.log, 'nothing was printed'][-1]}"
+        why = last_words("\n".join(failure.log))
+        yield f"{name} failed there: {why}"
 
 
 class Check:
