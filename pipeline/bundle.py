@@ -57,14 +57,15 @@ def write(
     A list that was there before stays true until the new one replaces it: parts are named by their content.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts, listed = _Parts(folder, part), list[Packed]()
+    stem = Path(name).stem
+    parts, listed = _Parts(folder, stem, part), list[Packed]()
     for path, source in files:
         codec, pieces = _encode(source)
         packed = sum(parts.write(piece) for piece in pieces)
         listed.append(Packed(path, md5(source), source.stat().st_size, codec, packed))
     content = {"format": FORMAT, **about, "parts": parts.close(), "files": [asdict(file) for file in listed]}
     write_json(folder / name, content)
-    for old in set(folder.glob("*.part")) - {folder / each["name"] for each in parts.done}:
+    for old in set(folder.glob(f"{stem}-*.part")) - {folder / each["name"] for each in parts.done}:
         old.unlink()
 
 
@@ -132,8 +133,8 @@ def size_of(word: str) -> int | None:
 class _Parts:
     """A stream, cut while it is written."""
 
-    def __init__(self, folder: Path, limit: int | None) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(self, folder: Path, stem: str, limit: int | None) -> None:
+        self.folder, self.stem, self.limit = folder, stem, limit
         self.done: list[dict[str, Any]] = []
         self.open: IO[bytes] | None = None
 
@@ -153,7 +154,7 @@ class _Parts:
         assert self.open is not None
         self.open.seek(0)
         sha256 = hashlib.file_digest(self.open, "sha256").hexdigest()  # type: ignore[arg-type]
-        name, size = f"{len(self.done):03}-{sha256[:12]}.part", self.open.tell()
+        name, size = f"{self.stem}-{len(self.done):03}-{sha256[:12]}.part", self.open.tell()
         self.open.close()
         self.open = None
         (self.folder / ".part.tmp").replace(self.folder / name)

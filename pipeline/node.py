@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -120,6 +121,7 @@ def versions(packages: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+@cache
 def machine() -> str:
     """Its GPUs, else its processor."""
     if shutil.which("nvidia-smi"):

@@ -21,7 +21,7 @@ def packages(files: Iterable[Path]) -> dict[str, dict[str, Any]]:
     modules = {name.split(".")[0] for path in files for name in _imports(path)}
     modules -= {*sys.stdlib_module_names, *OURS, *FOR_TERMINALS, *TORCH}
     owners = {module: str(canonicalize_name(names[0])) for module, names in packages_distributions().items()}
-    imported = {owners[module]: module for module in sorted(modules)}
+    imported = {owners[module]: module for module in sorted(modules) if module in owners}
     brought = {name for torch in TORCH for name in _closure([torch], _needs)} - imported.keys()
 
     def needs(name: str) -> list[str]:

@@ -92,10 +92,11 @@ def unpack(folder: Path, *, without_weights: bool) -> Iterator[str]:
     results: Results = checked(Results, found.about, folder / RESULTS, "")
     with opened(results.profile) as repo, held(repo):
         shutil.rmtree(UNPACKED, ignore_errors=True)
-        bundle.lay_out(found, UNPACKED)
-        arrivals = list(Check(repo, folder, results, without_weights).arrivals())
-        yield from store(repo, arrivals)
-        shutil.rmtree(UNPACKED)
+        try:
+            bundle.lay_out(found, UNPACKED)
+            yield from store(repo, list(Check(repo, folder, results, without_weights).arrivals()))
+        finally:
+            shutil.rmtree(UNPACKED, ignore_errors=True)
     for name, failure in results.failed.items():
         why = last_words("\n".join(failure.log))
         yield f"{name} failed there: {why}"
@@ -119,33 +120,43 @@ class Check:
         todo = pending(self.repo, stages)
         for stage in stages:
             record = self.results.stages[stage.addressing]
+            self._check_names(stage, record)
             self._check_inputs(stage, record)
             behind = self._behind(stage, record)
             if not behind:
                 self._check_outputs(stage, record)
             yield Arrival(stage, record, behind, stage not in todo and self._here(stage, record, behind))
 
+    def _check_names(self, stage: PipelineStage, record: Record) -> None:
+        """The same command, and inputs and outputs of the same names."""
+        ours = [stage.cmd, *(sorted(each.def_path for each in group) for group in (stage.deps, stage.outs))]
+        theirs = [record.command, sorted(record.inputs), sorted(record.outputs)]
+        for what, got, expected in zip(("commands", "inputs", "outputs"), theirs, ours, strict=True):
+            if got != expected:
+                raise self._refused(f"a stage of other {what}", stage.addressing, got, expected)
+
     def _check_inputs(self, stage: PipelineStage, record: Record) -> None:
-        """The same command, and inputs that are today's or another result of these."""
-        name = stage.addressing
-        if stage.cmd != record.command:
-            raise self._refused("made by another command", name, record.command, stage.cmd)
-        today = {dep.def_path: self._today(dep) for dep in stage.deps}
-        if today.keys() != record.inputs.keys():
-            raise self._refused("made of other inputs", name, sorted(record.inputs), sorted(today))
-        for path, digest in record.inputs.items():
-            if digest != today[path]:
+        """Inputs that are today's, or others of these results."""
+        for dep in stage.deps:
+            path, today = dep.def_path, self._today(dep)
+            if record.inputs[path] != today:
                 plan = "/plan/" in path or path.endswith("/plan.json")
                 what = "made with another plan" if plan else "made of other data"
-                raise self._refused(f"{what}, {path}", name, digest, today[path])
+                raise self._refused(
+                    f"{what}, {path}",
+                    stage.addressing,
+                    record.inputs[path],
+                    today or "none: it is not at hand",
+                )
 
     def _today(self, dep: Output) -> str | None:
         """What a stage's input is: among these results, else in the work tree, else by dvc.lock."""
         for record in self.results.stages.values():
             if dep.def_path in record.outputs:
                 return record.outputs[dep.def_path].md5
-        found = dep.get_hash() if dep.exists else self.made[dep.fs_path].hash_info
-        return found.value if found else None
+        if dep.exists:
+            return str(dep.get_hash().value)
+        return self.made[dep.fs_path].hash_info.value if dep.fs_path in self.made else None
 
     def _behind(self, stage: PipelineStage, record: Record) -> bool:
         brought = [path for path in record.outputs if (UNPACKED / path / WEIGHTS).exists()]
@@ -161,9 +172,6 @@ class Check:
         return bool(behind or (brought and self.without_weights))
 
     def _check_outputs(self, stage: PipelineStage, record: Record) -> None:
-        if {out.def_path for out in stage.outs} != record.outputs.keys():
-            expected = [out.def_path for out in stage.outs]
-            raise self._refused("not all of its outputs", stage.addressing, sorted(record.outputs), expected)
         for path, stored in record.outputs.items():
             found = bundle.digest(UNPACKED / path)
             if found != stored.md5:

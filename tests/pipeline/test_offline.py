@@ -256,6 +256,20 @@ def test_weights_that_came_may_be_left_out_and_come_later(
     }
 
 
+def test_where_the_data_are_not_at_hand_the_lock_says_what_they_are(
+    place: Path, results: Path, by_dvc: dict[str, bytes]
+) -> None:
+    shutil.rmtree(place / "data" / "demo" / "cache")
+    done = unpack(place, results)
+    assert done.returncode == 0, done.stderr
+    assert (place / "dvc.lock").read_bytes() == by_dvc["dvc.lock"]
+    outputs = {name: content for name, content in by_dvc.items() if name.startswith("runs/")}
+    assert {name: content for name, content in stored(place).items() if name in outputs} == outputs
+    shutil.rmtree(place / "data" / "demo" / "plan")
+    assert "data/demo/plan/train/a.json" in (line := one_line(unpack(place, results)))
+    assert "it is not at hand" in line
+
+
 def test_a_damaged_or_partial_result_stores_nothing(place: Path, results: Path, tmp_path: Path) -> None:
     before, out = stored(place), tmp_path / "results"
     shutil.copytree(results, out)
@@ -314,7 +328,7 @@ def test_a_stranger_s_result_is_refused(place: Path, results: Path, tmp_path: Pa
     def command(content: dict[str, Any]) -> None:
         content["stages"]["train@demo-a"]["command"] = "python stages/other.py"
 
-    assert "made by another command" in one_line(
+    assert "a stage of other commands" in one_line(
         unpack(place, change(results, tmp_path / "command", command))
     )
     assert stored(place) == before
