@@ -10,6 +10,7 @@ from typing import Any
 
 import dvc.stage.run
 from dvc.dvcfile import LOCK_FILE, PROJECT_FILE
+from dvc.exceptions import DvcException
 from dvc.parsing.context import Context
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
@@ -22,7 +23,7 @@ from networkx import descendants
 from brisc.atomic import atomic
 from brisc.config import PARAMS, profile_path, read_yaml
 from brisc.errors import InputError
-from pipeline.locks import drop_empty
+from pipeline.locks import drop_empty, release_dead
 
 
 def reproduce(repo: Repo, stage: PipelineStage, command: Callable[[], None], **options: Any) -> bool:
@@ -39,7 +40,10 @@ def reproduce(repo: Repo, stage: PipelineStage, command: Callable[[], None], **o
 
 @contextmanager
 def opened(profile: str) -> Iterator[Repo]:
-    """This repository, as DVC sees it with that profile in params.yaml, whichever is there."""
+    """This repository, as DVC sees it with that profile in params.yaml, whichever is there.
+
+    What DVC refuses within, an InputError tells.
+    """
     read_yaml(profile_path(profile))  # or one line that there is none
     load = Context.load_from
 
@@ -52,7 +56,16 @@ def opened(profile: str) -> Iterator[Repo]:
     Context.load_from = with_profile
     try:
         with Repo(_wait_for_lock=True) as repo:
+            release_dead(Path(repo.tmp_dir))
             yield repo
+    except DvcException as error:
+        raise InputError(
+            "DVC cannot go on",
+            where=profile_path(profile),
+            got=" ".join(str(error).split()),
+            expected="a tree that it can read, in which nobody else works",
+            mend="Mend this, or wait for the other command.",
+        ) from None
     finally:
         Context.load_from = load
 

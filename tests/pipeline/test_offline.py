@@ -2,6 +2,7 @@
 line and nothing stored. All stages are stubs."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -306,6 +307,18 @@ def test_a_result_of_another_plan_or_other_data_is_refused(place: Path, results:
     before = stored(place)
     assert "made of other data, data/demo/cache" in one_line(unpack(place, results))
     assert stored(place) == before
+
+
+def test_while_another_dvc_works_in_the_tree_nothing_is_stored(place: Path, results: Path) -> None:
+    before, other = stored(place), {"pid": os.getpid(), "cmd": "dvc repro"}
+    lock = place / ".dvc" / "tmp" / "rwlock"
+    lock.write_text(
+        json.dumps({"read": {}, "write": {str(place / "runs" / "demo" / "grid" / "adam"): other}})
+    )
+    assert "is busy" in one_line(unpack(place, results))
+    assert stored(place) == before
+    lock.write_text("{")  # torn by a kill
+    assert unpack(place, results).returncode == 0
 
 
 def test_a_stranger_s_result_is_refused(place: Path, results: Path, tmp_path: Path) -> None:
