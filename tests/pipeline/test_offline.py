@@ -231,9 +231,12 @@ def test_weights_may_stay_there(place: Path, packed: Path, by_dvc: dict[str, byt
     out = tmp_path / "results"
     assert node(packed, RESULTS=str(out), WITHOUT_WEIGHTS="1").returncode == 0
     assert "weights stayed behind" in one_line(unpack(place, out))
+    older = place / "runs" / "demo" / "train" / "a"
+    older.mkdir(parents=True)
+    (older / "weights.pt").write_text("of an older plan")
     done = unpack(place, out, WITHOUT_WEIGHTS="1")
     assert done.returncode == 0, done.stderr
-    assert not (place / "runs" / "demo" / "train").exists()
+    assert not older.exists()
     kept = {
         name: content
         for name, content in by_dvc.items()
