@@ -6,10 +6,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help use repro show grid site print verify keep gc bench docs test check
+.PHONY: help use repro pack unpack show grid site print verify keep gc bench docs test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time"
 	@echo "make use     PROFILE=laptop: name that profile and all of its runs in params.yaml"
+	@echo "make pack    trainings as one folder for a machine without network, git and DVC; RUNS=\"unet densenet121\" of them"
+	@echo "make unpack  store what they gave there; RESULTS=pack/results"
 	@echo "make show    every run of the profile, every cell of its grid and every experiment in one table"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
@@ -29,6 +31,13 @@ use: .venv/installed
 repro: .venv/installed
 	@profile=$$(python -m pipeline.profile) && python -m pipeline.repro $(WORKERS) && \
 	echo "Report: reports/$$profile/report.md   Page: site/$$profile/index.html"
+
+# Make hands RUNS, PROFILE, OUT, PART, WHEELS, RESULTS and WITHOUT_WEIGHTS on: pipeline/pack.py and unpack.py read them.
+pack: .venv/installed
+	@python -m pipeline.pack
+
+unpack: .venv/installed
+	@python -m pipeline.unpack
 
 show: .venv/installed
 	@python -m pipeline.show

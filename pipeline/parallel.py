@@ -22,21 +22,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import dvc.stage.run
 from dvc.dvcfile import LOCK_FILE, PROJECT_FILE
 from dvc.exceptions import DvcException
-from dvc.repo import Repo, lock_repo
+from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
-from dvc.rwlock import rwlock
 from dvc.stage import PipelineStage
-from dvc.stage.serialize import to_lockfile
-from dvc.utils.serialize import load_yaml, modify_yaml
+from dvc.utils.serialize import load_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from pydantic import TypeAdapter
 
-from brisc.atomic import atomic, write_json
+from brisc.atomic import write_json
 from brisc.errors import InputError
-from pipeline.locks import drop_empty
+from pipeline.books import held, reproduce, write_lock
 from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of, start
 from pipeline.processes import end, end_with_parent
 from pipeline.progress import EPOCH, Progress, Screen, remember
@@ -204,15 +201,10 @@ class Driver:
     def _reproduce(
         self, stage: PipelineStage, command: Callable[[], None], seconds: float | None = None
     ) -> None:
-        """What `dvc repro` does with this stage, with `command` in the place of its command; it took so
-        long. dvc.lock comes later."""
+        """Bring the stage up to date, with `command` in the place of its command; it took so long. dvc.lock
+        comes later."""
         with self._failing(stage):
-            dvc.stage.run.cmd_run = lambda *_, **__: command()
-            with lock_repo(self.repo):
-                drop_empty(Path(self.repo.stage_cache.cache_dir))
-                changed = stage.reproduce() is not None
-                if changed and any(out.use_cache and out.changed_cache() for out in stage.outs):
-                    raise OSError("not all of its result is in DVC's cache")
+            changed = reproduce(self.repo, stage, command)
             name = stage.addressing
             self.done.add(stage)
             self.progress.seen += 1
@@ -292,31 +284,6 @@ def drive(progress: Progress, workers: int) -> int:
         return 1
     BEFORE.unlink(missing_ok=True)
     return 0
-
-
-@contextmanager
-def held(repo: Repo) -> Iterator[None]:
-    """Hold the whole tree under DVC's locks of paths, so that another DVC process is refused in its words."""
-    lock = repo.config["core"].get("hardlink_lock", False)
-    with rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), [], [repo.root_dir], lock):
-        yield
-
-
-def write_lock(repo: Repo, stages: list[PipelineStage], order: list[str]) -> None:
-    """Put the stages into dvc.lock, which is replaced as a whole; those named in `order` come last, in that
-    order."""
-    path = Path(repo.root_dir) / LOCK_FILE
-    with atomic(path) as temporary:
-        if path.exists():
-            shutil.copyfile(path, temporary)
-        with modify_yaml(str(temporary)) as content:
-            content.setdefault("schema", "2.0")
-            locked = content.setdefault("stages", {})
-            for stage in stages:
-                locked.update(to_lockfile(stage))
-            for name in order:
-                if name in locked:
-                    locked[name] = locked.pop(name)
 
 
 def stages_before(root: Path) -> set[str]:
