@@ -8,7 +8,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 
 .PHONY: help repro show grid site print verify keep gc bench docs test check
 help:
-	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time"
+	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time, ON=ray runs them on a Ray cluster"
 	@echo "make show    every run of the profile, every cell of its grid and every experiment in one table"
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
@@ -21,9 +21,10 @@ help:
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 
-# Without WORKERS as many stages at a time as there are GPUs, or cores where a training takes one.
+# Without WORKERS as many stages at a time as there are GPUs, or cores where a training takes one. ON=ray: on the
+# cluster of RAY_ADDRESS, else a Ray of this machine; TIMEOUT=3600 ends a stage there that takes longer.
 repro: .venv/installed
-	@profile=$$(python -m pipeline.profile) && python -m pipeline.repro $(WORKERS) && \
+	@profile=$$(python -m pipeline.profile) && $(if $(ON),ON=$(ON)) $(if $(TIMEOUT),BRISC_TIMEOUT=$(TIMEOUT)) python -m pipeline.repro $(WORKERS) && \
 	echo "Report: reports/$$profile/report.md   Page: site/$$profile/index.html"
 
 show: .venv/installed
@@ -73,4 +74,9 @@ check: .venv/tested
 
 .venv/tested: .venv/installed requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# What ON=ray needs besides.
+.venv/cluster: .venv/installed requirements-cluster.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
 	@touch $@
