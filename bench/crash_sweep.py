@@ -1,7 +1,8 @@
 """kill -9 at random moments, Ctrl-C, a flipped bit, a full disk: does the same command, run again, end as if
 nothing had been?
 
-    python bench/crash_sweep.py [MOMENTS] [--parts repro,workers,grid,interrupt,cache,disk,ray] [--whole] [--seed]
+    python bench/crash_sweep.py [MOMENTS] [--parts repro,workers,grid,interrupt,cache,disk,ray] [--whole]
+        [--seed]
 
 Works on a clone of the commit that is checked out, in a temporary folder. By default with a smaller demo:
 fewer phantoms, one model, a grid of one cell in `make repro` and of four in `make grid`; --whole takes the

@@ -200,6 +200,8 @@ def run(
         # In order, and there before the result is: the driver reads them last when it has that.
         ray.get(lines.say.remote(key, text))
 
+    # A worker of a raylet that was killed lives on where init is not its next parent, and its task with it.
+    with_parent()()
     environment = {"PYTHONUNBUFFERED": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
     if ray.get_gpu_ids():  # shared out by Ray; lock files in a folder that nodes share would name others'
         environment[node.LEASED] = os.environ["CUDA_VISIBLE_DEVICES"]

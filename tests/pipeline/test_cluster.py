@@ -1,11 +1,13 @@
 """make repro ON=ray on two local nodes: what `dvc repro` leaves, whatever node is lost. Needs Ray."""
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -32,6 +34,17 @@ def begin(place: Path, **environment: str) -> subprocess.Popen[str]:  # noqa: F8
         return subprocess.Popen(
             command, cwd=place, env=environment_of(place, **more), stdout=said, stderr=said, text=True
         )
+
+
+@pytest.fixture(autouse=True)
+def ends() -> Iterator[None]:
+    """A test that fails leaves no cluster behind."""
+    yield
+    for process in psutil.Process().children():
+        if "bench.nodes" in process.cmdline():
+            for each in [*process.children(recursive=True), process]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
 
 
 def said(place: Path) -> str:  # noqa: F811
