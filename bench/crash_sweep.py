@@ -539,12 +539,10 @@ def sweep_disk(bench: Bench, unbroken: Run) -> bool:
 def sweep_ray(bench: Bench, unbroken: Run, moments: int, generator: random.Random) -> bool:
     """kill -9 of a node, or of the worker of a training, in mid-training on a cluster of two nodes."""
     expected = content(unbroken.place)
-    prepared = bench.copy(bench.template)
-    bench.finish(prepared, ["-m", "dvc", "repro", "--quiet", "prepare@demo"])
     print("\n`make repro ON=ray`, two nodes\n")
     table = Table("killed", "at", "went on from a checkpoint", "code", "same bytes in the end")
     for number in range(moments):
-        run = bench.start(bench.copy(prepared), RAY)
+        run = bench.start(bench.copy(bench.template), RAY)
         epoch = generator.randint(1, 3)  # of four
         while run.alive and not (mark := re.search(rf"^(train@\S+)  epoch {epoch}/", run.output, re.M)):
             time.sleep(0.05)
