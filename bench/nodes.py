@@ -2,12 +2,13 @@
 
     python -m bench.nodes python -m pipeline.repro
 
-Its address is in the command's RAY_ADDRESS. The head runs no stage, so that either node may be killed.
+Its address is in the command's RAY_ADDRESS; the nodes share the tree's scratch folder. The head runs no stage, so that either node may be killed.
 """
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
@@ -19,7 +20,8 @@ def main(*words: str) -> int:
     try:
         for _ in range(2):
             cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
-        environment = {**os.environ, "RAY_ADDRESS": cluster.address, "ON": "ray"}
+        scratch = os.environ.get("BRISC_SCRATCH") or str(Path(".scratch").absolute())
+        environment = {**os.environ, "BRISC_SCRATCH": scratch, "RAY_ADDRESS": cluster.address, "ON": "ray"}
         return subprocess.run(words, env=environment, check=False).returncode
     finally:
         cluster.shutdown()
