@@ -2,7 +2,8 @@
 
     python -m bench.nodes python -m pipeline.repro
 
-Its address is in the command's RAY_ADDRESS; the nodes share the tree's scratch folder. The head runs no stage, so that either node may be killed.
+Its address is in the command's RAY_ADDRESS; the nodes share the tree's scratch folder. The
+head runs no stage, so that either node may be killed.
 """
 
 import os
