@@ -20,7 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from brisc.atomic import atomic
 from brisc.config import Train, load, load_params
 from brisc.errors import InputError
-from pipeline import node
+from pipeline import remote
 from pipeline.parcel import Parcel
 from pipeline.place import Local, Running
 
@@ -85,7 +85,7 @@ class Cluster:
         self.tasks: dict[str, Task] = {}
         self.found = 1
         connect()
-        ray.cloudpickle.register_pickle_by_value(node)
+        ray.cloudpickle.register_pickle_by_value(remote)
         ray.cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["cluster"]))
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         self.lines = ray.remote(Lines).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
@@ -142,7 +142,7 @@ class Cluster:
         """Make the file's content known to all nodes, once; its SHA-256."""
         stat = path.stat()
         key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        digest = self.digests.setdefault(key, "") or node.sha256(path)
+        digest = self.digests.setdefault(key, "") or remote.sha256(path)
         self.digests[key] = digest
         if self.shared:
             target = Path(self.shared, "objects", digest[:2], digest[2:])
@@ -156,7 +156,7 @@ class Cluster:
 
     def hear(self, *, now: bool = False) -> None:
         """Put what tasks have printed into their logs."""
-        if not now and time.monotonic() - self.heard < node.SAY_SECONDS:
+        if not now and time.monotonic() - self.heard < remote.SAY_SECONDS:
             return
         self.heard = time.monotonic()
         try:
@@ -186,7 +186,7 @@ def run(
     scratch: str | None,
     seconds: float | None,
 ) -> tuple[int, bytes]:
-    """On a node: see node.carry."""
+    """On a node: see remote.carry."""
 
     def fetch(digest: str, path: Path) -> None:
         if shared:
@@ -204,8 +204,8 @@ def run(
     with_parent()()
     environment = {"PYTHONUNBUFFERED": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
     if ray.get_gpu_ids():  # shared out by Ray; lock files in a folder that nodes share would name others'
-        environment[node.LEASED] = os.environ["CUDA_VISIBLE_DEVICES"]
-    return node.carry(
+        environment[remote.LEASED] = os.environ["CUDA_VISIBLE_DEVICES"]
+    return remote.carry(
         command,
         files,
         outputs,

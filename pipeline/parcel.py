@@ -20,7 +20,7 @@ from dvc.stage import PipelineStage
 from brisc.atomic import atomic, write_text
 from brisc.errors import InputError
 from brisc.plan import EXEMPT
-from pipeline.node import launch
+from pipeline.remote import launch
 
 # What every stage may import undeclared: code that cannot change a result, and what starts a stage.
 COMMON = (*sorted(EXEMPT), "src/brisc/__init__.py", "src/brisc/devices.py", "stages/command.py")

@@ -16,7 +16,7 @@ from started import ROOT, environment_of, start
 from test_parallel import ALL, by_dvc, place, ran, results, template, wait  # noqa: F401
 
 from brisc.errors import InputError
-from pipeline import node, repro
+from pipeline import remote, repro
 
 
 def settings(place: Path) -> None:  # noqa: F811
@@ -110,15 +110,15 @@ def test_a_node_keeps_a_content_once_and_none_that_came_damaged(tmp_path: Path) 
         path.write_bytes(b"1")
 
     one = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"  # sha256sum of "1"
-    assert node.kept(tmp_path, one, fetch) == node.kept(tmp_path, one, fetch)
+    assert remote.kept(tmp_path, one, fetch) == remote.kept(tmp_path, one, fetch)
     assert fetched == [one]
     with pytest.raises(OSError, match="came damaged"):
-        node.kept(tmp_path, "ab" * 32, fetch)
+        remote.kept(tmp_path, "ab" * 32, fetch)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [one[2:]]
 
 
 def test_a_node_needs_no_dvc() -> None:
-    code = "import sys, pipeline.node; print(sorted({'dvc', 'git', 'brisc', 'yaml'} & set(sys.modules)))"
+    code = "import sys, pipeline.remote; print(sorted({'dvc', 'git', 'brisc', 'yaml'} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert done.stdout == b"[]\n"
