@@ -8,7 +8,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 
 .PHONY: help use repro pack unpack show grid site print verify keep gc bench docs test check
 help:
-	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time"
+	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time, ON=ray runs them on a Ray cluster"
 	@echo "make use     PROFILE=laptop: name that profile and all of its runs in params.yaml"
 	@echo "make pack    trainings as one folder for a machine without network, git and DVC; RUNS=\"unet densenet121\" of them"
 	@echo "make unpack  store what they gave there; RESULTS=pack/results"
@@ -27,9 +27,10 @@ help:
 use: .venv/installed
 	@python -m pipeline.profile $(PROFILE)
 
-# Without WORKERS as many stages at a time as there are GPUs, or cores where a training takes one.
+# Without WORKERS as many stages at a time as there are GPUs, or cores where a training takes one. ON=ray: on the
+# cluster of RAY_ADDRESS, else a Ray of this machine; TIMEOUT=3600 ends a stage there that takes longer.
 repro: .venv/installed
-	@profile=$$(python -m pipeline.profile) && python -m pipeline.repro $(WORKERS) && \
+	@profile=$$(python -m pipeline.profile) && $(if $(ON),ON=$(ON)) $(if $(TIMEOUT),BRISC_TIMEOUT=$(TIMEOUT)) python -m pipeline.repro $(WORKERS) && \
 	echo "Report: reports/$$profile/report.md   Page: site/$$profile/index.html"
 
 # Make hands RUNS, PROFILE, OUT, PART, WHEELS, RESULTS and WITHOUT_WEIGHTS on: pipeline/pack.py and unpack.py read them.
@@ -86,4 +87,9 @@ check: .venv/tested
 
 .venv/tested: .venv/installed requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# What ON=ray needs besides.
+.venv/cluster: .venv/installed requirements-cluster.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
 	@touch $@

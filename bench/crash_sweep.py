@@ -1,7 +1,8 @@
 """kill -9 at random moments, Ctrl-C, a flipped bit, a full disk: does the same command, run again, end as if
 nothing had been?
 
-    python bench/crash_sweep.py [MOMENTS] [--parts repro,workers,grid,interrupt,cache,disk] [--whole] [--seed]
+    python bench/crash_sweep.py [MOMENTS] [--parts repro,workers,grid,interrupt,cache,disk,ray] [--whole]
+        [--seed]
 
 Works on a clone of the commit that is checked out, in a temporary folder. By default with a smaller demo:
 fewer phantoms, one model, a grid of one cell in `make repro` and of four in `make grid`; --whole takes the
@@ -37,6 +38,7 @@ from brisc.config import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("repro", "workers", "grid", "interrupt", "cache", "disk")
+RAY = ["-m", "bench.nodes", sys.executable, "-m", "pipeline.repro"]  # of --parts ray, which needs Ray
 REPRO, WORKERS = (["-m", "pipeline.repro", workers] for workers in ("1", "2"))
 GRID, VERIFY = (["-m", "pipeline.grid", "2"], ["-m", "pipeline.verify"])
 MARK = "BRISC_CRASH_SWEEP"
@@ -534,6 +536,46 @@ def sweep_disk(bench: Bench, unbroken: Run) -> bool:
     return table.good
 
 
+def sweep_ray(bench: Bench, unbroken: Run, moments: int, generator: random.Random) -> bool:
+    """kill -9 of a node, or of the worker of a training, in mid-training on a cluster of two nodes."""
+    expected = content(unbroken.place)
+    print("\n`make repro ON=ray`, two nodes\n")
+    table = Table("killed", "at", "went on from a checkpoint", "code", "same bytes in the end")
+    for number in range(moments):
+        run = bench.start(bench.copy(bench.template), RAY)
+        epoch = generator.randint(1, 3)  # of four
+        while run.alive and not (mark := re.search(rf"^(train@\S+)  epoch {epoch}/", run.output, re.M)):
+            time.sleep(0.05)
+        name = ("raylet", "ray::")[number % 2]
+        killed = mark is not None and kill_above(run, mark[1], name)
+        code = run.finish()
+        same = content(run.place) == expected
+        good = killed and code == 0 and same
+        where = f"{mark[1]}, epoch {epoch}" if mark and killed else "not killed"
+        resumed = "yes" if re.search(r"^train@\S+  resum", run.output, re.M) else "no"
+        table.row("a node" if name == "raylet" else "a worker", where, resumed, code, good=good)
+        if not good:
+            tell(run, run.place, f"code {code}, same {same}")
+        else:
+            shutil.rmtree(run.place)
+    return table.good
+
+
+def kill_above(run: Run, stage: str, name: str) -> bool:
+    """kill -9 the process of Ray that the stage's runs below: its worker or its node."""
+    words = f"stages/train.py {stage.removeprefix('train@').replace('-', ' ', 1)}"
+    for process in psutil.Process(run.process.pid).children(recursive=True):
+        try:
+            if words in " ".join(process.cmdline()) and "ray::" not in process.cmdline()[0]:
+                for parent in process.parents():
+                    if name in parent.cmdline()[0]:
+                        parent.kill()
+                        return True
+        except (psutil.Error, IndexError):
+            continue
+    return False
+
+
 def tell(run: Run, place: Path, what: str) -> None:
     print(f"\n```\n{place}: {what}\n{run.output[-3000:]}\n```\n", flush=True)
 
@@ -541,15 +583,15 @@ def tell(run: Run, place: Path, what: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Crash safety of make repro and make grid, measured.")
     parser.add_argument("moments", nargs="?", type=int, default=30)
-    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--parts", default=",".join(PARTS), help="of these, or ray")
     parser.add_argument("--whole", action="store_true", help="the demo as it is, not a smaller one")
     parser.add_argument("--seed", type=int, default=42)
     arguments = parser.parse_args()
     # A job in the background of a script ignores Ctrl-C, and so does all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     parts = arguments.parts.split(",")
-    if unknown := sorted(set(parts) - set(PARTS)):
-        parser.error(f"--parts: got {', '.join(unknown)}, expected of {', '.join(PARTS)}")
+    if unknown := sorted(set(parts) - {*PARTS, "ray"}):
+        parser.error(f"--parts: got {', '.join(unknown)}, expected of {', '.join(PARTS)}, ray")
     if git(ROOT, "status", "--porcelain"):
         print("note: the commit is measured, not what differs from it in the work tree", file=sys.stderr)
     generator, good = random.Random(arguments.seed), True
@@ -581,6 +623,8 @@ def main() -> int:
             good &= sweep_interrupt(bench, source, repro, grid, max(1, arguments.moments // 10), generator)
         if "cache" in parts:
             good &= sweep_cache(bench, repro, generator)
+        if "ray" in parts:
+            good &= sweep_ray(bench, repro, arguments.moments, generator)
         if "disk" in parts:
             good &= sweep_disk(bench, repro)
     return 0 if good else 1

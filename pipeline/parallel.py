@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,12 +33,11 @@ from pydantic import TypeAdapter
 from brisc.atomic import write_json
 from brisc.errors import InputError
 from pipeline.books import held, reproduce, write_lock
-from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of, start
-from pipeline.processes import end, end_with_parent
+from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of
+from pipeline.place import Place, Running
 from pipeline.progress import EPOCH, Progress, Screen, remember
 from pipeline.words import last_words, roughly
 
-MARK = "BRISC_PARCELS"
 SCRATCH = Path(".scratch")
 BEFORE = SCRATCH / "locked.json"  # what dvc.lock held before a run that has not ended well yet
 POLL_SECONDS = 0.1
@@ -63,7 +61,7 @@ class Job:
     parcel: Parcel
     folder: Path
     inputs: list[Any]
-    process: subprocess.Popen[str]
+    process: Running
     log: IO[str]
     began: float = field(default_factory=time.monotonic)
     rest: str = ""
@@ -86,8 +84,8 @@ class Job:
 
 
 class Driver:
-    def __init__(self, repo: Repo, progress: Progress, workers: int, screen: Screen) -> None:
-        self.repo, self.progress, self.workers, self.screen = repo, progress, workers, screen
+    def __init__(self, repo: Repo, progress: Progress, place: Place, screen: Screen) -> None:
+        self.repo, self.progress, self.place, self.screen = repo, progress, place, screen
         self.root = Path(repo.root_dir)
         graph = get_active_graph(repo.index.graph)  # edges lead from a stage to what it depends on
         self.steps = plan_repro(graph, collect_stages(repo, [PROJECT_FILE]))
@@ -116,10 +114,7 @@ class Driver:
 
     def _tidy(self) -> None:
         """Leave no stage running, no parcel and no half lock, also none of a driver that is no more."""
-        end(MARK, str(self.root))
-        for job in self.jobs:
-            job.process.wait()
-        shutil.rmtree(self.root / SCRATCH / "parcels", ignore_errors=True)
+        self.place.tidy()
         for half in self.root.glob(f".{LOCK_FILE}.*.tmp"):
             half.unlink()
 
@@ -131,7 +126,7 @@ class Driver:
                 self._finish(job)
                 return True
         for stage in self.waiting:
-            if self.needs[stage] <= self.done and len(self.jobs) < self.workers:
+            if self.needs[stage] <= self.done and len(self.jobs) < self.place.slots():
                 self.waiting.remove(stage)
                 self._begin(stage)
                 return True
@@ -157,17 +152,7 @@ class Driver:
         folder, path = self.root / SCRATCH / "parcels" / name, log_of(self.root, name)
         lay(parcel, self.root, folder, link)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as output:
-            process = start(
-                parcel,
-                folder,
-                scratch=self.root / SCRATCH,
-                env={MARK: str(self.root), "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                preexec_fn=end_with_parent,
-            )
+        process = self.place.start(parcel, folder, path)
         log = path.open(encoding="utf-8", errors="replace")
         self.jobs.append(Job(stage, parcel, folder, digests(stage), process, log))
         self.progress.pending.discard(name)
@@ -180,7 +165,7 @@ class Driver:
         job.log.close()
         if self.stopped:  # which it may have ended of
             return
-        if code := job.process.returncode:
+        if code := job.process.poll():
             path = log_of(self.root, name)
             why = last_words(path.read_text(encoding="utf-8", errors="replace"))
             self._fail(name, f"ended with {code}: {why} ({path.relative_to(self.root)})")
@@ -262,15 +247,15 @@ class Driver:
 
     def _left(self) -> str:
         running = [job.left(self.progress.expected(job.stage.addressing)) for job in self.jobs]
-        return self.progress.left(*running, workers=self.workers)
+        return self.progress.left(*running, workers=self.place.slots())
 
 
-def drive(progress: Progress, workers: int) -> int:
+def drive(progress: Progress, place: Place) -> int:
     """Run what must run. Raises LockError where another DVC process works in this tree."""
     logging.getLogger("dvc").setLevel(logging.WARNING)  # its news and bars would run through the table
     began, screen = time.monotonic(), Screen()
     with Repo(_wait_for_lock=True) as repo, held(repo), screen():
-        driver = Driver(repo, progress, workers, screen)
+        driver = Driver(repo, progress, place, screen)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: driver.stopped.append(number))
         driver.run()

@@ -5,12 +5,8 @@ stages run beside each other, on another machine, or where there is neither git 
 """
 
 import json
-import os
-import re
-import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +20,10 @@ from dvc.stage import PipelineStage
 from brisc.atomic import atomic, write_text
 from brisc.errors import InputError
 from brisc.plan import EXEMPT
+from pipeline.remote import launch
 
 # What every stage may import undeclared: code that cannot change a result, and what starts a stage.
 COMMON = (*sorted(EXEMPT), "src/brisc/__init__.py", "src/brisc/devices.py", "stages/command.py")
-
-ARCHIVE = "BRISC_ARCHIVE"  # the path of the data, which may be given relative to the repository
 
 
 @dataclass(frozen=True)
@@ -98,17 +93,7 @@ def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], An
 def start(parcel: Parcel, folder: Path, *, scratch: Path, **options: Any) -> subprocess.Popen[str]:
     """Start the stage's command in `folder`, where `lay` has put its inputs. scratch: where it may keep what
     survives a kill. options: of Popen; `env` is added to this process's environment."""
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "PYTHONPATH")
-    }
-    if environment.get(ARCHIVE):
-        environment[ARCHIVE] = str(Path(environment[ARCHIVE]).absolute())
-    environment |= {"BRISC_SCRATCH": str(scratch), **options.pop("env", {})}
-    # A shell that nobody needs would stand between the stage and its parent, whose death is to end it.
-    command = re.sub(r"^python(?= )", shlex.quote(sys.executable), parcel.command)
-    shell = re.fullmatch(r"[\w@%+:,./ -]+", command) is None
-    words = command if shell else command.split()
-    return subprocess.Popen(words, shell=shell, cwd=folder, env=environment, text=True, **options)
+    return launch(parcel.command, folder, scratch=scratch, **options)
 
 
 def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,6 @@
 """make repro: what must run of the pipeline, and where that is: stage k of n, epoch, time left.
 
-    python -m pipeline.repro [WORKERS]
+    python -m pipeline.repro [WORKERS]        ON=ray in the environment: on a Ray cluster, see cluster.py
 
 With one worker it is `dvc repro`: DVC's lines and the stages' pass through as they are, errors and progress
 bars untouched, and its exit code is this one's. With several see parallel.py.
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import networkx
@@ -19,9 +20,11 @@ from dvc.repo import Repo
 
 from brisc.config import Train, load, load_params
 from brisc.devices import devices
+from brisc.errors import InputError
 from pipeline import command, parallel
 from pipeline.dvc import DVC
 from pipeline.locks import drop_empty, release_dead
+from pipeline.place import Local, Place
 from pipeline.processes import end, end_with_parent
 from pipeline.progress import Progress, remember, remembered
 from pipeline.words import roughly
@@ -69,17 +72,40 @@ def cores() -> int:
 
 
 def main(*words: str) -> int:
-    workers = how_many(*words)
+    on, workers = place_named(os.environ.get("ON", "")), how_many(*words)
     release_dead(Path(".dvc/tmp"))
     try:
         stages, pending = plan()
         progress = Progress(stages, pending, remembered())
+        if pending and on:
+            return parallel.drive(progress, on(Path.cwd(), command.workers("make repro", *words)))
         if workers > 1 and pending:
-            return parallel.drive(progress, workers)
+            return parallel.drive(progress, Local(Path.cwd(), workers))
     except DvcException:
         # DVC says in its own words what is wrong.
         return subprocess.run([*DVC, "repro"], check=False).returncode
     return alone(progress)
+
+
+def place_named(name: str) -> Callable[[Path, int | None], Place] | None:
+    """What ON names: the maker of a Ray cluster's place, or None for this machine."""
+    if name not in ("", "ray"):
+        raise InputError("no such place", where="ON", got=name, expected="ray or nothing", mend="Use ON=ray.")
+    if not name:
+        return None
+    try:
+        from pipeline.cluster import Cluster
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise InputError(
+            "Ray is not installed",
+            where="ON=ray",
+            got="no module ray",
+            expected="the pin of requirements-cluster.txt",
+            mend="Run make .venv/cluster.",
+        ) from None
+    return Cluster
 
 
 def alone(progress: Progress) -> int:
