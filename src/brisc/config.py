@@ -238,6 +238,7 @@ class Params(Strict):
 
     profile: str
     runs: Annotated[list[str], Field(min_length=1)]
+    export: list[str]
     grid: Grid
     compare: Compare
 
