@@ -58,8 +58,8 @@ def write_series(
     each: dict[int, dict[str, Any]] | None = None,
     **changes: Any,
 ) -> list[Path]:
-    """Frames (N, rows, columns), `step` mm apart along their normal. each: elements of one file alone. Files are
-    named against the order of their positions."""
+    """Frames (N, rows, columns), `step` mm apart along their normal. each: elements of one file alone. Files
+    are named against the order of their positions."""
     folder.mkdir(parents=True, exist_ok=True)
     study, series, reference = (generate_uid(entropy_srcs=[str(folder), kind]) for kind in "abc")
     normal = np.cross(orientation[:3], orientation[3:])

@@ -55,7 +55,7 @@ def card(
 
 
 def percent(fraction: float | None) -> str:
-    return "–" if fraction is None else f"{100 * fraction:.2f}"
+    return "\N{EN DASH}" if fraction is None else f"{100 * fraction:.2f}"
 
 
 def interval(scores: dict[str, Any], name: str) -> str:

@@ -38,8 +38,8 @@ def export(
     audit: Path,
     plan: AnalysePlan,
 ) -> None:
-    """Write the folder `out`: model.onnx, model.safetensors, doubt.npz, config.json, checks.json and README.md,
-    the card. training, evaluated: what the stages train and evaluate left of the run. audit: audit.json.
+    """Write into the folder `out` model.onnx, model.safetensors, doubt.npz, config.json, checks.json and the
+    card, README.md. training, evaluated: what the stages train and evaluate left of the run. audit: audit.json.
 
     Raises InputError for a run without a best epoch, and where the ONNX file differs from the net.
     """

@@ -30,7 +30,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(
-            f"error: {error.filename or 'disk'}: {error.strerror or error}. Mend this and run the command again.",
+            f"error: {error.filename or 'disk'}: {error.strerror or error}. Mend this and run it again.",
             file=sys.stderr,
         )
     except KeyboardInterrupt:

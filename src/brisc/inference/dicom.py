@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Frame:
-    """dataset, number: where its pixels are. position (3,), orientation (6,), spacing (2,): as DICOM has them."""
+    """dataset, number: where its pixels are. position (3,), orientation (6,), spacing (2,): DICOM's."""
 
     dataset: Any
     number: int
@@ -70,11 +70,11 @@ def read(paths: list[Path], axis: str, *, force: bool) -> Series:
     for path, dataset in zip(paths, datasets, strict=True):
         check(path, dataset, force=force)
     where = paths[0] if len(paths) == 1 else paths[0].parent
-    frames = _sorted(
-        where, [frame for path, each in zip(paths, datasets, strict=True) for frame in _frames(path, each)]
+    frames = sorted_frames(
+        where, [frame for path, each in zip(paths, datasets, strict=True) for frame in frames_of(path, each)]
     )
     of = {id(dataset): path for path, dataset in zip(paths, datasets, strict=True)}
-    pixels = np.stack([_pixels(of[id(frame.dataset)], frame) for frame in frames])
+    pixels = np.stack([pixels_of(of[id(frame.dataset)], frame) for frame in frames])
     image = cut(where, pixels.transpose(2, 1, 0), affine_of(frames), axis)
 
     def restore(masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -103,7 +103,7 @@ def affine_of(frames: list[Frame]) -> Array:
     return found
 
 
-def _frames(path: Path, dataset: Any) -> Iterator[Frame]:
+def frames_of(path: Path, dataset: Any) -> Iterator[Frame]:
     shared = dataset.get("SharedFunctionalGroupsSequence", [None])[0]
     groups = dataset.get("PerFrameFunctionalGroupsSequence", [None])
     for number, own in enumerate(groups):
@@ -135,7 +135,7 @@ def _of_frame(dataset: Any, shared: Any, own: Any, sequence: str, name: str) -> 
     return np.asarray(dataset[name].value, np.float64)
 
 
-def _sorted(where: Path, frames: list[Frame]) -> list[Frame]:
+def sorted_frames(where: Path, frames: list[Frame]) -> list[Frame]:
     """Along their common normal; InputError where they are no stack of equally distant slices."""
     uids = sorted({str(frame.dataset.get("SeriesInstanceUID")) for frame in frames})
     if len(uids) > 1:
@@ -182,7 +182,7 @@ def mixed(where: Path, uids: list[str]) -> InputError:
     )
 
 
-def _pixels(path: Path, frame: Frame) -> NDArray[np.float32]:
+def pixels_of(path: Path, frame: Frame) -> NDArray[np.float32]:
     """(rows, columns) as a person sees them: rescaled, MONOCHROME1 inverted."""
     try:
         image = highdicom.Image.from_dataset(frame.dataset, copy=False)

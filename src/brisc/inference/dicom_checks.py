@@ -13,7 +13,7 @@ LONGEST_TE_MS, LONGEST_TR_MS = 30.0, 3000.0  # of T1-weighted images
 
 
 def check(path: Path, dataset: Any, *, force: bool) -> None:
-    """Raise InputError for what is no slice of an MRI of a head; `force` lifts modality and body part alone."""
+    """Raise InputError for what is no slice of an MRI of a head; `force` lifts modality and body part."""
     modality = str(dataset.get("Modality", "") or "")
     kinds = [str(kind).upper() for kind in _several(dataset.get("ImageType"))]
     if modality in ("SEG", "RTSTRUCT", "PR", "SR") or "PixelData" not in dataset:

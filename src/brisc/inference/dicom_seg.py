@@ -6,8 +6,8 @@ from typing import Any
 import highdicom
 import numpy as np
 from highdicom.seg import (
-    Segmentation,
     SegmentAlgorithmTypeValues,
+    Segmentation,
     SegmentationTypeValues,
     SegmentDescription,
 )

@@ -1,4 +1,4 @@
-"""Does an image look like those that the model was trained on? Distance from the subspace of their thumbnails.
+"""Does an image look like those that the model was trained on? Distance from the space of their thumbnails.
 
 An image unlike all training images has parts that their principal components cannot draw. The score finds
 inverted and mirrored-in-grey images well, other contrasts of MRI hardly; docs/predict.md has measured rates.
@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 32  # of a thumbnail in pixels
+SIDE = 16  # of a thumbnail in pixels
 COMPONENTS = 40
-QUANTILE = 0.995  # of the validation images lies below the threshold
+QUANTILE = 0.99  # of the validation images lies below the threshold
 
 Array = NDArray[np.float64]
 
@@ -56,8 +56,7 @@ def fit(train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> Doubt:
 
 
 def thumbnails(squares: NDArray[np.uint8]) -> Array:
-    """(N, D): each image (N, H, W) small, from 0 to 1, and of one mean and spread, so that brightness does not
-    count."""
+    """(N, D): each image (N, H, W) small, and of one mean and spread, so that brightness does not count."""
     small = [cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for square in squares]
     flat = np.stack(small).reshape(len(small), -1).astype(np.float64) / 255
     spread = flat.std(axis=1, keepdims=True)

@@ -26,9 +26,9 @@ Plane = Literal["axial", "coronal", "sagittal"]
 
 @dataclass(frozen=True)
 class Image:
-    """slices: in the file's order, as pictures (H, W) uint8 that lie as radiologists see them, None where there
-    is no head to see. restore: from masks, one a slice, to the mask in the geometry of the file. mm: where the
-    centre of each slice lies, along the patient's axis. pixel_mm2: the area of a pixel of such a picture.
+    """slices: in the file's order, as pictures (H, W) uint8 that lie as radiologists see them, None where
+    there is no head to see. restore: from masks, one a slice, to the mask in the geometry of the file. mm:
+    where the centre of each slice lies, along the patient's axis. pixel_mm2: the area of a pixel there.
     warnings: names of brisc.inference.warnings."""
 
     slices: list[NDArray[np.uint8] | None]
@@ -66,8 +66,8 @@ def to_grey(values: Array, white: float | None = None) -> NDArray[np.uint8]:
 
 
 def cut(path: Path, values: Array, affine: NDArray[np.float64], axis: str) -> Image:
-    """A volume (I, J, K) with its affine, voxel to RAS+ millimetres, cut into slices along `axis`, "auto" or a
-    plane."""
+    """A volume (I, J, K) with its affine, voxel to RAS+ millimetres, cut into slices along `axis`, "auto" or
+    a plane."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     order, signs = closest_axes(affine)
     along = slicing_axis(values.shape, spacing, order, axis)
@@ -113,7 +113,7 @@ def closest_axes(affine: NDArray[np.float64]) -> tuple[list[int], list[float]]:
     """For each voxel axis the patient axis (0 x, 1 y, 2 z) that it follows most, each once, and its sign."""
     from nibabel.orientations import io_orientation
 
-    found = io_orientation(affine)
+    found = io_orientation(affine)  # type: ignore[no-untyped-call]
     return [int(axis) for axis in found[:, 0]], [float(sign) for sign in found[:, 1]]
 
 
@@ -128,7 +128,7 @@ def slicing_axis(shape: tuple[int, ...], spacing: NDArray[np.float64], order: li
 
 
 def _isotropic(shape: tuple[int, ...], height: float, width: float) -> tuple[int, int]:
-    """The shape of a slice whose pixels of height x width mm are made square, as small as the smaller side."""
+    """The shape of a slice once its pixels of height x width mm are square, of the smaller side."""
     side = min(height, width)
     return round(shape[0] * height / side), round(shape[1] * width / side)
 

@@ -136,7 +136,7 @@ def sha256(path: Path) -> str:
 
 
 def available(roots: list[Path]) -> dict[str, Path]:
-    """{"<profile>/<run>": folder} of every exported model below these folders; an earlier root counts first."""
+    """{"<profile>/<run>": folder} of every exported model below these roots; an earlier root counts first."""
     found: dict[str, Path] = {}
     for root in roots:
         for config in sorted(root.glob("*/*/config.json")):

@@ -39,7 +39,7 @@ def _read(path: Path) -> Image:
         check_size(path, picture.size[::-1])
         if getattr(picture, "n_frames", 1) > 1:
             raise refuse(
-                path, "a moving picture", got=picture.n_frames, expected="one frame", mend="Give one image."
+                path, "a moving picture", got="several frames", expected="one frame", mend="Give one image."
             )
         if picture.mode.startswith("I"):  # 16 bit, which Pillow would clip to 8
             grey = to_grey(np.asarray(ImageOps.exif_transpose(picture), np.float32))

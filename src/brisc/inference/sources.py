@@ -1,4 +1,4 @@
-"""From the paths that a user gives to what is judged: single files and DICOM series, known by their content."""
+"""From the paths that a user gives to what is judged: files and DICOM series, known by their content."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -143,7 +143,7 @@ def _of_files(named: list[tuple[Path, Kind]], names: dict[Path, str]) -> list[So
 
 
 def _apart(sources: list[Source]) -> list[Source]:
-    """Names without the format's ending where that leaves them different, and numbered where they are equal."""
+    """Names without the format's ending where that leaves them different, numbered where they are equal."""
     short = Counter(_stem(source.name).lower() for source in sources)
     names = [
         source.name.replace(".", "_") if short[_stem(source.name).lower()] > 1 else _stem(source.name)

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -33,9 +34,9 @@ def read(path: Path, axis: str) -> Image:
     return Image(image.slices, image.restore, image.mm, image.pixel_mm2, ["no_metadata", *image.warnings])
 
 
-def _load(path: Path) -> tuple[nibabel.Nifti1Image, NDArray[np.float32]]:
+def _load(path: Path) -> tuple[Any, NDArray[np.float32]]:
     try:
-        volume = nibabel.load(path)
+        volume: Any = nibabel.load(path)  # nibabel's types say nothing of NIfTI
         if volume.get_data_dtype().names or volume.get_data_dtype().kind == "c":
             raise refuse(
                 path,
@@ -67,7 +68,7 @@ def _load(path: Path) -> tuple[nibabel.Nifti1Image, NDArray[np.float32]]:
 
 def write_mask(path: Path, mask: NDArray[np.bool_], like: Path) -> None:
     """1 where there is tumour, in the header and with the affine of the file `like`."""
-    source = nibabel.load(like)
+    source: Any = nibabel.load(like)
     header = source.header.copy()
     header.set_data_dtype(np.uint8)
     header.set_slope_inter(1, 0)

@@ -1,4 +1,4 @@
-"""What is unusual about an image that is judged nevertheless: a name in predictions.csv, words in a terminal."""
+"""What is unusual about an image that is judged nevertheless: names in the table, words in a terminal."""
 
 WORDS = {
     "air": "no head in this slice: not judged",
