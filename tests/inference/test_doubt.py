@@ -31,7 +31,7 @@ def test_it_speaks_for_inverted_images_and_seldom_for_those_of_the_kind() -> Non
 def test_brightness_does_not_count() -> None:
     found = doubt.fit(heads(1, 100), heads(2, 100))
     image = heads(3, 1)
-    assert found.scores(image // 2) == pytest.approx(found.scores(image // 2 * 2), abs=1e-6)
+    assert found.scores(image // 2) == pytest.approx(found.scores(image // 2 * 2), abs=1e-3)
 
 
 def test_it_is_read_as_it_was_saved(tmp_path: Path) -> None:

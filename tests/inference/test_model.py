@@ -74,8 +74,8 @@ def test_a_name_finds_its_model_and_patients_come_before_phantoms(tmp_path: Path
     assert choose("joint", models) == tmp_path / "laptop/joint"
     assert choose("demo/joint", models) == tmp_path / "demo/joint"
     assert choose(str(tmp_path / "laptop/unet"), {}) == tmp_path / "laptop/unet"
-    with pytest.raises(InputError, match="no such model.*laptop/unet"):
+    with pytest.raises(InputError, match=r"no such model.*laptop/unet"):
         choose("vnet", models)
     write_model(tmp_path / "paper/joint")
-    with pytest.raises(InputError, match="several models.*laptop/joint, paper/joint"):
+    with pytest.raises(InputError, match=r"several models.*laptop/joint, paper/joint"):
         choose("joint", available([tmp_path]))

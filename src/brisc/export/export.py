@@ -39,7 +39,7 @@ def export(
     plan: AnalysePlan,
 ) -> None:
     """Write into the folder `out` model.onnx, model.safetensors, doubt.npz, config.json, checks.json and the
-    card, README.md. training, evaluated: what the stages train and evaluate left of the run. audit: audit.json.
+    card, README.md. training, evaluated: what those stages left of the run. audit: audit.json.
 
     Raises InputError for a run without a best epoch, and where the ONNX file differs from the net.
     """

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ def main() -> int:
     """Exit code 0; 1 where any input was refused; 2 for a wrong command line."""
     arguments = parser().parse_args()
     print(RESEARCH, file=sys.stderr)
+    warnings.simplefilter("ignore")  # of libraries about files; what matters of them is refused or told
     try:
         done: int = arguments.do(arguments)
         return done

@@ -4,6 +4,7 @@ An image unlike all training images has parts that their principal components ca
 inverted and mirrored-in-grey images well, other contrasts of MRI hardly; docs/predict.md has measured rates.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class Doubt:
 
     def scores(self, squares: NDArray[np.uint8]) -> Array:
         """(N,): how much of each image (N, H, W) the components leave over; in doubt above `threshold`."""
-        centred = thumbnails(squares) - self.mean
+        centred = thumbnails(squares, math.isqrt(self.mean.size)) - self.mean
         rest = centred - centred @ self.components.T @ self.components
         scores: Array = np.sqrt((rest**2).mean(axis=1))
         return scores
@@ -46,7 +47,7 @@ def load(path: Path) -> Doubt:
 
 def fit(train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> Doubt:
     """Components of the train images and of their mirror images; the threshold from validation alone."""
-    drawn = thumbnails(np.concatenate([train, train[:, :, ::-1]]))
+    drawn = thumbnails(np.concatenate([train, train[:, :, ::-1]]), SIDE)
     mean = drawn.mean(axis=0)
     # Of the covariance, since its size does not grow with the images; the largest eigenvalues come last.
     _, vectors = np.linalg.eigh((drawn - mean).T @ (drawn - mean))
@@ -55,9 +56,9 @@ def fit(train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> Doubt:
     return Doubt(found.mean, found.components, float(np.quantile(found.scores(validation), QUANTILE)))
 
 
-def thumbnails(squares: NDArray[np.uint8]) -> Array:
+def thumbnails(squares: NDArray[np.uint8], side: int) -> Array:
     """(N, D): each image (N, H, W) small, and of one mean and spread, so that brightness does not count."""
-    small = [cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for square in squares]
+    small = [cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA) for square in squares]
     flat = np.stack(small).reshape(len(small), -1).astype(np.float64) / 255
     spread = flat.std(axis=1, keepdims=True)
     normed: Array = (flat - flat.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-6)

@@ -61,8 +61,6 @@ def predict(model: Model, inputs: list[Path], out: Path, *, settings: Settings, 
     _check_new(out)
     sources, problems, passed_over = collect(inputs, out)
     rows: list[Row] = []
-    if sources:
-        out.mkdir(parents=True, exist_ok=True)
     try:
         for source in track(sources, "predict"):
             try:
@@ -134,7 +132,16 @@ def _read(model: Model, source: Source, settings: Settings) -> tuple[Image, Writ
     def seg(target: Path, mask: NDArray[np.bool_]) -> Path:
         made = target.with_name(f"{target.name}_mask.dcm")
         version = str(model.config["files"]["model.onnx"])[:12]
-        dicom_seg.write_mask(made, mask, series.datasets, model=model.name, version=version)
+        try:
+            dicom_seg.write_mask(made, mask, series.datasets, model=model.name, version=version)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # what highdicom says of headers
+            raise InputError(
+                "a header that no DICOM-SEG can refer to",
+                where=source.where,
+                got=" ".join(str(error).split())[:200],
+                expected="what the standard asks of an MR image",
+                mend="Use --dicom png.",
+            ) from None
         return made
 
     return series.image, seg if settings.dicom == "seg" else _write_frames
