@@ -17,6 +17,16 @@ from brisc.inference.images import Image, cut, refuse
 
 # Positions are written with few digits; a missing slice doubles a distance.
 UNEVEN = 0.02
+UNREADABLE = (
+    InvalidDicomError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 Array = NDArray[np.float64]
@@ -55,17 +65,28 @@ def _parsed(path: Path, **how: Any) -> Any:
     try:
         # A file without the preamble is sorted out by `sources`, so any that comes here is meant as DICOM.
         return pydicom.dcmread(path, force=True, **how)
-    except (InvalidDicomError, EOFError, ValueError, KeyError, NotImplementedError) as error:
-        raise refuse(
-            path,
-            "a DICOM file that cannot be read",
-            got=" ".join(str(error).split())[:200] or type(error).__name__,
-            expected="a whole file",
-            mend="Copy it again; it may have been cut off.",
-        ) from None
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(where: Path, error: Exception) -> InputError:
+    return refuse(
+        where,
+        "a DICOM file that cannot be read",
+        got=" ".join(f"{type(error).__name__} {error}".split())[:200],
+        expected="a whole file",
+        mend="Copy it again; it may have been cut off.",
+    )
 
 
 def read(paths: list[Path], axis: str, *, force: bool) -> Series:
+    try:
+        return _read(paths, axis, force=force)
+    except UNREADABLE as error:  # pydicom reads an element when it is asked for
+        raise _unreadable(paths[0], error) from None
+
+
+def _read(paths: list[Path], axis: str, *, force: bool) -> Series:
     datasets = [_parsed(path) for path in paths]
     for path, dataset in zip(paths, datasets, strict=True):
         check(path, dataset, force=force)

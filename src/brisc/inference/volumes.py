@@ -8,13 +8,24 @@ from typing import Any
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from brisc.atomic import atomic
 from brisc.inference.images import Image, cut, refuse
 
-UNREADABLE = (ImageFileError, WrapStructError, EOFError, OSError, ValueError, zlib.error)
+UNREADABLE = (
+    ImageFileError,
+    HeaderDataError,
+    WrapStructError,
+    EOFError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    ValueError,
+    zlib.error,
+)
 
 
 def read(path: Path, axis: str) -> Image:
