@@ -110,6 +110,10 @@ def test_air_is_not_judged_and_a_blank_volume_is_refused() -> None:
     ]
     with pytest.raises(InputError, match="blank"):
         cut(HERE, np.full((40, 40, 5), 7, np.float32), np.eye(4), "axial")
+    with pytest.raises(InputError, match="impossible geometry"):
+        cut(HERE, values, np.diag([1.0, 1.0, 0.0, 1.0]), "axial")
+    with pytest.raises(InputError, match="impossible geometry"):
+        cut(HERE, values, np.diag([1.0, 1000.0, 1.0, 1.0]), "axial")
     with pytest.raises(InputError, match="size"):
         cut(HERE, values[:1], np.eye(4), "axial")
 

@@ -18,6 +18,7 @@ WHITE, PERCENTILE = 211, 99.9
 AIR = 0.1
 ANISOTROPIC = 1.2  # so much coarser than the others is the axis that slices were acquired along
 OBLIQUE_DEGREES = 20.0
+FINEST_MM, COARSEST_MM = 0.05, 50.0
 SMALLEST_SIDE, MOST_PIXELS = 32, 64 * 2**20
 
 Array = NDArray[np.float32]
@@ -69,7 +70,9 @@ def cut(path: Path, values: Array, affine: NDArray[np.float64], axis: str) -> Im
     """A volume (I, J, K) with its affine, voxel to RAS+ millimetres, cut into slices along `axis`, "auto" or
     a plane."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    order, signs = closest_axes(affine)
+    if not np.isfinite(affine).all() or spacing.min() < FINEST_MM or spacing.max() > COARSEST_MM:
+        raise _impossible(path, " x ".join(f"{mm:.3g}" for mm in spacing))
+    order, signs = closest_axes(path, affine)
     along = slicing_axis(values.shape, spacing, order, axis)
     plane = PLANES[2 - order[along]]  # an axis along x cuts sagittal slices, along y coronal, along z axial
     # Rows run to the back in axial slices, else to the feet; columns to the patient's left, or to the back.
@@ -109,11 +112,23 @@ def cut(path: Path, values: Array, affine: NDArray[np.float64], axis: str) -> Im
     )
 
 
-def closest_axes(affine: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+def _impossible(path: Path, spacing: str) -> InputError:
+    return refuse(
+        path,
+        "an impossible geometry",
+        got=f"voxels of {spacing} mm",
+        expected=f"three axes at angles to each other, of {FINEST_MM} to {COARSEST_MM} mm",
+        mend="Convert the DICOM files with dcm2niix.",
+    )
+
+
+def closest_axes(path: Path, affine: NDArray[np.float64]) -> tuple[list[int], list[float]]:
     """For each voxel axis the patient axis (0 x, 1 y, 2 z) that it follows most, each once, and its sign."""
     from nibabel.orientations import io_orientation
 
     found = io_orientation(affine)  # type: ignore[no-untyped-call]
+    if np.isnan(found).any():  # an axis that adds no direction
+        raise _impossible(path, "no thickness: 0")
     return [int(axis) for axis in found[:, 0]], [float(sign) for sign in found[:, 1]]
 
 
