@@ -154,6 +154,7 @@ def _shorten(folder: Path) -> None:
     params, profile = folder / "params.yaml", folder / "profiles" / "demo.yaml"
     lists, settings = read_yaml(params), read_yaml(profile)
     lists["runs"] = ["unet", "unet-43", "unet-short"]
+    lists["export"] = ["unet"]
     lists["grid"] |= {"run": "unet", "optimizers": ["adam"], "learning_rates": [1e-3]}
     for block in (settings["train"], settings["runs"]["unet-short"], settings["grid"]):
         block["epochs"] = 1

@@ -4,8 +4,9 @@ train again.
     python -m pipeline.keep
 
 kept/ is a DVC remote inside the repository. It gets the plan and the results of the profile in params.yaml,
-which is all that reports and page read of a training; weights stay in DVC's cache. Objects that dvc.lock no
-longer names are removed. Elsewhere `dvc pull --remote kept --allow-missing` brings the results back, and
+which is all that reports and page read of a training, and the exported model that `brisc predict` uses;
+other weights stay in DVC's cache. Objects that dvc.lock no longer names are removed. Elsewhere
+`dvc pull --remote kept --allow-missing` brings the results back, and
 `dvc repro --allow-missing` goes on from there.
 """
 
@@ -22,12 +23,14 @@ from pipeline.objects import remove, unnamed
 
 KEPT = Path("kept")
 STAGES = ("plan", "evaluate", "grid")  # what reports and page are made of; no weights
+MODEL = "joint"  # what is exported of it is kept too: one net with both heads
 
 
 def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The outputs of dvc.lock that are kept, of all profiles."""
     for name in sorted(stages):
-        if name.split("@")[0] in STAGES:
+        stage, _, member = name.partition("@")
+        if stage in STAGES or (stage == "export" and member.partition("-")[2] == MODEL):
             yield from stages[name]["outs"]
 
 
@@ -36,7 +39,7 @@ def keep() -> str:
     profile, stages = load_params().profile, read_yaml(Path("dvc.lock"))["stages"]
     paths = [Path(out["path"]) for out in results(stages)]
     finished = [path for path in paths if path.parts[1] == profile and path.exists()]
-    count = sum(path.stem != "plan" for path in finished)
+    count = sum(path.parts[0] == "runs" and path.stem != "plan" for path in finished)
     if count == 0:
         raise InputError(
             f"nothing to keep of {profile}",

@@ -62,6 +62,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     params = read_yaml(place / "params.yaml")
     params["runs"] = ["unet", "densenet121", "unet-43", "unet-short", "unet-ema"]
+    params["export"] = ["unet"]
     params["grid"] |= {"optimizers": ["adam"], "learning_rates": [1.0e-3]}
     (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     stages = read_yaml(place / "dvc.yaml")["stages"]

@@ -34,10 +34,11 @@ EACH = [
     *(f"{name}@demo" for name in ("plan", "fetch", "validate", "audit", "prepare")),
     *("train@demo-unet", "evaluate@demo-mobilenetv2", "evaluate@demo-unet-ema", "grid@demo-adam-0.001"),
     *("train@demo-unet-no_others", "evaluate@demo-unet-fold1", "evaluate@demo-unet_lite0", "vote@demo"),
+    *("export@demo-unet", "export@demo-mobilenetv2"),
     *(f"{name}@demo" for name in ("collect_grid", "analyse", "render", "site")),
     "estimate",
 ]
-OF_A_RUN = {"train": ["unet"], "evaluate": ["unet"]}
+OF_A_RUN = {"train": ["unet"], "evaluate": ["unet"], "export": ["unet"]}
 STAGES = sorted({stage.split("@")[0] for stage in EACH} - {"estimate", "grid"})
 
 
@@ -77,7 +78,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copyfile(ROOT / name, place / name)
     path = place / "profiles" / "demo.yaml"
     path.write_text(yaml.safe_dump(smaller(read_yaml(path)), sort_keys=False))
-    params = read_yaml(place / "params.yaml") | {"runs": RUNS}
+    params = read_yaml(place / "params.yaml") | {"runs": RUNS, "export": ["unet", "mobilenetv2"]}
     params["grid"] |= {"optimizers": ["adam"], "learning_rates": [1.0e-3]}
     (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)

@@ -256,6 +256,7 @@ class Params(Strict):
 
     profile: str
     runs: Annotated[list[str], Field(min_length=1)]
+    export: list[str]
     grid: Grid
     compare: Compare
     vote: Vote
@@ -359,6 +360,15 @@ def load_params() -> Params:
             got=params.grid.run,
             expected=f"one of {', '.join(params.runs)}",
             mend="Add it to runs, or name another run in grid.run.",
+        )
+    unknown = [name for name in params.export if name not in params.runs]
+    if unknown:
+        raise InputError(
+            "an export of a run that is not listed",
+            where=PARAMS,
+            got=", ".join(unknown),
+            expected=f"of {', '.join(params.runs)}",
+            mend="Add it to runs, or take it out of export.",
         )
     return params
 

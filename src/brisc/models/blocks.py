@@ -83,12 +83,13 @@ class UNetDecoder(nn.Module):
 
 
 @torch.no_grad()
-def start_as_for_imagenet(classifier: nn.Linear) -> None:
+def start_as_for_imagenet(classifier: nn.Module) -> None:
     """Scale new weights to those that timm gives a classifier of ImageNet's 1,000 classes.
 
     timm draws them from +-1/sqrt(classes): with 4 classes and 1,280 features that makes logits of +-5, which
     a small net needs many epochs to unlearn.
     """
+    assert isinstance(classifier, nn.Linear)
     classifier.weight *= (classifier.out_features / 1000) ** 0.5
 
 

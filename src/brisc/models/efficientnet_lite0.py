@@ -20,5 +20,5 @@ def build(*, classes: int, pretrained: bool) -> nn.Module:
         # The classifier of 1,000 classes stays out; ours starts anew.
         start = {name: weights[name] for name in net.state_dict() if not name.startswith("classifier.")}
         net.load_state_dict({**net.state_dict(), **start})
-    start_as_for_imagenet(net.classifier)
+    start_as_for_imagenet(net.get_submodule("classifier"))
     return SingleHead(Centred(net), head="label")

@@ -1,0 +1,224 @@
+"""DICOM files: single slices, series of them, and multi-frame ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import highdicom
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.errors import InvalidDicomError
+
+from brisc.errors import InputError
+from brisc.inference.dicom_checks import check, warn
+from brisc.inference.images import Image, cut, refuse
+
+# Positions are written with few digits; a missing slice doubles a distance.
+UNEVEN = 0.02
+UNREADABLE = (
+    InvalidDicomError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """dataset, number: where its pixels are. position (3,), orientation (6,), spacing (2,): DICOM's."""
+
+    dataset: Any
+    number: int
+    position: Array
+    orientation: Array
+    spacing: Array
+
+    @property
+    def normal(self) -> Array:
+        normal: Array = np.cross(self.orientation[:3], self.orientation[3:])
+        return normal
+
+
+@dataclass(frozen=True)
+class Series:
+    """The files of one series, in the order of its frames."""
+
+    image: Image
+    datasets: list[Any]
+
+
+def header(path: Path) -> Any:
+    """The data set without its pixels."""
+    return _parsed(path, stop_before_pixels=True)
+
+
+def _parsed(path: Path, **how: Any) -> Any:
+    try:
+        # A file without the preamble is sorted out by `sources`, so any that comes here is meant as DICOM.
+        return pydicom.dcmread(path, force=True, **how)
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(where: Path, error: Exception) -> InputError:
+    return refuse(
+        where,
+        "a DICOM file that cannot be read",
+        got=" ".join(f"{type(error).__name__} {error}".split())[:200],
+        expected="a whole file",
+        mend="Copy it again; it may have been cut off.",
+    )
+
+
+def read(paths: list[Path], axis: str, *, force: bool) -> Series:
+    try:
+        return _read(paths, axis, force=force)
+    except UNREADABLE as error:  # pydicom reads an element when it is asked for
+        raise _unreadable(paths[0], error) from None
+
+
+def _read(paths: list[Path], axis: str, *, force: bool) -> Series:
+    datasets = [_parsed(path) for path in paths]
+    for path, dataset in zip(paths, datasets, strict=True):
+        check(path, dataset, force=force)
+    where = paths[0] if len(paths) == 1 else paths[0].parent
+    frames = sorted_frames(
+        where, [frame for path, each in zip(paths, datasets, strict=True) for frame in frames_of(path, each)]
+    )
+    of = {id(dataset): path for path, dataset in zip(paths, datasets, strict=True)}
+    pixels = np.stack([pixels_of(of[id(frame.dataset)], frame) for frame in frames])
+    image = cut(where, pixels.transpose(2, 1, 0), affine_of(frames), axis)
+
+    def restore(masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """(frames, rows, columns)."""
+        return image.restore(masks).transpose(2, 1, 0)
+
+    ordered = list({id(frame.dataset): frame.dataset for frame in frames}.values())
+    told = [*warn(datasets[0]), *image.warnings]
+    return Series(Image(image.slices, restore, image.mm, image.pixel_mm2, told), ordered)
+
+
+def affine_of(frames: list[Frame]) -> Array:
+    """Voxel (column, row, frame) to RAS+ millimetres, as nibabel and dcm2niix have it."""
+    first, last = frames[0], frames[-1]
+    if len(frames) > 1:
+        step = (last.position - first.position) / (len(frames) - 1)
+    else:
+        thickness = first.dataset.get("SliceThickness") or first.spacing[0]
+        step = first.normal * float(thickness)
+    affine = np.eye(4)
+    affine[:3, 0] = first.orientation[:3] * first.spacing[1]
+    affine[:3, 1] = first.orientation[3:] * first.spacing[0]
+    affine[:3, 2] = step
+    affine[:3, 3] = first.position
+    found: Array = LPS_TO_RAS @ affine
+    return found
+
+
+def frames_of(path: Path, dataset: Any) -> Iterator[Frame]:
+    shared = dataset.get("SharedFunctionalGroupsSequence", [None])[0]
+    groups = dataset.get("PerFrameFunctionalGroupsSequence", [None])
+    for number, own in enumerate(groups):
+        try:
+            found = [
+                _of_frame(dataset, shared, own, sequence, name)
+                for sequence, name in (
+                    ("PlanePositionSequence", "ImagePositionPatient"),
+                    ("PlaneOrientationSequence", "ImageOrientationPatient"),
+                    ("PixelMeasuresSequence", "PixelSpacing"),
+                )
+            ]
+        except (KeyError, TypeError, ValueError, IndexError):
+            raise refuse(
+                path,
+                "an image without geometry",
+                got="no position, orientation or spacing",
+                expected="ImagePositionPatient, ImageOrientationPatient and PixelSpacing",
+                mend="Give the series as the scanner wrote it, or the picture as PNG.",
+            ) from None
+        yield Frame(dataset, number, *found)
+
+
+def _of_frame(dataset: Any, shared: Any, own: Any, sequence: str, name: str) -> Array:
+    """Of a multi-frame file the frame's own value, or the one that all frames share."""
+    for group in (own, shared):
+        if group is not None and sequence in group:
+            return np.asarray(group[sequence].value[0][name].value, np.float64)
+    return np.asarray(dataset[name].value, np.float64)
+
+
+def sorted_frames(where: Path, frames: list[Frame]) -> list[Frame]:
+    """Along their common normal; InputError where they are no stack of equally distant slices."""
+    uids = sorted({str(frame.dataset.get("SeriesInstanceUID")) for frame in frames})
+    if len(uids) > 1:
+        raise mixed(where, uids)
+    first = frames[0]
+    shapes = {(frame.dataset.Rows, frame.dataset.Columns) for frame in frames}
+    turned = max(float(np.abs(frame.orientation - first.orientation).max()) for frame in frames)
+    if len(shapes) > 1 or turned > 1e-3:
+        raise refuse(
+            where,
+            "slices that are no stack",
+            got=f"{len(shapes)} sizes" if len(shapes) > 1 else "several orientations",
+            expected="one size and one orientation",
+            mend="Give a series of parallel slices, or single files of it by name.",
+        )
+    frames = sorted(frames, key=lambda frame: (float(frame.position @ first.normal), frame.number))
+    distances = np.diff([float(frame.position @ first.normal) for frame in frames])
+    if len(distances) and distances.min() < 1e-3:
+        raise refuse(
+            where,
+            "several images at one place (4D)",
+            got=f"{len(frames)} images at {1 + int((distances > 1e-3).sum())} places",
+            expected="one image at each",
+            mend="Give one echo, phase or time point.",
+        )
+    if len(distances) and distances.max() - distances.min() > UNEVEN * distances.mean():
+        raise refuse(
+            where,
+            "uneven spacing",
+            got=f"{distances.min():.3f} to {distances.max():.3f} mm between slices",
+            expected="one distance",
+            mend="Find the missing slices, or give single files by name.",
+        )
+    return frames
+
+
+def mixed(where: Path, uids: list[str]) -> InputError:
+    return refuse(
+        where,
+        "files of several series in one folder",
+        got=f"SeriesInstanceUID {', '.join(uids)}",
+        expected="one series",
+        mend="Give each series a folder of its own, or name the files of one.",
+    )
+
+
+def pixels_of(path: Path, frame: Frame) -> NDArray[np.float32]:
+    """(rows, columns) as a person sees them: rescaled, MONOCHROME1 inverted."""
+    try:
+        image = highdicom.Image.from_dataset(frame.dataset, copy=False)
+        pixels: NDArray[np.float32] = image.get_frame(
+            frame.number + 1, dtype=np.float64, apply_voi_transform=False, apply_real_world_transform=False
+        ).astype(np.float32)
+    except Exception as error:  # each decoder has exceptions of its own
+        syntax = (
+            frame.dataset.file_meta.get("TransferSyntaxUID") if "file_meta" in dir(frame.dataset) else None
+        )
+        raise refuse(
+            path,
+            "pixels that cannot be decoded",
+            got=f"transfer syntax {getattr(syntax, 'name', syntax)}: {' '.join(str(error).split())[:150]}",
+            expected="whole pixel data in a syntax that gdcm or pydicom decodes",
+            mend="Copy the file again, or decompress it with gdcmconv --raw.",
+        ) from None
+    return pixels
