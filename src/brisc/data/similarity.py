@@ -209,8 +209,8 @@ def _near_views(
 def _near_spectra(frames: np.ndarray, sides: np.ndarray, audit: Audit) -> pd.DataFrame:
     upright = _spectra(frames)
     found = [
-        _near(upright, _spectra(_flip(frames, mirrored)), sides, audit).assign(mirrored=mirrored)
-        for mirrored in (False, True)
+        _near(upright, upright, sides, audit).assign(mirrored=False),
+        _near(upright, _spectra(_flip(frames, True)), sides, audit).assign(mirrored=True),
     ]
     return _closest_view(pd.concat(found, ignore_index=True).assign(view="shift", tilt=0.0))
 
@@ -262,7 +262,10 @@ def _spectra(frames: np.ndarray) -> np.ndarray:
     """(N, S, S) details to (N, F, F) magnitudes of their lower frequencies, against what all images have in
     common."""
     half = frames.shape[1] * 3 // 8
-    spectra = np.abs(np.fft.rfft2(frames))[:, np.r_[-half : half + 1], : half + 1].astype(np.float32)
+    # A block at a time, since the complex numbers of all images take as much memory as the images.
+    blocks = (frames[start : start + BLOCK] for start in range(0, len(frames), BLOCK))
+    lower = np.s_[:, np.r_[-half : half + 1], : half + 1]
+    spectra = np.concatenate([np.abs(np.fft.rfft2(block))[lower].astype(np.float32) for block in blocks])
     spectra -= spectra.mean(axis=0)
     spectra /= spectra.std(axis=0) + 1e-6
     return _unit(spectra)
