@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help use repro pack unpack show grid site print verify keep gc bench docs test check
+.PHONY: help use repro pack unpack show grid site print lists verify keep gc bench docs test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time, ON=ray runs them on a Ray cluster"
 	@echo "make use     PROFILE=laptop: name that profile and all of its runs in params.yaml"
@@ -16,6 +16,7 @@ help:
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
 	@echo "make print   report, details and claims as one HTML file for paper, from the report that make repro wrote"
+	@echo "make lists   benchmark/: copies, subsets, folds and mask conflicts of BRISC 2025, from what audit and prepare found"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
 	@echo "make gc      what can go from DVC's cache, since no profile, commit or experiment names it; GO=1 removes it"
@@ -56,6 +57,9 @@ site: .venv/installed
 
 print: .venv/installed
 	@profile=$$(python -m pipeline.profile) && python stages/print.py $$profile
+
+lists: .venv/installed
+	@profile=$$(python -m pipeline.profile) && python stages/lists.py $$profile
 
 keep: .venv/installed
 	@python -m pipeline.keep

@@ -1,7 +1,7 @@
 """Are all copies found, and nothing else; and where does the search end?"""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import cv2
@@ -17,6 +17,7 @@ from brisc.data.similarity import (
     components,
     detail,
     head_box,
+    in_threads,
     read_views,
     register,
     relate,
@@ -40,6 +41,20 @@ def search(views: Views, sides: np.ndarray, audit: Audit) -> pd.DataFrame:
 
 def ellipse(axes: tuple[int, int]) -> np.ndarray:
     return cv2.ellipse(np.zeros((256, 256), np.uint8), (120, 130), axes, 0, 0, 360, (1,), -1) > 0
+
+
+def test_threads_keep_the_order_and_do_not_read_ahead_of_what_is_asked_for() -> None:
+    read = []
+
+    def source() -> Iterator[int]:
+        for number in range(1000):
+            read.append(number)
+            yield number
+
+    results = in_threads(lambda number: 2 * number, source())
+    assert next(results) == 0
+    assert len(read) <= 300
+    assert list(results) == list(range(2, 2000, 2))
 
 
 def test_the_heads_box_holds_brain_and_scalp_but_no_caption() -> None:

@@ -10,7 +10,6 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,10 +27,10 @@ from brisc.data.picture import MASK_LEVEL, read_grey, to_square
 from brisc.data.similarity import (
     COPIES,
     FRAME,
-    THREADS,
     Views,
     best_orientation,
     components,
+    in_threads,
     read_views,
     register,
     relate,
@@ -351,10 +350,10 @@ def measure_leak(
 def read_masks(raw: Path, index: pd.DataFrame, *, track: Track) -> dict[int, np.ndarray]:
     """The masks of `index` by row, (FRAME, FRAME) uint8, still grey."""
     rows = index.index[index["mask"] != ""].tolist()
-    with zipfile.ZipFile(raw) as archive, ThreadPoolExecutor(THREADS) as pool:
+    with zipfile.ZipFile(raw) as archive:
         # Reading a zip is not thread-safe, decoding is.
         data = (archive.read(member) for member in index["mask"][rows])
-        masks = pool.map(lambda content: to_square(read_grey(content), size=FRAME, fit="squeeze"), data)
+        masks = in_threads(lambda content: to_square(read_grey(content), size=FRAME, fit="squeeze"), data)
         return {row: next(masks) for row in track(rows, "masks")}
 
 

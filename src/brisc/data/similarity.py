@@ -13,9 +13,12 @@ Perceptual hashes are not used: they confuse heads with heads.
 
 import hashlib
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,24 +62,28 @@ class Views:
     pixels: list[str]
 
     @classmethod
-    def of(cls, images: Iterable[Grey]) -> "Views":
+    def of(cls, images: Sequence[Grey]) -> "Views":
         """Of images (H, W) uint8 of any size."""
-        return cls.gather(_view(image) for image in images)
+        return cls.gather((_view(image) for image in images), len(images))
 
     @classmethod
-    def gather(cls, parts: Iterable[tuple[Grey, Box, Grey, str]]) -> "Views":
-        frames, boxes, heads, pixels = zip(*parts, strict=True)
-        return cls(frames=np.stack(frames), boxes=np.array(boxes), heads=np.stack(heads), pixels=list(pixels))
+    def gather(cls, parts: Iterable[tuple[Grey, Box, Grey, str]], count: int) -> "Views":
+        """Of so many parts, each put in its place as it comes: a list of them would take as much again."""
+        frames, heads = (np.empty((count, side, side), np.uint8) for side in (FRAME, HEAD))
+        boxes, pixels = np.empty((count, 4), np.int64), []
+        for row, (frame, box, head, digest) in enumerate(parts):
+            frames[row], boxes[row], heads[row] = frame, box, head
+            pixels.append(digest)
+        return cls(frames=frames, boxes=boxes, heads=heads, pixels=pixels)
 
 
 def read_views(raw: Path, index: pd.DataFrame, *, track: Track) -> Views:
     """Decode the images of `index` (its column image names members of the zip `raw`) in its order."""
-    with zipfile.ZipFile(raw) as archive, ThreadPoolExecutor(THREADS) as pool:
+    rows = index["image"].tolist()
+    with zipfile.ZipFile(raw) as archive:
         # Reading a zip is not thread-safe, decoding is.
-        parts = pool.map(
-            lambda data: _view(read_grey(data)), (archive.read(member) for member in index["image"])
-        )
-        return Views.gather(next(parts) for _ in track(index["image"].tolist(), "images"))
+        parts = in_threads(lambda data: _view(read_grey(data)), (archive.read(member) for member in rows))
+        return Views.gather((next(parts) for _ in track(rows, "images")), len(rows))
 
 
 def _view(grey: Grey) -> tuple[Grey, Box, Grey, str]:
@@ -86,12 +93,21 @@ def _view(grey: Grey) -> tuple[Grey, Box, Grey, str]:
     return frame, box, _crop(frame, box, HEAD), digest
 
 
-def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """In order, by batches: to hand over single images costs more than the threads gain."""
-    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """In order, by batches: to hand over single images costs more than the threads gain. Few batches at a
+    time, since what is read for them and comes of them lies in memory until it is asked for."""
+    source, waiting = iter(items), deque[Future[list[R]]]()
     with ThreadPoolExecutor(THREADS) as pool:
-        for batch in pool.map(lambda batch: [function(item) for item in batch], batches):
-            yield from batch
+        while batch := list(islice(source, BATCH)):
+            waiting.append(pool.submit(_each, function, batch))
+            if len(waiting) > THREADS:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _each(function: Callable[[T], R], batch: Sequence[T]) -> list[R]:
+    return [function(item) for item in batch]
 
 
 def head_box(image: Grey) -> Box:
@@ -160,7 +176,19 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
     most similar to the other on its side of the publisher's split (`sides`, (N,)), or (a row of its own) if
     its spectrum is the nearest there.
     """
-    frames, heads = _small(views.frames), _small(views.heads)
+    frames = _small(views.frames)
+    near = _near_views(views, frames, sides, audit, track)
+    passed = (near["screen"] >= audit.screen_similarity) | (_rank(near, sides) <= audit.nearest)
+    # Apart from the others, since the scale of these correlations is another, and a pair may be worth both
+    # guesses.
+    shifted = _near_spectra(frames, sides, replace(audit, screen_similarity=1.0, nearest=1))
+    return pd.concat([near[passed], shifted]).sort_values(["a", "b", "mirrored", "view"], ignore_index=True)
+
+
+def _near_views(
+    views: Views, frames: np.ndarray, sides: np.ndarray, audit: Audit, track: Track
+) -> pd.DataFrame:
+    heads = _small(views.heads)
     tilts = [0.0, *(sign * tilt for tilt in audit.tilts_degrees for sign in (-1, 1))]
     found = []
     for tilt in track(tilts, "comparing all pairs"):
@@ -175,17 +203,16 @@ def screen(views: Views, sides: np.ndarray, *, audit: Audit, track: Track) -> pd
                 found.append(
                     _near(frames, _flip(frames, mirrored), sides, audit).assign(**named, view="frame")
                 )
-    near = _closest_view(pd.concat(found, ignore_index=True))
-    passed = (near["screen"] >= audit.screen_similarity) | (_rank(near, sides) <= audit.nearest)
-    lone = replace(audit, screen_similarity=1.0, nearest=1)
-    spectra = [
-        _near(_spectra(frames), _spectra(_flip(frames, mirrored)), sides, lone).assign(mirrored=mirrored)
-        for mirrored in (False, True)
+    return _closest_view(pd.concat(found, ignore_index=True))
+
+
+def _near_spectra(frames: np.ndarray, sides: np.ndarray, audit: Audit) -> pd.DataFrame:
+    upright = _spectra(frames)
+    found = [
+        _near(upright, upright, sides, audit).assign(mirrored=False),
+        _near(upright, _spectra(_flip(frames, True)), sides, audit).assign(mirrored=True),
     ]
-    # Apart from the others, since the scale of these correlations is another, and a pair may be worth both
-    # guesses.
-    shifted = _closest_view(pd.concat(spectra, ignore_index=True).assign(view="shift", tilt=0.0))
-    return pd.concat([near[passed], shifted]).sort_values(["a", "b", "mirrored", "view"], ignore_index=True)
+    return _closest_view(pd.concat(found, ignore_index=True).assign(view="shift", tilt=0.0))
 
 
 def _closest_view(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -214,7 +241,7 @@ def _rank(pairs: pd.DataFrame, sides: np.ndarray) -> pd.Series:
 
 
 def _small(images: np.ndarray) -> np.ndarray:
-    return _unit(_in_threads(lambda image: detail(_shrink(image, SCREEN)), list(images)))
+    return _unit(in_threads(lambda image: detail(_shrink(image, SCREEN)), list(images)))
 
 
 def _turned(frames: np.ndarray, tilt: float) -> np.ndarray:
@@ -228,14 +255,17 @@ def _turned(frames: np.ndarray, tilt: float) -> np.ndarray:
         whole = cv2.warpAffine(_shrink(frame, side), turn, (side + 2 * margin, side + 2 * margin))
         return detail(_crop(whole, head_box(whole), SCREEN))
 
-    return _unit(_in_threads(turned, list(frames)))
+    return _unit(in_threads(turned, list(frames)))
 
 
 def _spectra(frames: np.ndarray) -> np.ndarray:
     """(N, S, S) details to (N, F, F) magnitudes of their lower frequencies, against what all images have in
     common."""
     half = frames.shape[1] * 3 // 8
-    spectra = np.abs(np.fft.rfft2(frames))[:, np.r_[-half : half + 1], : half + 1].astype(np.float32)
+    # A block at a time, since the complex numbers of all images take as much memory as the images.
+    blocks = (frames[start : start + BLOCK] for start in range(0, len(frames), BLOCK))
+    lower = np.s_[:, np.r_[-half : half + 1], : half + 1]
+    spectra = np.concatenate([np.abs(np.fft.rfft2(block))[lower].astype(np.float32) for block in blocks])
     spectra -= spectra.mean(axis=0)
     spectra /= spectra.std(axis=0) + 1e-6
     return _unit(spectra)
@@ -275,13 +305,31 @@ def _products(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[int, np.n
 # verify
 
 
+def _scaling(factor: float) -> Warp:
+    """From pixel centres of an image to those of the image `factor` times as large."""
+    return np.array([[factor, 0, factor / 2 - 0.5], [0, factor, factor / 2 - 0.5], [0, 0, 1]])
+
+
+# A pair is aligned at half the size. The inverses once, not for each of some ten thousand pairs.
+TO_HALF, FROM_HALF = _scaling(0.5), np.linalg.inv(_scaling(0.5))
+TO_WHOLE, FROM_WHOLE = _scaling(2.0), np.linalg.inv(_scaling(2.0))
+EVERYWHERE = np.ones((FRAME // 2, FRAME // 2), np.uint8)
+
+
 def register(views: Views, pairs: pd.DataFrame, *, track: Track) -> np.ndarray:
     """The correlation of detail of each pair from `screen` after registration, (len(pairs),); 0 where none
     was possible."""
     rows = list(pairs[["a", "b", "mirrored", "view", "tilt"]].itertuples(index=False, name=None))
-    fixed = [(detail(head), _shrink(head, HEAD // 2)) for head in views.heads]
-    results = _in_threads(lambda row: _registered(views, *fixed[row[0]], *row), rows)
+    of_one_head = [list(same) for _, same in groupby(rows, itemgetter(0))]
+    results = chain.from_iterable(in_threads(lambda same: _register_to(views, same), of_one_head))
     return np.round([next(results) for _ in track(rows, "registering pairs")], 4)
+
+
+def _register_to(views: Views, rows: Sequence[tuple[int, int, bool, str, float]]) -> list[float]:
+    """The rows (a, b, mirrored, view, tilt) of one a."""
+    head = views.heads[rows[0][0]]
+    fixed, small_head = detail(head), _shrink(head, HEAD // 2)
+    return [_registered(views, fixed, small_head, *row) for row in rows]
 
 
 def _registered(
@@ -289,19 +337,17 @@ def _registered(
 ) -> float:
     moving = np.ascontiguousarray(views.frames[b][:, ::-1]) if mirrored else views.frames[b]
     guess = _guess(views, a, b, mirrored, view, tilt)
-    half_head, half_frame = _scaling(2.0), _scaling(0.5)
-    coarse = (half_frame @ guess @ half_head)[:2].astype(np.float32)
+    coarse = (TO_HALF @ guess @ TO_WHOLE)[:2].astype(np.float32)
     small_frame = _shrink(moving, FRAME // 2)
-    everywhere = np.ones_like(small_frame)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
     try:
         # Evangelidis and Psarakis, PAMI 2008, doi:10.1109/TPAMI.2008.113: blind to brightness and contrast.
-        found = cv2.findTransformECC(small_head, small_frame, coarse, cv2.MOTION_AFFINE, stop, everywhere, 3)[
-            1
-        ]
+        _, found = cv2.findTransformECC(
+            small_head, small_frame, coarse, cv2.MOTION_AFFINE, stop, EVERYWHERE, 3
+        )
     except cv2.error:  # it did not converge: the two have nothing in common
         return 0.0
-    warp = (np.linalg.inv(half_frame) @ np.vstack([found, [0, 0, 1]]) @ np.linalg.inv(half_head))[:2]
+    warp = (FROM_HALF @ np.vstack([found, [0, 0, 1]]) @ FROM_WHOLE)[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(moving, warp, (HEAD, HEAD), flags=flags)
     covered = cv2.warpAffine(np.ones_like(moving), warp, (HEAD, HEAD), flags=flags)
@@ -347,11 +393,6 @@ def _box_warp(box: np.ndarray) -> Warp:
     left, top, width, height = box
     x, y = width / HEAD, height / HEAD
     return np.array([[x, 0, left + x / 2 - 0.5], [0, y, top + y / 2 - 0.5], [0, 0, 1]])
-
-
-def _scaling(factor: float) -> Warp:
-    """From pixel centres of an image to those of the image `factor` times as large."""
-    return np.array([[factor, 0, factor / 2 - 0.5], [0, factor, factor / 2 - 0.5], [0, 0, 1]])
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
