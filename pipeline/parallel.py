@@ -41,7 +41,9 @@ from pipeline.words import last_words, roughly
 SCRATCH = Path(".scratch")
 BEFORE = SCRATCH / "locked.json"  # what dvc.lock held before a run that has not ended well yet
 POLL_SECONDS = 0.1
-LOCK_SECONDS = 20.0  # a lock of 12,000 lines takes two seconds to write; till then the run-cache has results
+# Between two writings of the lock, or ten times as long as the last one took; till then the run-cache has
+# what was done.
+LOCK_SECONDS = 20.0
 FEW_MB = 100  # which may be why something failed
 
 
@@ -94,7 +96,7 @@ class Driver:
         self.done, self.unlocked = set[PipelineStage](), list[PipelineStage]()
         self.failed: list[str] = []
         self.stopped: list[int] = []  # signals
-        self.locked = time.monotonic()
+        self.locked, self.patience = time.monotonic(), LOCK_SECONDS
         self.before = stages_before(self.root)
 
     def run(self) -> None:
@@ -204,7 +206,7 @@ class Driver:
             elif changed:
                 self.screen.say(f"== {self._count()}: {name} is cached")
             once = changed and not all(out.use_cache for out in stage.outs)  # the run-cache has none of these
-            if once or time.monotonic() - self.locked > LOCK_SECONDS:
+            if once or time.monotonic() - self.locked > self.patience:
                 self._write_lock()
 
     @contextmanager
@@ -223,9 +225,11 @@ class Driver:
 
     def _write_lock(self) -> None:
         if self.unlocked:
+            began = time.monotonic()
             new = [step.addressing for step in self.steps if step.addressing not in self.before]
             write_lock(self.repo, self.unlocked, new)
             self.unlocked = []
+            self.patience = max(LOCK_SECONDS, 10 * (time.monotonic() - began))
         self.locked = time.monotonic()
 
     def _tell(self) -> None:

@@ -111,7 +111,7 @@ def audit() -> dict:
 @pytest.fixture(scope="module")
 def images() -> pd.DataFrame:
     """Test and validation images of the study, healthy ones too."""
-    return pd.read_csv(ROOT / "reports/laptop/per_image/unet.csv")
+    return pd.read_csv(ROOT / "reports/archive/2026-11-26-laptop/per_image/unet.csv")
 
 
 def test_copies_are_those_of_the_audit(published: dict[str, pd.DataFrame], audit: dict) -> None:
