@@ -48,6 +48,7 @@ WORK = {
     "collect_grid": "brisc.analysis.grid:read_cells",
     "estimate": "brisc.evaluation.memory:estimate",
     "evaluate": "brisc.evaluation.evaluate:evaluate",
+    "export": "brisc.export.export:export",
     "fetch": "brisc.data.source:fetch",
     "plan": "brisc.plan:write_plans",
     "prepare": "brisc.data.cache:prepare",
@@ -55,6 +56,7 @@ WORK = {
     "site": "brisc.page.build:write_site",
     "train": "brisc.training.fit:fit",
     "validate": "brisc.data.index:index_archive",
+    "vote": "brisc.evaluation.vote:vote",
 }
 REACHED = 77  # exit code
 STOP_THERE = """

@@ -22,7 +22,7 @@ from pipeline.dvc import DVC
 from pipeline.objects import remove, unnamed
 
 KEPT = Path("kept")
-STAGES = ("plan", "evaluate", "grid")  # what reports and page are made of; no weights
+STAGES = ("plan", "evaluate", "grid", "vote")  # what reports and page are made of; no weights
 MODEL = "joint"  # what is exported of it is kept too: one net with both heads
 
 

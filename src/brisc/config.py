@@ -16,7 +16,6 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from brisc.errors import InputError, InputErrors
-from brisc.vocabulary import FOLDS
 
 
 class Strict:
@@ -28,6 +27,8 @@ class Strict:
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+# One of vocabulary.FOLDS, a file that not every stage declares, as all declare this one.
+Fold = Annotated[int, Field(ge=0, lt=5)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -193,7 +194,7 @@ class Run(Train):
 
     model: dict[str, Any]
     prune: Literal["none", "copies", "random"]
-    fold: Annotated[int, Field(ge=0, lt=FOLDS)] | None
+    fold: Fold | None
 
 
 @dataclass(frozen=True, kw_only=True)

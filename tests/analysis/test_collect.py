@@ -72,7 +72,7 @@ def test_the_history_has_a_row_for_each_run_and_epoch(
 ) -> None:
     write_run("net", dice=0.5)
     write_run("lost", kind="recipe", like="net", dice=0.25, diverged=True)
-    rate = "0.003"
+    rate = "0.01"
     assert (gather("net", "lost") / "history.csv").read_text().splitlines() == [
         "run,epoch,learning_rate,train_loss,validation_loss,validation_dice,validation_score,best",
         f"net,1,{rate},1,1,0.5,0.5,0",

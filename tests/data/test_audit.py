@@ -317,4 +317,4 @@ def test_the_audit_of_phantoms_counts_what_was_planted(
 def test_the_report_is_json_and_the_metadata_gives_healthy_slices_away(findings: audit.Findings) -> None:
     json.dumps(findings.report, allow_nan=False)
     # Every healthy phantom is a colour file and most carry a rotation tag, as published.
-    assert findings.report["shortcut_probe"]["file_metadata"]["official"]["auc"] > 0.9
+    assert findings.report["shortcut_probe"]["file_metadata"]["official"]["auc"] > 0.8

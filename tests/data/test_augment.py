@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brisc.config import Augment, Train, load
+from brisc.config import Augment, resolve
 from brisc.data.augment import Draw, augmented, draw, placement
 
 STILL = Draw(horizontal_flip=False, vertical_flip=False, matrix=None, contrast=1.0, brightness=0.0, noise=0.0)
@@ -14,7 +14,7 @@ STILL = Draw(horizontal_flip=False, vertical_flip=False, matrix=None, contrast=1
 
 @pytest.fixture
 def augment(repository: Path) -> Augment:
-    train: Train = load("demo", "train")
+    train = resolve("laptop", "unet-study_augmentation").run
     return train.augment
 
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 import torch
 
-from brisc.config import Augment, Train, load
+from brisc.config import Augment, resolve
 from brisc.data.dataset import Samples, TrainingBatches, evaluation_batches, load_samples, plain_batches
 from brisc.errors import InputError
 
 
 @pytest.fixture
 def augment(repository: Path) -> Augment:
-    train: Train = load("demo", "train")
+    train = resolve("laptop", "unet-study_augmentation").run
     return train.augment
 
 

@@ -9,11 +9,11 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+from test_pictures import run
 
 from brisc.inference import dicom
 from brisc.inference.model import Model
 from tests.inference.dicoms import write_series
-from tests.inference.test_predict import run
 
 OBLIQUE = (0.9848078, 0.1736482, 0.0, 0.0, 0.0, -1.0)  # coronal, turned by 10 degrees about the body's axis
 

@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     profile["prepare"]["size"] = 64
     profile["train"] |= {"epochs": 1, "measure_seconds": False}  # seconds would be other bytes each time
     path.write_text(yaml.safe_dump(profile, sort_keys=False))
-    params = read_yaml(ROOT / "params.yaml") | {"profile": "paper", "runs": ["unet"]}
+    params = read_yaml(ROOT / "params.yaml") | {"profile": "paper", "runs": ["unet"], "export": ["unet"]}
     params["grid"] |= {"optimizers": ["adam"], "learning_rates": [1.0e-3]}
     (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)

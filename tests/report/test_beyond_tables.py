@@ -18,7 +18,7 @@ COPIES = {
     "share": 0.0667,
     "by_seed": {"42": 0.05},
 }
-STRATUM = {"n": 7, "dice_per_image": 0.6, "dice_per_image_low": 0.5, "dice_per_image_high": 0.7}
+STRATUM = {"n": 7, "dice_per_image": 0.6, "low": 0.5, "high": 0.7}
 BEYOND: dict[str, Any] = {
     "copies": [{"model": "unet", "seeds": [42], "subsets": {"official": {**COPIES, **WORTH}}}],
     "augmentation": [
@@ -53,7 +53,9 @@ FOLDS = {
     "unet": {
         "folds": [0, 1],
         "n_pairs": 7,
-        **STRATUM,
+        "dice_per_image": 0.6,
+        "dice_per_image_low": 0.5,
+        "dice_per_image_high": 0.7,
         "by_class": {"glioma": STRATUM},
         "by_plane": {"axial": STRATUM},
     }

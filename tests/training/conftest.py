@@ -41,4 +41,7 @@ def samples() -> Samples:
 @pytest.fixture
 def run(repository: Path) -> Run:
     model = {"arch": "unet", "in_channels": 1, "base_channels": 2, "levels": 3}
-    return replace(resolve("demo", "unet").run, model=model, epochs=4, accelerator="cpu", batch_size=8)
+    demo, study = resolve("demo", "unet").run, resolve("laptop", "unet-study_augmentation").run
+    adam = replace(demo.optimizer, learning_rate=3e-3)
+    small = replace(demo, model=model, epochs=4, accelerator="cpu", batch_size=8, optimizer=adam)
+    return replace(small, augment=study.augment, schedule="plateau")

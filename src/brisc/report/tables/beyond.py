@@ -113,11 +113,11 @@ def out_of_fold(results: Results) -> Table | None:
     models = {} if results.out_of_fold is None else results.out_of_fold.record("models").records()
     rows: list[list[str | Cell]] = []
     for model, found in models.items():
-        strata = {"all": (found, "n_pairs")}
+        strata = {"all": (found, "n_pairs", "dice_per_image_")}
         for by in ("by_class", "by_plane"):
-            strata |= {name: (row, "n") for name, row in found.record(by).records().items()}
-        for name, (row, images) in strata.items():
-            value, low, high = (row.number(f"dice_per_image{end}") for end in ("", "_low", "_high"))
+            strata |= {name: (row, "n", "") for name, row in found.record(by).records().items()}
+        for name, (row, images, of) in strata.items():
+            value, low, high = (row.optional(key) for key in ("dice_per_image", f"{of}low", f"{of}high"))
             dice = with_interval(value, low, high, percent, NO_IMAGES)
             rows.append([f"`{model}`", name, f"{row.count(images):,}", dice, f"{len(found['folds'])}"])
     header = ["model", "slices", "n", "`dice_per_image`, %", "folds"]
