@@ -115,12 +115,17 @@ def kept(objects: Path, digest: str, fetch: Callable[[str, Path], None]) -> Path
 
 def follow(process: subprocess.Popen[str], say: Callable[[str], None], seconds: float | None) -> int:
     """Pass on what the stage prints, now and then, till it ends."""
-    timer = threading.Timer(seconds, process.kill) if seconds else None
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, end) if seconds else None
     if timer:
         timer.start()
     assert process.stdout is not None
     said, spoke = "", 0.0
-    began = time.monotonic()
     try:
         for line in process.stdout:
             said += line
@@ -132,7 +137,7 @@ def follow(process: subprocess.Popen[str], say: Callable[[str], None], seconds: 
         process.kill()
         if timer:
             timer.cancel()
-    if code and seconds and time.monotonic() - began >= seconds:
+    if code and late.is_set():
         said += f"\nerror: ended after {seconds:g} s, which BRISC_TIMEOUT allows\n"
     say(said)
     return code
