@@ -78,6 +78,7 @@ SMALLER = {
 }
 FEWER = {
     "runs": ["unet"],
+    "export": ["unet"],
     "grid": {"optimizers": ["adam"], "learning_rates": [1e-3]},
 }
 CELLS = {"grid": {"optimizers": ["adam", "sgd"], "learning_rates": [1e-4, 1e-3]}}
