@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 .PHONY: help use repro pack unpack show grid site print lists verify keep gc bench docs test check
 help:
 	@echo "make repro   run the profile named in params.yaml to its report; WORKERS=2 runs two stages at a time, ON=ray runs them on a Ray cluster"
-	@echo "make use     PROFILE=laptop: name that profile and all of its runs in params.yaml"
+	@echo "make use     PROFILE=laptop: name that profile and all of its runs in params.yaml; RUNS=recorded: those of its committed report"
 	@echo "make pack    trainings as one folder for a machine without network, git and DVC; RUNS=\"unet densenet121\" of them"
 	@echo "make unpack  store what they gave there; RESULTS=pack/results"
 	@echo "make show    every run of the profile, every cell of its grid and every experiment in one table"
@@ -26,7 +26,7 @@ help:
 	@echo "make check   lint, format and types"
 
 use: .venv/installed
-	@python -m pipeline.profile $(PROFILE)
+	@python -m pipeline.profile $(PROFILE) $(RUNS)
 
 # Without WORKERS as many stages at a time as there are GPUs, or cores where a training takes one. ON=ray: on the
 # cluster of RAY_ADDRESS, else a Ray of this machine; TIMEOUT=3600 ends a stage there that takes longer.

@@ -15,12 +15,14 @@ from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import of_kind, read_runs
 from brisc.analysis.seeds import by_seed
 from brisc.atomic import atomic, write_json
-from brisc.config import AnalysePlan, Compare, Grid, load_param, read_plan
+from brisc.config import AnalysePlan, AuditPlan, Compare, Grid, load_param, read_plan
+from brisc.data.benchmark import contradicted
 
 
 def main(profile: str) -> None:
-    joint, reports = load_param(Compare, "compare"), Path(f"reports/{profile}")
-    plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
+    joint = load_param(Compare, "compare")
+    data, reports = Path(f"data/{profile}"), Path(f"reports/{profile}")
+    plan = read_plan(AnalysePlan, data / "plan/analyse.json")
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))
     runs = read_runs(Path(f"runs/{profile}/eval"), load_param(list[str], "runs"))
     costs = gather_costs(runs, read_cells(Path(f"runs/{profile}/grid"), load_param(Grid, "grid")))
@@ -31,9 +33,12 @@ def main(profile: str) -> None:
         gap=published_gap(published, joint.joint),
         settings=plan.evaluate,
     )
+    audit = read_plan(AuditPlan, data / "plan/audit.json").audit
+    conflicts = contradicted(data, copy_similarity=audit.copy_similarity)
     provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}
     collect(runs, reports, provenance=provenance)
-    write_json(reports / "beyond.json", beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate))
+    found = beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate, conflicts=conflicts)
+    write_json(reports / "beyond.json", found)
     write_json(reports / "comparisons.json", comparisons)
     write_json(reports / "out_of_fold.json", out_of_fold(runs, plan.evaluate))
     write_json(reports / "recipes.json", summarise_recipes(runs, plan.evaluate))

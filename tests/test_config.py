@@ -4,12 +4,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from brisc.config import WHOLE, Fold, load, load_param, load_params, read_yaml, resolve, resolve_grid
 from brisc.errors import InputError, InputErrors
 from brisc.vocabulary import FOLDS
-from pipeline.profile import use
+from pipeline.profile import use, use_recorded
 
 PROFILES = ("demo", "laptop", "paper")
 BLOCKS = ("data", "phantom", "audit", "prepare", "train", "evaluate")
@@ -132,6 +133,25 @@ def test_a_profile_s_own_runs_are_listed_by_name(repository: Path, listed: str |
     )
     with pytest.raises(InputError, match="no such profile"):
         use("huge")
+
+
+def test_the_recorded_runs_and_grid_are_those_of_the_committed_report(repository: Path) -> None:
+    grid = {"run": "unet", "optimizers": ["sgd"], "learning_rates": [1.0e-5, 0.00025]}
+    lock = {
+        "stages": {"analyse@laptop": {"params": {"params.yaml": {"grid": grid, "runs": ["unet", "joint"]}}}}
+    }
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    use_recorded("laptop")
+    params = load_params()
+    assert (params.profile, params.runs) == ("laptop", ["unet", "joint"])
+    assert (params.grid.optimizers, params.grid.learning_rates) == (["sgd"], [1.0e-5, 0.00025])
+    with pytest.raises(InputError, match="no analyse@paper"):
+        use_recorded("paper")
+    lock["stages"]["analyse@laptop"]["params"]["params.yaml"]["grid"]["optimizers"] = []
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    use_recorded("laptop")
+    assert load_params().grid.optimizers == []
+    assert Path("params.yaml").read_text().count("optimizers:") == 1
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def pruned_runs(place: Path) -> list[Evaluated]:
         evaluated(
             place, "rest-43", table(0.7, 0.6), like="rest", changes=again, prune="random", seed=43, **left
         ),
+        # lone has no run without others
         evaluated(place, "lone", table(0.1, 0.1)),
         evaluated(place, "lone-few", table(0.1, 0.1), like="lone", changes=copies, prune="copies", **left),
     ]
@@ -60,7 +61,7 @@ def pruned_runs(place: Path) -> list[Evaluated]:
 def test_copies_are_worth_the_others_score_minus_theirs(
     tmp_path: Path, no_vote: Path, quick: Evaluate
 ) -> None:
-    (found,) = beyond(pruned_runs(tmp_path), no_vote, quick)["copies"]  # lone has no run without others
+    (found,) = beyond(pruned_runs(tmp_path), no_vote, quick, conflicts=[])["copies"]
     assert (found["model"], found["seeds"]) == ("net", [42, 43])
     assert (found["removed"], found["train_images"]) == (30, 100)
     official, clean = found["subsets"]["official"], found["subsets"]["clean"]
@@ -86,7 +87,7 @@ def test_a_model_s_augmentation_is_compared_on_validation_over_the_seeds_that_bo
         evaluated(tmp_path, "noisy-43", table(0.1, 0.1, 0.6), like="noisy", changes=again, seed=43, **recipe),
         evaluated(tmp_path, "noisy-44", table(0.1, 0.1, 0.1), like="noisy", changes=again, seed=44, **recipe),
     ]
-    (found,) = beyond(runs, no_vote, quick)["augmentation"]
+    (found,) = beyond(runs, no_vote, quick, conflicts=[])["augmentation"]
     assert (found["model"], found["recipe"], found["seeds"], found["images"]) == ("net", "noisy", [42, 43], N)
     assert (found["chosen"], found["published"]) == (pytest.approx(0.75), pytest.approx(0.6))
     assert found["difference"] == pytest.approx(0.15)
@@ -100,7 +101,7 @@ def test_pretrained_against_scratch_and_flips(tmp_path: Path, no_vote: Path, qui
         evaluated(tmp_path, "net", table(0.9, 0.8, flips=0.05)),
         evaluated(tmp_path, "net-scratch", table(0.5, 0.6), like="net", changes={"model.pretrained": False}),
     ]
-    found = beyond(runs, no_vote, quick)
+    found = beyond(runs, no_vote, quick, conflicts=["i000"])
     (row,) = found["pretrained"]
     assert (row["model"], row["scratch"]) == ("net", "net-scratch")
     assert row["subsets"]["official"]["difference"] == pytest.approx(0.3)
@@ -108,6 +109,7 @@ def test_pretrained_against_scratch_and_flips(tmp_path: Path, no_vote: Path, qui
     flips = {each["model"]: each["subsets"]["official"] for each in found["flips"]}
     assert flips["net"]["difference"] == pytest.approx(0.05)
     assert flips["net-scratch"]["difference"] == 0
+    assert [(row["model"], row["left_out"]) for row in found["conflicts"]] == [("net", 1), ("net-scratch", 1)]
     assert found["vote"] is None
 
 
@@ -119,7 +121,7 @@ def test_a_vote_is_held_against_its_best_member_on_validation(tmp_path: Path, qu
     ]
     write_json(tmp_path / "vote" / "vote.json", {"members": ["one", "two"], "agree": 2})
     table(0.8, 0.7, 0.7).to_csv(tmp_path / "vote" / "per_image.csv", index=False)
-    found = beyond(runs, tmp_path / "vote", quick)["vote"]
+    found = beyond(runs, tmp_path / "vote", quick, conflicts=[])["vote"]
     assert (found["best"], found["agree"]) == ("two", 2)
     assert found["subsets"]["official"]["vote"] == pytest.approx(0.75)
     assert found["subsets"]["clean"]["difference"] == pytest.approx(0.1)

@@ -6,7 +6,7 @@ from made_runs import images
 
 from brisc.analysis.conflicts import without_conflicts
 
-# i000 and i002 are clean; i004 is healthy, with a score that must not count.
+# i004 is healthy, with a score that must not count.
 TABLE = pd.concat(
     [
         images([0.8, 0.0, 0.6, 0.4], split="test"),
@@ -18,8 +18,7 @@ TABLE = pd.concat(
 
 
 def test_the_score_with_and_without_them() -> None:
-    found = without_conflicts(TABLE, ["i001", "i004", "i005", "elsewhere"])
-    assert found["official"] == pytest.approx(
+    assert without_conflicts(TABLE, ["i001", "i004", "i005", "elsewhere"]) == pytest.approx(
         {
             "images": 4,
             "score": 0.45,  # (.8 + 0 + .6 + .4) / 4
@@ -29,16 +28,13 @@ def test_the_score_with_and_without_them() -> None:
             "cost": 0.15,
         }
     )
-    assert found["clean"] == {
-        "images": 2,
-        "score": 0.7,
-        "left_out": 0,
-        "score_of_these": None,
-        "score_without": 0.7,
-        "cost": 0.0,
-    }
 
 
-def test_a_subset_of_conflicts_alone_has_no_score_without_them() -> None:
-    found = without_conflicts(TABLE, ["i000", "i002"])["clean"]
-    assert (found["left_out"], found["score_without"], found["cost"]) == (2, None, None)
+def test_without_conflicts_nothing_is_left_out() -> None:
+    found = without_conflicts(TABLE, [])
+    assert (found["left_out"], found["score_of_these"], found["cost"]) == (0, None, 0.0)
+
+
+def test_conflicts_alone_have_no_score_without_them() -> None:
+    found = without_conflicts(TABLE, ["i000", "i001", "i002", "i003"])
+    assert (found["left_out"], found["score_without"], found["cost"]) == (4, None, None)

@@ -47,6 +47,17 @@ BEYOND: dict[str, Any] = {
             "subsets": {"clean": {"flips": 0.7, "plain": 0.6, **PAIRED}},
         }
     ],
+    "conflicts": [
+        {
+            "model": "unet",
+            "images": 860,
+            "score": 0.8,
+            "left_out": 8,
+            "score_of_these": 0.4,
+            "score_without": 0.804,
+            "cost": 0.004,
+        }
+    ],
     "vote": None,
 }
 FOLDS = {
@@ -77,6 +88,9 @@ def test_each_table_has_its_numbers(build: Callable[..., Path], read: Callable[[
     assert [row[1:4] for row in folds.rows] == [
         [name, "7", "60.00 [50.00, 70.00]"] for name in ("all", "glioma", "axial")
     ]
+    conflicts = tables.beyond.conflicts(results)
+    assert conflicts is not None
+    assert conflicts.rows == [["`unet`", "8 of 860", "40.00", "80.00", "80.40", "+0.40"]]
     for made in (
         tables.beyond.augmentation(results),
         tables.beyond.nets(results),

@@ -23,13 +23,16 @@ sides have, so an interval is about other images; by_seed shows what another tra
             pretrained, scratch, difference, low, high, p
     flips           one for each head of a model
         model, measure, subsets.<...>: plain, flips, difference, low, high, p
+    conflicts       one for each model that segments, where a test image has a copy in train whose mask
+                    contradicts its own: model, images, score, left_out, score_of_these, score_without, cost,
+                    see brisc.analysis.conflicts
     vote            null where too few of its members are there
         members, agree, best: the member that is best on validation
         subsets.<...>: vote, low, high; best, difference (vote minus best), difference_low, difference_high,
                       difference_p
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ import numpy as np
 import pandas as pd
 
 from brisc.analysis.compare import COMPARED
+from brisc.analysis.conflicts import without_conflicts
 from brisc.analysis.runs import Evaluated, of_kind, read_result, read_table
 from brisc.analysis.scores import check_same_images, interval, rounded
 from brisc.config import Evaluate
@@ -48,13 +52,21 @@ BY_SEED = ("official", "clean")
 AUGMENT = "augment."
 
 
-def beyond(runs: Sequence[Evaluated], vote: Path, settings: Evaluate) -> dict[str, Any]:
-    """The content of beyond.json, see the head of this file. vote: the folder of the vote stage."""
+def beyond(
+    runs: Sequence[Evaluated], vote: Path, settings: Evaluate, *, conflicts: Collection[str]
+) -> dict[str, Any]:
+    """The content of beyond.json, see the head of this file. vote: the folder of the vote stage. conflicts:
+    ids of test images."""
     return {
         "copies": copies(runs, settings),
         "augmentation": augmentation(runs, settings),
         "pretrained": pretrained(runs, settings),
         "flips": flips(runs, settings),
+        "conflicts": [
+            {"model": run.name, **without_conflicts(run.images(), conflicts)}
+            for run in of_kind(runs, "model")
+            if HEADS["mask"].column in run.images() and conflicts
+        ],
         "vote": voted(runs, vote, settings),
     }
 

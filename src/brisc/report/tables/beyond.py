@@ -88,6 +88,20 @@ def nets(results: Results) -> Table | None:
     return _table("Beyond the study.", header, rows, left=3)
 
 
+def conflicts(results: Results) -> Table | None:
+    rows: list[list[str | Cell]] = [
+        [
+            f"`{part['model']}`",
+            f"{part.count('left_out')} of {part.count('images'):,}",
+            *_percents(part, "score_of_these", "score", "score_without"),
+            shown(part.number("cost"), signed_points, NO_IMAGES),
+        ]
+        for part in _parts(results, "conflicts")
+    ]
+    header = ["model", "contradicted", "`dice_per_image` of these, %", "of all, %", "without them, %"]
+    return _table("Masks that contradict their copy's.", [*header, "cost, points"], rows, left=1)
+
+
 def flips(results: Results) -> Table | None:
     rows = [
         row
