@@ -198,6 +198,21 @@ def test_a_question_without_results_is_one_sentence(build: Build, texts: Texts, 
     assert re.search("left out|not looked for", said)
 
 
+def test_a_joint_model_before_its_partners_are_trained(build: Build, texts: Texts) -> None:
+    folder = build(source="brisc2025", models=("joint", "mobilenetv2"), compared=True)
+
+    def without_partners(content: Any) -> None:
+        for entries in content["joint_against_separate"]["subsets"].values():
+            for entry in entries:
+                entry["like_for_like"] = False
+
+    edit(folder / "comparisons.json", without_partners)
+    report = texts(folder)["report.md"]
+    assert re.search("left out", chapter(report, "5. Joint or separate"))
+    headers = [line for line in report.splitlines() if line.startswith("| model")]
+    assert ["false positives" in line for line in headers if "`accuracy`" in line] == [False]
+
+
 def test_numbers_in_the_text_are_those_of_the_files(build: Build, texts: Texts) -> None:
     folder = build(source="brisc2025", measured=True)
 

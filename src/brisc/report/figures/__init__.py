@@ -41,10 +41,9 @@ def charts(results: Results) -> list[Chart]:
 def _of_comparisons(results: Results) -> list[Chart]:
     if results.comparisons is None:
         return []
-    drawn = []
-    pair = trained_pair(results)
-    if pair is not None:
-        drawn.append(pairs.attention(results, pair))
-    if results.comparisons["joint_against_separate"] is not None:
-        drawn.append(pairs.joint(results, results.comparisons.record("joint_against_separate")))
-    return drawn
+    pair, joint = trained_pair(results), results.comparisons["joint_against_separate"]
+    drawn = [
+        None if pair is None else pairs.attention(results, pair),
+        None if joint is None else pairs.joint(results, results.comparisons.record("joint_against_separate")),
+    ]
+    return [chart for chart in drawn if chart is not None]

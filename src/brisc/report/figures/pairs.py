@@ -84,8 +84,9 @@ def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str,
     return bool(places)
 
 
-def joint(results: Results, block: Record) -> Chart:
-    """Joint less separate, like for like: a panel for each measure, a row for each joint model and subset."""
+def joint(results: Results, block: Record) -> Chart | None:
+    """Joint less separate, like for like: a panel for each measure, a row for each joint model and subset.
+    None without such a pair."""
     measures = [head.published for head in HEADS.values()]
     entries = [
         (subset, entry)
@@ -94,6 +95,8 @@ def joint(results: Results, block: Record) -> Chart:
         for entry in block.record("subsets").listed(subset)
         if entry["like_for_like"] and entry["measure"] in measures and entry.number("difference") is not None
     ]
+    if not entries:
+        return None
     models = list(dict.fromkeys(entry["joint"] for _, entry in entries))
     figure = sheet(results, "Joint less separate, like for like", 1.6 + 0.7 * len(models))
     axes = figure.subplots(1, len(measures), sharey=True)

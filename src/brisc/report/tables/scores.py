@@ -38,7 +38,7 @@ def headline(results: Results, head: Head) -> Table:
     models = results.with_head(head)
     subsets = [name for name in TEST_SUBSETS if any(name in results.subsets(model) for model in models)]
     tested = [name for name in subsets if name != "strict" and tiers(results, head, name) is not None]
-    healthy = "false_alarms" in results.subsets(models[0])["official"]
+    healthy = all("false_alarms" in results.subsets(model)["official"] for model in models)
     rows = []
     for model in models:
         scores = results.subsets(model)
