@@ -4,8 +4,9 @@ train again.
     python -m pipeline.keep
 
 kept/ is a DVC remote inside the repository. It gets the plan and the results of the profile in params.yaml,
-which is all that reports and page read of a training, and the exported model that `brisc predict` uses;
-other weights stay in DVC's cache. Objects that dvc.lock no longer names are removed. Elsewhere
+which is all that reports and page read of a training, the exported model that `brisc predict` uses, and the
+weights of a few runs, so that an edit of evaluation or export trains none of them again; other weights stay
+in DVC's cache. Objects that dvc.lock no longer names are removed. Elsewhere
 `dvc pull --remote kept --allow-missing` brings the results back, and
 `dvc repro --allow-missing` goes on from there.
 """
@@ -22,15 +23,17 @@ from pipeline.dvc import DVC
 from pipeline.objects import remove, unnamed
 
 KEPT = Path("kept")
-STAGES = ("plan", "evaluate", "grid", "vote")  # what reports and page are made of; no weights
-MODEL = "joint"  # what is exported of it is kept too: one net with both heads
+STAGES = ("plan", "evaluate", "grid", "vote")  # what reports and page are made of
+WEIGHTS = ("bifpn_unet", "efficientnet_lite0", "joint", "unet", "unet_lite0")  # 55 MB in all
+EXPORTED = ("joint",)  # one net with both heads
 
 
 def results(stages: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The outputs of dvc.lock that are kept, of all profiles."""
     for name in sorted(stages):
         stage, _, member = name.partition("@")
-        if stage in STAGES or (stage == "export" and member.partition("-")[2] == MODEL):
+        run = member.partition("-")[2]
+        if stage in STAGES or run in {"train": WEIGHTS, "export": EXPORTED}.get(stage, ()):
             yield from stages[name]["outs"]
 
 
@@ -39,7 +42,9 @@ def keep() -> str:
     profile, stages = load_params().profile, read_yaml(Path("dvc.lock"))["stages"]
     paths = [Path(out["path"]) for out in results(stages)]
     finished = [path for path in paths if path.parts[1] == profile and path.exists()]
-    count = sum(path.parts[0] == "runs" and path.stem != "plan" for path in finished)
+    count = sum(
+        path.parts[0] == "runs" and path.stem != "plan" and path.parts[2] != "train" for path in finished
+    )
     if count == 0:
         raise InputError(
             f"nothing to keep of {profile}",
