@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -36,9 +36,9 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Doubt:
-    """Of thumbnails of D pixels: mean (D,), components (C, D) with orthonormal rows, spread (C,), the standard
-    deviation along each, and rest, the mean square that they leave over of a pixel. limits (2,): distance and
-    gap from which on an image is in doubt."""
+    """Of thumbnails of D pixels: mean (D,), components (C, D) with orthonormal rows, spread (C,), the
+    standard deviation along each, and rest, the mean square that they leave over of a pixel. limits (2,):
+    distance and gap above which an image is in doubt."""
 
     mean: Array
     components: Array
@@ -71,7 +71,7 @@ class Doubt:
 
 def load(path: Path) -> Doubt:
     with np.load(path) as stored:
-        content = dict(stored)
+        content: dict[str, Any] = dict(stored)
     expected = {field.name for field in fields(Doubt)}
     if set(content) != expected:
         raise InputError(
@@ -81,7 +81,8 @@ def load(path: Path) -> Doubt:
             expected=", ".join(sorted(expected)),
             mend="Export the model again: dvc repro export@<profile>-<run>.",
         )
-    return Doubt(**{name: value if value.ndim else float(value) for name, value in content.items()})
+    mean, components, spread, rest, limits = (content[field.name] for field in fields(Doubt))
+    return Doubt(mean, components, spread, float(rest), limits)
 
 
 def fit(train: Picture, validation: Picture) -> Doubt:
