@@ -100,7 +100,10 @@ def test_a_card_has_the_scores_the_limits_and_the_licence() -> None:
             "validation_images": 7,
             "difference_at_most": 1e-5,
             "scores": {"clean": {"dice_per_image": {"evaluated": 0.123, "exported": 0.124}}},
-            "doubt": {name: {"n": 10, "flagged": 3} for name in ("clean", "inverted", "validation")},
+            "doubt": {
+                name: {"n": 10, "flagged": count}
+                for name, count in (("clean", 3), ("inverted", 10), ("upside_down", 4), ("validation", 1))
+            },
         },
         metrics={subset: of_a_subset for subset in ("official", "clean", "strict", "validation")},
         audit={"test_with_copy_in_train": {"total": 594}},

@@ -41,7 +41,13 @@ def write_model(folder: Path, *, heads: tuple[str, ...] = ("mask", "label"), fit
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     folder.mkdir(parents=True)
     onnx.save(model, folder / "model.onnx")
-    doubt.Doubt(np.zeros(doubt.SIDE**2), np.zeros((1, doubt.SIDE**2)), 10.0).save(folder / "doubt.npz")
+    doubt.Doubt(
+        mean=np.zeros(256),
+        components=np.zeros((1, 256)),
+        spread=np.ones(1),
+        rest=1.0,
+        limits=np.full(2, np.inf),
+    ).save(folder / "doubt.npz")
     config = {
         "heads": list(heads),
         "classes": list(LABELS),

@@ -103,6 +103,7 @@ def check(
         "doubt": {
             "clean": _rate(model, clean),
             "inverted": _rate(model, 255 - clean),
+            "upside_down": _rate(model, clean[:, ::-1]),
             "validation": _rate(model, seen),
         },
     }
