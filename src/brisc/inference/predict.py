@@ -133,7 +133,7 @@ def _read(model: Model, source: Source, settings: Settings) -> tuple[Image, Writ
         made = target.with_name(f"{target.name}_mask.dcm")
         version = str(model.config["files"]["model.onnx"])[:12]
         try:
-            dicom_seg.write_mask(made, mask, series.datasets, model=model.name, version=version)
+            dicom_seg.write_mask(made, mask[series.order], series.datasets, model=model.name, version=version)
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # what highdicom says of headers
             raise InputError(
                 "a header that no DICOM-SEG can refer to",
