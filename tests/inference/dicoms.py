@@ -1,5 +1,5 @@
-"""DICOM files of an MRI of a head, written from an array, with any element changed: a series of single slices,
-or one multi-frame file."""
+"""DICOM files of an MRI of a head, written from an array, with any element changed: a series of single
+slices, or one multi-frame file."""
 
 from pathlib import Path
 from typing import Any

@@ -115,7 +115,11 @@ def test_each_frame_is_rescaled_by_its_own_slope(tmp_path: Path) -> None:
         (at(0, 5, 10, StackID="1") + at(15, 20, 25, x=-90, StackID="2"), {}, "above each other"),
         (at(0, 5, 10) + at(0, 5, 10, EffectiveEchoTime=80.0), {}, "6 images at 3 places"),
         (at(0, 0, 0, 5, 5, 5, TemporalPositionIndex=1), {}, "6 images at 2 places"),
-        (at(0, 5, 10) + at(0, 5, 10, ImageOrientationPatient=[0, 1, 0, 0, 0, -1]), {}, "several orientations"),
+        (
+            at(0, 5, 10) + at(0, 5, 10, ImageOrientationPatient=[0, 1, 0, 0, 0, -1]),
+            {},
+            "several orientations",
+        ),
         (at(*HEIGHTS[:5]) + at(25, PixelSpacing=[2, 2]), {}, "several pixel spacings"),
         (at(0, 5, 10, 15, 20, 26), {}, "uneven spacing"),
     ],

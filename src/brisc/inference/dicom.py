@@ -72,7 +72,10 @@ def header(path: Path) -> Any:
 def _parsed(path: Path, **how: Any) -> Any:
     try:
         # A file without the preamble is sorted out by `sources`, so any that comes here is meant as DICOM.
-        return pydicom.dcmread(path, force=True, **how)
+        dataset = pydicom.dcmread(path, force=True, **how)
+        if not len(dataset):
+            raise EOFError("no element in it")
+        return dataset
     except UNREADABLE as error:
         raise _unreadable(path, error) from None
 
@@ -186,7 +189,7 @@ def sorted_frames(where: Path, frames: list[Frame]) -> list[Frame]:
 
 
 def _check_alike(where: Path, frames: list[Frame]) -> None:
-    alike = {
+    alike: dict[str, list[Any]] = {
         "sizes": [[frame.dataset.Rows, frame.dataset.Columns] for frame in frames],
         "orientations": [frame.orientation for frame in frames],
         "pixel spacings": [frame.spacing for frame in frames],
