@@ -1,5 +1,7 @@
 """DICOM files: single slices, series of them, and multi-frame ones."""
 
+import sqlite3
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import highdicom
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from brisc.errors import InputError
@@ -18,15 +20,22 @@ from brisc.inference.images import Image, cut, refuse
 # Positions are written with few digits; a missing slice doubles a distance.
 UNEVEN = 0.02
 ASIDE = 0.1  # of a pixel's side, how far a slice may lie beside the line through the others
+# What pydicom and highdicom were seen to say of damaged headers.
 UNREADABLE = (
     InvalidDicomError,
+    BytesLengthException,
+    ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
-    KeyError,
+    LookupError,
+    MemoryError,
     NotImplementedError,
-    OverflowError,
+    RecursionError,
     TypeError,
     ValueError,
+    sqlite3.Error,
+    struct.error,
 )
 PLACES = (
     ("PlanePositionSequence", "ImagePositionPatient", 3),

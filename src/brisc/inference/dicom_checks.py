@@ -28,12 +28,13 @@ def check(path: Path, dataset: Any, *, force: bool) -> None:
             expected="an MR image",
             mend="Give the images that it belongs to.",
         )
-    if dataset.get("SamplesPerPixel", 1) != 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+    samples, kind = dataset.get("SamplesPerPixel", 1), dataset.get("PhotometricInterpretation")
+    if samples != 1 or kind == "PALETTE COLOR":
         raise refuse(
             path,
             "a colour picture",
-            got=dataset.get("PhotometricInterpretation"),
-            expected="MONOCHROME1 or MONOCHROME2",
+            got=f"{kind}, {samples} samples a pixel",
+            expected="MONOCHROME1 or MONOCHROME2, 1 sample",
             mend="Give the images that the scanner took.",
         )
     if "MOSAIC" in kinds:
