@@ -11,7 +11,16 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.pixels import get_decoder
+from pydicom.uid import (
+    JPEG2000,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+)
 
 from brisc.errors import InputError
 from brisc.inference.dicom_checks import check, warn
@@ -42,6 +51,9 @@ PLACES = (
     ("PlaneOrientationSequence", "ImageOrientationPatient", 6),
     ("PixelMeasuresSequence", "PixelSpacing", 2),
 )
+# Of a damaged file gdcm may end the whole program; Pillow and pyjpegls give the same pixels.
+for syntax in (JPEGBaseline8Bit, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000):
+    get_decoder(syntax).remove_plugin("gdcm")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 Array = NDArray[np.float64]

@@ -139,7 +139,7 @@ def _of_files(named: list[tuple[Path, Kind]], names: dict[Path, str]) -> list[So
             continue
         try:
             uid = str(dicom.header(path).get("SeriesInstanceUID", path))
-        except InputError:
+        except (InputError, *dicom.UNREADABLE):
             uid = str(path)  # told when it is read
         series.setdefault((path.parent, uid), []).append(path)
     for paths in series.values():
