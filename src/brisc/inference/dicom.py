@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
     ExplicitVRBigEndian,
