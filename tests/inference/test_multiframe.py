@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from test_pictures import run
 
 from brisc.inference import dicom
+from brisc.inference.dicom_pixels import pixels_of
 from brisc.inference.model import Model
 from tests.inference.dicoms import write_multiframe
 
@@ -97,7 +98,9 @@ def test_each_frame_is_rescaled_by_its_own_slope(tmp_path: Path) -> None:
     each = [place | scale for place, scale in zip(at(*HEIGHTS), scales, strict=True)]
     path = write_multiframe(tmp_path / "a.dcm", frames(), each)
     for k, frame in enumerate(dicom.frames_of(path, pydicom.dcmread(path))):
-        assert (dicom.pixels_of(path, frame) == frames()[k].astype(np.float32) * (k + 1) - k).all()
+        assert (
+            pixels_of(path, frame.dataset, frame.number) == frames()[k].astype(np.float32) * (k + 1) - k
+        ).all()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Files that nobody here wrote: those that pydicom, pydicom-data and nibabel bring along."""
 
 import gzip
+import random
 import shutil
 import subprocess
 from importlib.resources import files
@@ -14,6 +15,7 @@ from pydicom.data import get_testdata_file
 from test_pictures import run
 
 from brisc.inference import dicom
+from brisc.inference.dicom_pixels import decode_apart, pixels_of
 from brisc.inference.model import Model
 from tests.inference.dicoms import SHARED, groups
 
@@ -109,7 +111,12 @@ def test_refused(model: Model, tmp_path: Path, name: str, told: str) -> None:
 
 
 def read(path: Path) -> np.ndarray:
-    return np.stack([dicom.pixels_of(path, frame) for frame in dicom.frames_of(path, pydicom.dcmread(path))])
+    return np.stack(
+        [
+            pixels_of(path, frame.dataset, frame.number)
+            for frame in dicom.frames_of(path, pydicom.dcmread(path))
+        ]
+    )
 
 
 @pytest.mark.parametrize("kind", ENCODINGS)
@@ -164,7 +171,36 @@ def test_geometry_of_a_real_multi_frame_header_is_that_of_dcm2niix(tmp_path: Pat
     subprocess.run([program, "-f", "a", "-o", tmp_path, tmp_path / "in"], check=True, capture_output=True)
     theirs = nibabel.as_closest_canonical(nibabel.load(tmp_path / "a.nii"))
     stack = dicom.sorted_frames(path, dicom.frames_of(path, pydicom.dcmread(path)))
-    pixels = np.stack([dicom.pixels_of(path, frame) for frame in stack]).transpose(2, 1, 0)
+    pixels = np.stack([pixels_of(path, frame.dataset, frame.number) for frame in stack]).transpose(2, 1, 0)
     ours = nibabel.as_closest_canonical(nibabel.Nifti1Image(pixels, dicom.affine_of(stack)))
     assert np.abs(ours.affine - theirs.affine).max() < 1e-4
     assert np.abs(ours.get_fdata() - theirs.get_fdata()).max() < 1e-2  # of values up to 2,000
+
+
+@pytest.fixture
+def lossless(tmp_path: Path) -> Path:
+    """A file in lossless JPEG, which gdcm alone decodes, with the header of an MRI."""
+    dataset = pydicom.dcmread(public("JPGLosslessP14SV1_1s_1f_8b.dcm", tmp_path))
+    dataset.Modality, dataset.PixelSpacing, dataset.SliceThickness = "MR", [0.5, 0.5], 5
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    dataset.FrameOfReferenceUID = "1.2.3"
+    dataset.save_as(path := tmp_path / "a.dcm")
+    return path
+
+
+def test_lossless_jpeg_is_read(lossless: Path) -> None:
+    dataset = pydicom.dcmread(lossless)
+    decode_apart([lossless], [dataset])
+    assert (pixels_of(lossless, dataset, 0) == pydicom.dcmread(lossless).pixel_array).all()
+
+
+def test_lossless_jpeg_that_ends_its_decoder_is_refused(model: Model, tmp_path: Path, lossless: Path) -> None:
+    """Damaged so that gdcm was seen to end its process."""
+    data, draw = bytearray(lossless.read_bytes()), random.Random(0)
+    start = data.index(b"\xe0\x7f\x10\x00")
+    for _ in range(30):
+        data[start + 30 + int(draw.random() ** 3 * (len(data) - start - 60))] = draw.randrange(256)
+    lossless.write_bytes(data)
+    done, rows = run(model, [lossless], tmp_path / "out")
+    assert rows == []
+    assert ["JPEG Lossless" in str(problem) for problem in done.problems] == [True]

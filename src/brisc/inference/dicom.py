@@ -6,24 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import highdicom
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import (
-    JPEG2000,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-)
 
 from brisc.errors import InputError
 from brisc.inference.dicom_checks import check, warn
+from brisc.inference.dicom_pixels import decode_apart, pixels_of
 from brisc.inference.images import Image, cut, refuse
 
 # Positions are written with few digits; a missing slice doubles a distance.
@@ -51,9 +41,6 @@ PLACES = (
     ("PlaneOrientationSequence", "ImageOrientationPatient", 6),
     ("PixelMeasuresSequence", "PixelSpacing", 2),
 )
-# Of a damaged file gdcm may end the whole program; Pillow and pyjpegls give the same pixels.
-for syntax in (JPEGBaseline8Bit, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000):
-    get_decoder(syntax).remove_plugin("gdcm")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 Array = NDArray[np.float64]
@@ -126,8 +113,9 @@ def _read(paths: list[Path], axis: str, *, force: bool) -> Series:
     frames = sorted_frames(
         where, [frame for path, each in zip(paths, datasets, strict=True) for frame in frames_of(path, each)]
     )
+    decode_apart(paths, datasets)
     of = {id(dataset): path for path, dataset in zip(paths, datasets, strict=True)}
-    pixels = np.stack([pixels_of(of[id(frame.dataset)], frame) for frame in frames])
+    pixels = np.stack([pixels_of(of[id(frame.dataset)], frame.dataset, frame.number) for frame in frames])
     image = cut(where, pixels.transpose(2, 1, 0), affine_of(frames), axis)
 
     def restore(masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -266,34 +254,3 @@ def mixed(where: Path, uids: list[str]) -> InputError:
         expected="one series",
         mend="Give each series a folder of its own, or name the files of one.",
     )
-
-
-def pixels_of(path: Path, frame: Frame) -> NDArray[np.float32]:
-    """(rows, columns) as a person sees them: rescaled, MONOCHROME1 inverted."""
-    try:
-        if not isinstance(frame.dataset, highdicom.Image):  # made of it in place, at its first frame
-            _to_little_endian(frame.dataset)
-            highdicom.Image.from_dataset(frame.dataset, copy=False)
-        pixels: NDArray[np.float32] = frame.dataset.get_frame(
-            frame.number + 1, dtype=np.float64, apply_voi_transform=False, apply_real_world_transform=False
-        ).astype(np.float32)
-    except Exception as error:  # each decoder has exceptions of its own
-        syntax = (
-            frame.dataset.file_meta.get("TransferSyntaxUID") if "file_meta" in dir(frame.dataset) else None
-        )
-        raise refuse(
-            path,
-            "pixels that cannot be decoded",
-            got=f"transfer syntax {getattr(syntax, 'name', syntax)}: {' '.join(str(error).split())[:150]}",
-            expected="whole pixel data in a syntax that gdcm or pydicom decodes",
-            mend="Copy the file again, or decompress it with gdcmconv --raw.",
-        ) from None
-    return pixels
-
-
-def _to_little_endian(dataset: Any) -> None:
-    """highdicom reads no other; pydicom has turned all but the pixels round."""
-    if "file_meta" in dir(dataset) and dataset.file_meta.get("TransferSyntaxUID") == ExplicitVRBigEndian:
-        values = dataset.pixel_array
-        dataset.PixelData = values.astype(values.dtype.newbyteorder("<")).tobytes()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
