@@ -1,4 +1,5 @@
-"""DICOM series of an MRI of a head, written from an array, with any element changed."""
+"""DICOM files of an MRI of a head, written from an array, with any element changed: a series of single
+slices, or one multi-frame file."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 SERIES = {
     "Modality": "MR",
@@ -77,17 +78,81 @@ def write_series(
         dataset.ImageOrientationPatient = list(orientation)
         dataset.ImagePositionPatient = [round(float(x), 6) for x in np.array(position) + k * step * normal]
         dataset.PixelData = pixels.astype("<u2").tobytes()
-        for name, value in (SERIES | changes | (each or {}).get(k, {})).items():
-            if value is None:
-                if name in dataset:
-                    delattr(dataset, name)
-            else:
-                setattr(dataset, name, value)
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = MRImageStorage
-        meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        path = folder / f"{len(frames) - k:04}.dcm"
-        FileDataset(str(path), dataset, preamble=b"\0" * 128, file_meta=meta).save_as(path)
-        paths.append(path)
+        change(dataset, SERIES | changes | (each or {}).get(k, {}))
+        paths.append(save(folder / f"{len(frames) - k:04}.dcm", dataset))
     return paths
+
+
+# Where a multi-frame file has what a single slice has at its top.
+GROUPS = {
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "RescaleType": "PixelValueTransformationSequence",
+    "EffectiveEchoTime": "MREchoSequence",
+    "RepetitionTime": "MRTimingAndRelatedParametersSequence",
+    "StackID": "FrameContentSequence",
+    "TemporalPositionIndex": "FrameContentSequence",
+}
+SHARED = {
+    "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+    "PixelSpacing": [1.0, 1.0],
+    "SliceThickness": 5.0,
+    "EffectiveEchoTime": 4.0,
+    "RepetitionTime": 500.0,
+}
+
+
+def write_multiframe(
+    path: Path,
+    frames: NDArray[np.uint16],
+    each: list[dict[str, Any]],
+    *,
+    shared: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Path:
+    """An Enhanced MR image of frames (N, rows, columns). each: elements of each frame, `shared` those of all
+    of them, both named as in GROUPS."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset = Dataset()
+    dataset.SOPClassUID = EnhancedMRImageStorage
+    for name in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+        setattr(dataset, name, generate_uid(entropy_srcs=[str(path), name]))
+    dataset.InstanceNumber = 1
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape
+    dataset.SharedFunctionalGroupsSequence = [groups(SHARED | (shared or {}))]
+    dataset.PerFrameFunctionalGroupsSequence = [groups(values) for values in each]
+    dataset.PixelData = frames.astype("<u2").tobytes()
+    change(dataset, SERIES | {"EchoTime": None, "RepetitionTime": None} | changes)
+    return save(path, dataset)
+
+
+def groups(values: dict[str, Any]) -> Dataset:
+    made = Dataset()
+    for name, value in values.items():
+        if value is not None:
+            if GROUPS[name] not in made:
+                setattr(made, GROUPS[name], [Dataset()])
+            setattr(made[GROUPS[name]].value[0], name, value)
+    return made
+
+
+def change(dataset: Dataset, changes: dict[str, Any]) -> None:
+    """None takes an element away."""
+    for name, value in changes.items():
+        if value is not None:
+            setattr(dataset, name, value)
+        elif name in dataset:
+            delattr(dataset, name)
+
+
+def save(path: Path, dataset: Dataset) -> Path:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", MRImageStorage)
+    meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "1.2")
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    FileDataset(str(path), dataset, preamble=b"\0" * 128, file_meta=meta).save_as(path)
+    return path

@@ -1,5 +1,6 @@
 """The console script: exit codes, and no traceback whatever it is given."""
 
+import logging
 import random
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def brisc(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     monkeypatch.setattr(sys, "argv", ["brisc", "--models", "models", *words])
+    monkeypatch.setattr(logging.root.manager, "disable", 0)  # which is put back after the test
     return command.main()
 
 

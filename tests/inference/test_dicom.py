@@ -12,6 +12,7 @@ import pytest
 from test_pictures import run
 
 from brisc.inference import dicom
+from brisc.inference.dicom_pixels import pixels_of
 from brisc.inference.model import Model
 from tests.inference.dicoms import write_series
 
@@ -101,10 +102,10 @@ def test_geometry_is_that_of_dcm2niix(tmp_path: Path, orientation: tuple[float, 
 def test_grey_values_are_rescaled_and_monochrome1_is_turned_round(tmp_path: Path) -> None:
     values = frames(1)
     (path,) = write_series(tmp_path / "a", values, RescaleSlope=3.0, RescaleIntercept=-5.0, RescaleType="US")
-    pixels = dicom.pixels_of(path, next(dicom.frames_of(path, pydicom.dcmread(path))))
+    pixels = pixels_of(path, pydicom.dcmread(path), 0)
     assert (pixels == values[0] * 3.0 - 5).all()
     (path,) = write_series(tmp_path / "b", values, PhotometricInterpretation="MONOCHROME1")
-    pixels = dicom.pixels_of(path, next(dicom.frames_of(path, pydicom.dcmread(path))))
+    pixels = pixels_of(path, pydicom.dcmread(path), 0)
     # What is bright is stored dark.
     assert (pixels - pixels.min() == values[0].max() - values[0].astype(np.float32)).all()
 

@@ -79,3 +79,11 @@ def test_a_name_finds_its_model_and_patients_come_before_phantoms(tmp_path: Path
     write_model(tmp_path / "paper/joint")
     with pytest.raises(InputError, match=r"several models.*laptop/joint, paper/joint"):
         choose("joint", available([tmp_path]))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"text"', "{}", '{"files": {}}'])
+def test_a_config_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    folder = write_model(tmp_path / "joint")
+    (folder / "config.json").write_text(content)
+    with pytest.raises(InputError, match="no exported model"):
+        load(folder)

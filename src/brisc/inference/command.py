@@ -1,6 +1,7 @@
 """The console script: brisc predict, brisc models."""
 
 import argparse
+import logging
 import os
 import sys
 import warnings
@@ -23,8 +24,11 @@ PHANTOM = "This model was trained on generated phantoms: what it says of a patie
 def main() -> int:
     """Exit code 0; 1 where any input was refused; 2 for a wrong command line."""
     arguments = parser().parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names need not be text
     print(RESEARCH, file=sys.stderr)
     warnings.simplefilter("ignore")  # of libraries about files; what matters of them is refused or told
+    logging.disable()  # the same
     try:
         done: int = arguments.do(arguments)
         return done

@@ -1,31 +1,45 @@
 """DICOM files: single slices, series of them, and multi-frame ones."""
 
-from collections.abc import Iterator
+import sqlite3
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import highdicom
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from brisc.errors import InputError
 from brisc.inference.dicom_checks import check, warn
+from brisc.inference.dicom_pixels import decode_apart, pixels_of
 from brisc.inference.images import Image, cut, refuse
 
 # Positions are written with few digits; a missing slice doubles a distance.
 UNEVEN = 0.02
+ASIDE = 0.1  # of a pixel's side, how far a slice may lie beside the line through the others
+# What pydicom and highdicom were seen to say of damaged headers.
 UNREADABLE = (
     InvalidDicomError,
+    BytesLengthException,
+    ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
-    KeyError,
+    LookupError,
+    MemoryError,
     NotImplementedError,
-    OverflowError,
+    RecursionError,
     TypeError,
     ValueError,
+    sqlite3.Error,
+    struct.error,
+)
+PLACES = (
+    ("PlanePositionSequence", "ImagePositionPatient", 3),
+    ("PlaneOrientationSequence", "ImageOrientationPatient", 6),
+    ("PixelMeasuresSequence", "PixelSpacing", 2),
 )
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -50,10 +64,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Series:
-    """The files of one series, in the order of its frames."""
+    """The files of one series, sorted by place. order: of each of their frames, one file after the other, its
+    place in the stack."""
 
     image: Image
     datasets: list[Any]
+    order: list[int]
 
 
 def header(path: Path) -> Any:
@@ -64,7 +80,10 @@ def header(path: Path) -> Any:
 def _parsed(path: Path, **how: Any) -> Any:
     try:
         # A file without the preamble is sorted out by `sources`, so any that comes here is meant as DICOM.
-        return pydicom.dcmread(path, force=True, **how)
+        dataset = pydicom.dcmread(path, force=True, **how)
+        if not len(dataset):
+            raise EOFError("no element in it")
+        return dataset
     except UNREADABLE as error:
         raise _unreadable(path, error) from None
 
@@ -94,17 +113,22 @@ def _read(paths: list[Path], axis: str, *, force: bool) -> Series:
     frames = sorted_frames(
         where, [frame for path, each in zip(paths, datasets, strict=True) for frame in frames_of(path, each)]
     )
+    decode_apart(paths, datasets)
     of = {id(dataset): path for path, dataset in zip(paths, datasets, strict=True)}
-    pixels = np.stack([pixels_of(of[id(frame.dataset)], frame) for frame in frames])
+    pixels = np.stack([pixels_of(of[id(frame.dataset)], frame.dataset, frame.number) for frame in frames])
     image = cut(where, pixels.transpose(2, 1, 0), affine_of(frames), axis)
 
     def restore(masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """(frames, rows, columns)."""
         return image.restore(masks).transpose(2, 1, 0)
 
-    ordered = list({id(frame.dataset): frame.dataset for frame in frames}.values())
+    ordered = {id(frame.dataset): frame.dataset for frame in frames}
+    file = {key: k for k, key in enumerate(ordered)}
+    order = sorted(range(len(frames)), key=lambda k: (file[id(frames[k].dataset)], frames[k].number))
     told = [*warn(datasets[0]), *image.warnings]
-    return Series(Image(image.slices, restore, image.mm, image.pixel_mm2, told), ordered)
+    return Series(
+        Image(image.slices, restore, image.mm, image.pixel_mm2, told), list(ordered.values()), order
+    )
 
 
 def affine_of(frames: list[Frame]) -> Array:
@@ -124,36 +148,40 @@ def affine_of(frames: list[Frame]) -> Array:
     return found
 
 
-def frames_of(path: Path, dataset: Any) -> Iterator[Frame]:
-    shared = dataset.get("SharedFunctionalGroupsSequence", [None])[0]
-    groups = dataset.get("PerFrameFunctionalGroupsSequence", [None])
-    for number, own in enumerate(groups):
-        try:
-            found = [
-                _of_frame(dataset, shared, own, sequence, name)
-                for sequence, name in (
-                    ("PlanePositionSequence", "ImagePositionPatient"),
-                    ("PlaneOrientationSequence", "ImageOrientationPatient"),
-                    ("PixelMeasuresSequence", "PixelSpacing"),
-                )
-            ]
-        except (KeyError, TypeError, ValueError, IndexError):
-            raise refuse(
-                path,
-                "an image without geometry",
-                got="no position, orientation or spacing",
-                expected="ImagePositionPatient, ImageOrientationPatient and PixelSpacing",
-                mend="Give the series as the scanner wrote it, or the picture as PNG.",
-            ) from None
-        yield Frame(dataset, number, *found)
+def frames_of(path: Path, dataset: Any) -> list[Frame]:
+    try:
+        groups = dataset.get("PerFrameFunctionalGroupsSequence") or [None]
+        shared = next(iter(dataset.get("SharedFunctionalGroupsSequence") or []), None)
+        if len(groups) != int(dataset.get("NumberOfFrames") or 1):
+            raise ValueError("frames without a group")
+        return [
+            Frame(dataset, number, *(_of_frame(dataset, (own, shared), *place) for place in PLACES))
+            for number, own in enumerate(groups)
+        ]
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise refuse(
+            path,
+            "an image without geometry",
+            got="no usable position, orientation or spacing",
+            expected="ImagePositionPatient, ImageOrientationPatient and PixelSpacing of every frame",
+            mend="Give the series as the scanner wrote it, or the picture as PNG.",
+        ) from None
 
 
-def _of_frame(dataset: Any, shared: Any, own: Any, sequence: str, name: str) -> Array:
-    """Of a multi-frame file the frame's own value, or the one that all frames share."""
-    for group in (own, shared):
-        if group is not None and sequence in group:
-            return np.asarray(group[sequence].value[0][name].value, np.float64)
-    return np.asarray(dataset[name].value, np.float64)
+def _of_frame(dataset: Any, groups: tuple[Any, Any], sequence: str, name: str, size: int) -> Array:
+    """Of a multi-frame file the frame's own value, or the one that all frames share; ValueError where it
+    describes no plane."""
+    holder = next((group[sequence].value[0] for group in groups if group and sequence in group), dataset)
+    values = np.asarray(holder[name].value, np.float64)
+    if values.shape != (size,) or not np.isfinite(values).all():
+        raise ValueError(name)
+    if name == "PixelSpacing" and values.min() <= 0:
+        raise ValueError(name)
+    if name == "ImageOrientationPatient":
+        row, column = values[:3], values[3:]
+        if np.abs([row @ row - 1, column @ column - 1, row @ column]).max() > 0.01:
+            raise ValueError(name)
+    return values
 
 
 def sorted_frames(where: Path, frames: list[Frame]) -> list[Frame]:
@@ -161,28 +189,43 @@ def sorted_frames(where: Path, frames: list[Frame]) -> list[Frame]:
     uids = sorted({str(frame.dataset.get("SeriesInstanceUID")) for frame in frames})
     if len(uids) > 1:
         raise mixed(where, uids)
-    first = frames[0]
-    shapes = {(frame.dataset.Rows, frame.dataset.Columns) for frame in frames}
-    turned = max(float(np.abs(frame.orientation - first.orientation).max()) for frame in frames)
-    if len(shapes) > 1 or turned > 1e-3:
+    _check_alike(where, frames)
+    normal = frames[0].normal
+    frames = sorted(frames, key=lambda frame: (float(frame.position @ normal), frame.number))
+    if len(frames) > 1:
+        _check_places(where, np.stack([frame.position for frame in frames]), normal, frames[0].spacing)
+    return frames
+
+
+def _check_alike(where: Path, frames: list[Frame]) -> None:
+    alike: dict[str, list[Any]] = {
+        "sizes": [[frame.dataset.Rows, frame.dataset.Columns] for frame in frames],
+        "orientations": [frame.orientation for frame in frames],
+        "pixel spacings": [frame.spacing for frame in frames],
+    }
+    several = [name for name, values in alike.items() if np.ptp(values, axis=0).max() > 1e-3]
+    if several:
         raise refuse(
             where,
             "slices that are no stack",
-            got=f"{len(shapes)} sizes" if len(shapes) > 1 else "several orientations",
-            expected="one size and one orientation",
+            got=f"several {' and '.join(several)}",
+            expected="one of each",
             mend="Give a series of parallel slices, or single files of it by name.",
         )
-    frames = sorted(frames, key=lambda frame: (float(frame.position @ first.normal), frame.number))
-    distances = np.diff([float(frame.position @ first.normal) for frame in frames])
-    if len(distances) and distances.min() < 1e-3:
+
+
+def _check_places(where: Path, positions: Array, normal: Array, spacing: Array) -> None:
+    """Of sorted slices (N, 3), N > 1."""
+    distances = np.diff(positions @ normal)
+    if distances.min() < 1e-3:
         raise refuse(
             where,
             "several images at one place (4D)",
-            got=f"{len(frames)} images at {1 + int((distances > 1e-3).sum())} places",
+            got=f"{len(positions)} images at {1 + int((distances > 1e-3).sum())} places",
             expected="one image at each",
             mend="Give one echo, phase or time point.",
         )
-    if len(distances) and distances.max() - distances.min() > UNEVEN * distances.mean():
+    if distances.max() - distances.min() > UNEVEN * distances.mean():
         raise refuse(
             where,
             "uneven spacing",
@@ -190,7 +233,17 @@ def sorted_frames(where: Path, frames: list[Frame]) -> list[Frame]:
             expected="one distance",
             mend="Find the missing slices, or give single files by name.",
         )
-    return frames
+    aside = positions - np.linspace(positions[0], positions[-1], len(positions))
+    aside -= np.outer(aside @ normal, normal)
+    farthest = float(np.linalg.norm(aside, axis=1).max())
+    if farthest > ASIDE * spacing.min():
+        raise refuse(
+            where,
+            "slices that do not lie above each other",
+            got=f"one {farthest:.2f} mm aside",
+            expected="positions on a line",
+            mend="Give each stack of slices by itself.",
+        )
 
 
 def mixed(where: Path, uids: list[str]) -> InputError:
@@ -201,24 +254,3 @@ def mixed(where: Path, uids: list[str]) -> InputError:
         expected="one series",
         mend="Give each series a folder of its own, or name the files of one.",
     )
-
-
-def pixels_of(path: Path, frame: Frame) -> NDArray[np.float32]:
-    """(rows, columns) as a person sees them: rescaled, MONOCHROME1 inverted."""
-    try:
-        image = highdicom.Image.from_dataset(frame.dataset, copy=False)
-        pixels: NDArray[np.float32] = image.get_frame(
-            frame.number + 1, dtype=np.float64, apply_voi_transform=False, apply_real_world_transform=False
-        ).astype(np.float32)
-    except Exception as error:  # each decoder has exceptions of its own
-        syntax = (
-            frame.dataset.file_meta.get("TransferSyntaxUID") if "file_meta" in dir(frame.dataset) else None
-        )
-        raise refuse(
-            path,
-            "pixels that cannot be decoded",
-            got=f"transfer syntax {getattr(syntax, 'name', syntax)}: {' '.join(str(error).split())[:150]}",
-            expected="whole pixel data in a syntax that gdcm or pydicom decodes",
-            mend="Copy the file again, or decompress it with gdcmconv --raw.",
-        ) from None
-    return pixels

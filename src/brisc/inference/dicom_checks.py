@@ -8,7 +8,10 @@ import pydicom
 from brisc.inference.images import refuse
 
 HEADS = ("HEAD", "BRAIN", "SKULL", "HEADNECK")
-PROJECTIONS = ("PROJECTION IMAGE", "PROJECTION", "MIP", "MNIP", "MINIP", "MAXIMUM", "MAX_IP", "MPR THICK")
+PROJECTIONS = (
+    *("PROJECTION IMAGE", "PROJECTION", "MIP", "MNIP", "MINIP", "MAXIMUM", "MPR THICK"),
+    *("MAX_IP", "MIN_IP", "VOLUME_RENDER", "SURFACE_RENDER", "CURVED_MPR"),  # as multi-frame files have it
+)
 LONGEST_TE_MS, LONGEST_TR_MS = 30.0, 3000.0  # of T1-weighted images
 
 
@@ -16,6 +19,7 @@ def check(path: Path, dataset: Any, *, force: bool) -> None:
     """Raise InputError for what is no slice of an MRI of a head; `force` lifts modality and body part."""
     modality = str(dataset.get("Modality", "") or "")
     kinds = [str(kind).upper() for kind in _several(dataset.get("ImageType"))]
+    kinds += [str(dataset.get("VolumeBasedCalculationTechnique", "")).upper()]
     if modality in ("SEG", "RTSTRUCT", "PR", "SR") or "PixelData" not in dataset:
         raise refuse(
             path,
@@ -24,12 +28,13 @@ def check(path: Path, dataset: Any, *, force: bool) -> None:
             expected="an MR image",
             mend="Give the images that it belongs to.",
         )
-    if dataset.get("SamplesPerPixel", 1) != 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+    samples, kind = dataset.get("SamplesPerPixel", 1), dataset.get("PhotometricInterpretation")
+    if samples != 1 or kind == "PALETTE COLOR":
         raise refuse(
             path,
             "a colour picture",
-            got=dataset.get("PhotometricInterpretation"),
-            expected="MONOCHROME1 or MONOCHROME2",
+            got=f"{kind}, {samples} samples a pixel",
+            expected="MONOCHROME1 or MONOCHROME2, 1 sample",
             mend="Give the images that the scanner took.",
         )
     if "MOSAIC" in kinds:
@@ -44,7 +49,7 @@ def check(path: Path, dataset: Any, *, force: bool) -> None:
         raise refuse(
             path,
             "a projection",
-            got="ImageType " + "/".join(kinds),
+            got=", ".join(sorted(set(PROJECTIONS) & set(kinds))),
             expected="slices",
             mend="Give the series that it was made of.",
         )

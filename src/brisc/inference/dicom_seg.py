@@ -19,7 +19,7 @@ from brisc.atomic import atomic
 
 
 def write_mask(path: Path, mask: NDArray[np.bool_], datasets: list[Any], *, model: str, version: str) -> None:
-    """All frames (frames, rows, columns), empty ones too, of the data sets in the order of the frames."""
+    """All frames (frames, rows, columns), empty ones too, as the data sets have them one after the other."""
     tumour = SegmentDescription(
         segment_number=1,
         segment_label="Tumour (research)",

@@ -14,6 +14,7 @@ from brisc.vocabulary import PLANES
 
 # The training images have a 99.9th percentile of 211, in the median; so gets every slice that is not 8 bit.
 WHITE, PERCENTILE = 211, 99.9
+DARKEST = 1e-30  # where nearly all is 0, what is not becomes white
 # A slice whose white is this much darker than the volume's shows air: scaled up, its noise would be a head.
 AIR = 0.1
 ANISOTROPIC = 1.2  # so much coarser than the others is the axis that slices were acquired along
@@ -40,7 +41,8 @@ class Image:
 
 
 def refuse(path: Path, what: str, *, got: object, expected: object, mend: str) -> InputError:
-    return InputError(what, where=path, got=got, expected=expected, mend=mend)
+    """In one line, whatever a file or a library says of it."""
+    return InputError(what, where=path, got=" ".join(str(got).split()), expected=expected, mend=mend)
 
 
 def check_size(path: Path, shape: tuple[int, ...]) -> None:
@@ -55,12 +57,13 @@ def check_size(path: Path, shape: tuple[int, ...]) -> None:
 
 
 def blank(path: Path) -> InputError:
-    return refuse(path, "a blank image", got="one grey value", expected="a head", mend="Leave this file out.")
+    got = "one grey value, or none above 0"
+    return refuse(path, "a blank image", got=got, expected="a head", mend="Leave this file out.")
 
 
 def to_grey(values: Array, white: float | None = None) -> NDArray[np.uint8]:
     """Any grey values (H, W) to 8 bit as the training images are: the 99.9th percentile to 211, clipped."""
-    top = np.percentile(values, PERCENTILE) if white is None else white
+    top = max(float(np.percentile(values, PERCENTILE)) if white is None else white, DARKEST)
     # Up to half, as one rounds: 211 must not become 210 by the last bit of a division.
     grey: NDArray[np.uint8] = np.floor(np.clip(values * (WHITE / top), 0, 255) + 0.5).astype(np.uint8)
     return grey
@@ -80,11 +83,11 @@ def cut(path: Path, values: Array, affine: NDArray[np.float64], axis: str) -> Im
     axes = (along, order.index(row), order.index(column))
     # RAS grows to right, front and head: left, back and feet are its other ends.
     turning = (slice(None), *(slice(None, None, -1 if signs[k] > 0 else 1) for k in axes[1:]))
-    turned = values.transpose(axes)[turning]
+    turned = np.nan_to_num(values, nan=0, posinf=0, neginf=0).transpose(axes)[turning]
     height, width = (float(spacing[k]) for k in axes[1:])
     check_size(path, turned.shape[1:])
     whites = [float(np.percentile(each, PERCENTILE)) for each in turned]
-    if max(whites) <= 0 or values.min() == values.max():
+    if max(whites) <= 0 or turned.min() == turned.max():
         raise blank(path)
     isotropic = _isotropic(turned.shape[1:], height, width)
     slices = [

@@ -16,6 +16,7 @@ from brisc.errors import InputError
 from brisc.inference import doubt
 
 BATCH = 16
+CONFIG = ("heads", "classes", "size", "fit", "threshold", "temperature", "source", "files")
 SMALLEST = 1e-300  # a probability of 0 has no logarithm
 
 Array = NDArray[np.float64]
@@ -119,6 +120,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in CONFIG if name not in config]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)}")
     except (OSError, ValueError) as error:
         raise InputError(
             "no exported model",

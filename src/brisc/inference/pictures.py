@@ -35,7 +35,7 @@ def read(path: Path) -> Image:
 
 
 def _read(path: Path) -> Image:
-    with Pillow.open(path) as picture:
+    with Pillow.open(path, formats=["PNG", "JPEG"]) as picture:
         check_size(path, picture.size[::-1])
         if getattr(picture, "n_frames", 1) > 1:
             raise refuse(
@@ -52,7 +52,7 @@ def _read(path: Path) -> Image:
 
 
 def _check_colour(path: Path, picture: Pillow.Image) -> None:
-    if "A" in picture.getbands() and np.asarray(picture.getchannel("A")).min() < 255:
+    if picture.has_transparency_data and np.asarray(picture.convert("RGBA").getchannel("A")).min() < 255:
         raise refuse(
             path, "a transparent picture", got=picture.mode, expected="grey", mend="Export it without alpha."
         )

@@ -1,6 +1,7 @@
 """A model on a user's images: masks in their geometry and format, overlays, and a table of what was found."""
 
 import csv
+import errno
 import io
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from brisc.atomic import write_text
 from brisc.errors import InputError
 from brisc.inference import pictures
-from brisc.inference.images import Image
+from brisc.inference.images import Image, refuse
 from brisc.inference.model import Finding, Model
 from brisc.inference.overlay import overlay
 from brisc.inference.sources import Source, collect, unreadable
@@ -67,11 +68,11 @@ def predict(model: Model, inputs: list[Path], out: Path, *, settings: Settings, 
                 rows += _judge(model, source, out, settings)
             except InputError as error:
                 problems.append(error)
-            except PermissionError as error:
-                if error.filename and Path(error.filename) in source.paths:
-                    problems.append(unreadable(source.where, error))
-                else:
-                    raise
+            except OSError as error:
+                of_source = error.filename is not None and Path(error.filename) in source.paths
+                if not of_source and error.errno != errno.ENAMETOOLONG:
+                    raise  # the disk's
+                problems.append(unreadable(source.where, error))
     finally:
         if rows:
             write_text(out / TABLE, _table(rows, model))
@@ -133,12 +134,12 @@ def _read(model: Model, source: Source, settings: Settings) -> tuple[Image, Writ
         made = target.with_name(f"{target.name}_mask.dcm")
         version = str(model.config["files"]["model.onnx"])[:12]
         try:
-            dicom_seg.write_mask(made, mask, series.datasets, model=model.name, version=version)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:  # what highdicom says of headers
-            raise InputError(
+            dicom_seg.write_mask(made, mask[series.order], series.datasets, model=model.name, version=version)
+        except dicom.UNREADABLE as error:
+            raise refuse(
+                source.where,
                 "a header that no DICOM-SEG can refer to",
-                where=source.where,
-                got=" ".join(str(error).split())[:200],
+                got=str(error)[:200],
                 expected="what the standard asks of an MR image",
                 mend="Use --dicom png.",
             ) from None
@@ -191,4 +192,4 @@ def _table(rows: list[Row], model: Model) -> str:
     writer = csv.DictWriter(text, [*columns, "doubt", "warnings"], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue()
+    return text.getvalue().encode(errors="backslashreplace").decode()  # names of files need not be text

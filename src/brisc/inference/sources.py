@@ -54,12 +54,13 @@ def collect(inputs: Iterable[Path], out: Path) -> tuple[list[Source], list[Input
     for given in dict.fromkeys(inputs):
         try:
             if given.is_dir():
-                found, passed = _of_folder(given, out)
-                if not found:
+                found, passed, bad = _of_folder(given, out)
+                if not found and not bad:
                     raise _no_image(given, f"{len(passed)} other files")
                 sources += found
                 others += passed
-            elif not given.exists():
+                problems += bad
+            elif not given.is_file():
                 raise refuse(
                     given,
                     "no such file or folder",
@@ -86,7 +87,7 @@ def unreadable(path: Path, error: OSError) -> InputError:
         "a file that cannot be read",
         got=error.strerror or type(error).__name__,
         expected="a readable file",
-        mend="Check its permissions.",
+        mend="Check its name and permissions.",
     )
 
 
@@ -100,15 +101,19 @@ def _no_image(path: Path, got: str) -> InputError:
     )
 
 
-def _of_folder(folder: Path, out: Path) -> tuple[list[Source], list[Path]]:
+def _of_folder(folder: Path, out: Path) -> tuple[list[Source], list[Path], list[InputError]]:
     """All DICOM files that lie in one folder are one series."""
-    sources, others = [], []
+    sources, others, problems = [], [], []
     series: dict[Path, list[Path]] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         inside = path.relative_to(folder)
         if any(part.startswith(".") for part in inside.parts) or out.resolve() in path.resolve().parents:
             continue
-        kind = kind_of(path) if path.name.upper() != "DICOMDIR" else None
+        try:
+            kind = kind_of(path) if path.name.upper() != "DICOMDIR" else None
+        except OSError as error:
+            problems.append(unreadable(path, error))
+            continue
         if kind is None:
             others.append(path)
         elif kind == "dicom":
@@ -119,7 +124,7 @@ def _of_folder(folder: Path, out: Path) -> tuple[list[Source], list[Path]]:
         inside = (paths[0] if len(paths) == 1 else parent).relative_to(folder)
         name = inside.as_posix() if inside.parts else folder.resolve().name or "series"
         sources.append(Source("dicom", tuple(paths), name))
-    return sorted(sources, key=lambda source: source.paths), others
+    return sorted(sources, key=lambda source: source.paths), others, problems
 
 
 def _of_files(named: list[tuple[Path, Kind]], names: dict[Path, str]) -> list[Source]:
@@ -134,7 +139,7 @@ def _of_files(named: list[tuple[Path, Kind]], names: dict[Path, str]) -> list[So
             continue
         try:
             uid = str(dicom.header(path).get("SeriesInstanceUID", path))
-        except InputError:
+        except (InputError, *dicom.UNREADABLE):
             uid = str(path)  # told when it is read
         series.setdefault((path.parent, uid), []).append(path)
     for paths in series.values():
@@ -149,11 +154,13 @@ def _apart(sources: list[Source]) -> list[Source]:
         source.name.replace(".", "_") if short[_stem(source.name).lower()] > 1 else _stem(source.name)
         for source in sources
     ]
-    seen: Counter[str] = Counter()
+    first, taken = {name.lower() for name in names}, set[str]()
     for k, name in enumerate(names):
-        seen[name.lower()] += 1
-        if seen[name.lower()] > 1:
-            names[k] = f"{name}_{seen[name.lower()]}"
+        number = 1
+        while names[k].lower() in taken or (number > 1 and names[k].lower() in first):
+            number += 1
+            names[k] = f"{name}_{number}"
+        taken.add(names[k].lower())
     return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
 
 

@@ -70,11 +70,11 @@ def _load(path: Path) -> tuple[Any, NDArray[np.float32]]:
         raise refuse(
             path,
             "a volume that cannot be read",
-            got=" ".join(str(error).split())[:200],
+            got=" ".join(f"{type(error).__name__} {error}".split())[:200],
             expected="a whole NIfTI file",
             mend="Copy it again; it may have been cut off.",
         ) from None
-    return volume, np.nan_to_num(values, nan=0, posinf=0, neginf=0)
+    return volume, values
 
 
 def write_mask(path: Path, mask: NDArray[np.bool_], like: Path) -> None:
