@@ -18,7 +18,6 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from brisc.analysis.grid import cell_name
@@ -159,7 +158,7 @@ def how_many(*words: str) -> int:
 
 
 def main(*words: str) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     root = Path.cwd()
     head, params = clean_head(root), load_params()
     grid = Cells(root, head, params.profile, params.grid)
@@ -173,10 +172,6 @@ def main(*words: str) -> int:
         finally:
             queue.stop()
     return 0 if grid.results().keys() == grid.cells.keys() else 1
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

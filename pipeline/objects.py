@@ -1,10 +1,25 @@
 """DVC's stores, its cache and kept/: each object is a file named by the MD5 of its content, a folder a list
 of such names."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+
+def md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def digest(path: Path) -> str:
+    """Of a file or folder as DVC has it: the MD5 of its content, or of the list of its files, and `.dir`."""
+    if path.is_file():
+        return md5(path)
+    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    listed = [{"md5": md5(path / name), "relpath": name} for name in names]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
 def place(store: Path, digest: str) -> Path:

@@ -41,6 +41,8 @@ CARRIED = (
     "pipeline/__init__.py",
     "pipeline/bundle.py",
     "pipeline/node.py",
+    "pipeline/objects.py",
+    "pipeline/remote.py",
     "pipeline/words.py",
     *(f"src/brisc/{name}.py" for name in ("__init__", "atomic", "devices", "errors")),
 )

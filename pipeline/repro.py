@@ -25,7 +25,7 @@ from pipeline import command, parallel
 from pipeline.dvc import DVC
 from pipeline.locks import drop_empty, release_dead
 from pipeline.place import Local, Place
-from pipeline.processes import end, end_with_parent
+from pipeline.processes import end, with_parent
 from pipeline.progress import Progress, remember, remembered
 from pipeline.words import roughly
 
@@ -122,7 +122,7 @@ def alone(progress: Progress) -> int:
         bufsize=1,
         errors="replace",
         env={**os.environ, "PYTHONUNBUFFERED": "1", MARK: mark},
-        preexec_fn=end_with_parent,
+        preexec_fn=with_parent(),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
     # Beside the reading below, which ends no sooner than the last process that holds DVC's output.
