@@ -254,7 +254,7 @@ def stored(place: Path) -> set[str]:
     stages = read_yaml(place / "dvc.lock")["stages"] if finished(place) else {}
 
     def held(digest: str) -> bool:
-        path = objects.place(place / ".dvc" / "cache", digest)
+        path = objects.path_of(place / ".dvc" / "cache", digest)
         if not path.is_file() or path.suffix != ".dir":
             return path.is_file()
         return all(held(entry["md5"]) for entry in json.loads(path.read_bytes()))

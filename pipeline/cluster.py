@@ -22,6 +22,7 @@ from brisc.atomic import atomic
 from brisc.config import Train, load, load_params
 from brisc.errors import InputError
 from pipeline import processes, remote
+from pipeline.objects import files_of
 from pipeline.parcel import Parcel
 from pipeline.place import Local, Running
 from pipeline.processes import with_parent
@@ -115,11 +116,7 @@ class Cluster:
         if kind(parcel.stage) == "fetch":  # the data, or the network, are the driver's
             return self.local.start(parcel, folder, log)
         log.write_bytes(b"")
-        files = {
-            path.relative_to(folder).as_posix(): self.send(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
+        files = {path.relative_to(folder).as_posix(): self.send(path) for path in files_of(folder)}
         need = self.needs(kind(parcel.stage))
         task = ray.remote(run).options(
             num_cpus=need["CPU"], num_gpus=need.get("GPU", 0), max_retries=LOST, name=parcel.stage
@@ -127,15 +124,15 @@ class Cluster:
         # Inside a list, references reach the node without what they refer to.
         refs = {digest: self.refs.get(digest, []) for digest in files.values()}
         ref = task.remote(
-            parcel.command,
-            files,
-            parcel.outputs,
             refs,
             self.lines,
             str(log),
             self.shared,
-            os.environ.get("BRISC_SCRATCH"),
-            self.timeout,
+            command=parcel.command,
+            files=files,
+            outputs=parcel.outputs,
+            scratch=os.environ.get("BRISC_SCRATCH"),
+            seconds=self.timeout,
         )
         self.tasks[str(log)] = Task(self, ref, folder, log)
         return self.tasks[str(log)]
@@ -179,17 +176,10 @@ class Cluster:
 
 
 def run(
-    command: str,
-    files: dict[str, str],
-    outputs: tuple[str, ...],
-    refs: dict[str, list[Any]],
-    lines: Any,
-    key: str,
-    shared: str | None,
-    scratch: str | None,
-    seconds: float | None,
+    refs: dict[str, list[Any]], lines: Any, key: str, shared: str | None, **stage: Any
 ) -> tuple[int, bytes]:
-    """On a node: see remote.carry."""
+    """On a node. refs: {SHA-256: the parts of that content}, where no folder `shared` has it. lines, key: who
+    gets what the stage prints, and under which name. stage: see remote.carry."""
 
     def fetch(digest: str, path: Path) -> None:
         if shared:
@@ -208,17 +198,8 @@ def run(
     environment = {"PYTHONUNBUFFERED": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
     if ray.get_gpu_ids():  # shared out by Ray; lock files in a folder that nodes share would name others'
         environment[remote.LEASED] = os.environ["CUDA_VISIBLE_DEVICES"]
-    return remote.carry(
-        command,
-        files,
-        outputs,
-        fetch,
-        say,
-        scratch=scratch,
-        seconds=seconds,
-        environment=environment,
-        preexec=with_parent(signal.SIGKILL),
-    )
+    preexec = with_parent(signal.SIGKILL)
+    return remote.carry(fetch=fetch, say=say, environment=environment, preexec=preexec, **stage)
 
 
 def connect() -> None:

@@ -85,15 +85,9 @@ class Tally:
             self.told[cell] = results[cell]
             self._say(f"grid-{cell}  {described(results[cell])}  {self._left()}")
         if time.monotonic() - self.spoke > HEARTBEAT_SECONDS:
-            running = {
-                name: text
-                for name, text in queue.logs().items()
-                if name.removeprefix("grid-") not in self.told
-            }
-            self._say(
-                "; ".join(f"{name} {epoch(text)}" for name, text in sorted(running.items()))
-                or "waiting for workers"
-            )
+            logs = sorted(queue.logs().items())
+            running = [f"{n} {epoch(text)}" for n, text in logs if n.removeprefix("grid-") not in self.told]
+            self._say("; ".join(running) or "waiting for workers")
         return len(self.told) == len(self.grid.cells)
 
     def _say(self, line: str) -> None:
@@ -101,12 +95,10 @@ class Tally:
         print(f"[{len(self.told)}/{len(self.grid.cells)}] {line}", flush=True)
 
     def _left(self) -> str:
-        done, missing = len(self.told) - self.first, len(self.grid.cells) - len(self.told)
-        return (
-            f"about {roughly((time.monotonic() - self.began) / done * missing)} left"
-            if missing
-            else "all done"
-        )
+        if not (missing := len(self.grid.cells) - len(self.told)):
+            return "all done"
+        seconds = (time.monotonic() - self.began) / (len(self.told) - self.first) * missing
+        return f"about {roughly(seconds)} left"
 
 
 def drive(grid: Cells, queue: Queue, workers: int) -> None:

@@ -35,7 +35,7 @@ from typing import IO, Any
 from brisc.atomic import write_json
 from brisc.devices import devices
 from brisc.errors import InputError
-from pipeline.objects import digest
+from pipeline.objects import digest, files_of
 from pipeline.remote import launch
 from pipeline.words import kind, last_words
 
@@ -301,7 +301,7 @@ class Node:
         for output in self.stages[name]["outputs"]:
             path = self.work / output
             if path.exists():
-                files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+                files = files_of(path)
                 size = sum(file.stat().st_size for file in files)
                 found[output] = {"md5": digest(path), "size": size, "files": len(files)}
         return found
@@ -313,9 +313,8 @@ class Node:
             path = self.work / output
             if self.settings.without_weights and (path / WEIGHTS).exists():
                 behind.append(output)
-                continue
-            inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-            files += [(file.relative_to(self.work).as_posix(), file) for file in inside if file.is_file()]
+            else:
+                files += [(file.relative_to(self.work).as_posix(), file) for file in files_of(path)]
         about = {
             "profile": self.pack["profile"],
             "data": self.pack["data"],

@@ -18,6 +18,7 @@ from dvc.stage import PipelineStage
 from brisc.atomic import atomic, write_text
 from brisc.errors import InputError
 from brisc.plan import EXEMPT
+from pipeline.objects import files_of
 
 # What every stage may import undeclared: code that cannot change a result, and what starts a stage.
 COMMON = (*sorted(EXEMPT), "src/brisc/__init__.py", "src/brisc/devices.py", "stages/command.py")
@@ -55,8 +56,8 @@ def parcel_of(stage: PipelineStage) -> Parcel:
     return Parcel(stage.name, stage.cmd, tuple(inputs), tuple(code), settings, tuple(outputs))
 
 
-def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], Any] = shutil.copyfile) -> None:
-    """Put everything that the stage may see into the empty `folder`. place(source, target): how a file gets
+def lay(parcel: Parcel, root: Path, folder: Path, put: Callable[[str, str], Any] = shutil.copyfile) -> None:
+    """Put everything that the stage may see into the empty `folder`. put(source, target): how a file gets
     there; os.link and os.symlink take no space.
 
     Raises InputError for an input that is missing in `root`.
@@ -74,7 +75,7 @@ def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], An
             target = folder / source.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                place(str(source), str(target))
+                put(str(source), str(target))
     for name, content in parcel.settings.items():
         write_text(folder / name, yaml.safe_dump(content, sort_keys=True))
 
@@ -93,10 +94,10 @@ def move(source: Path, target: Path) -> None:
         copy(source, target)
 
 
-def bring_back(parcel: Parcel, folder: Path, root: Path, place: Callable[[Path, Path], None] = copy) -> None:
+def bring_back(parcel: Parcel, folder: Path, root: Path, put: Callable[[Path, Path], None] = copy) -> None:
     """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all.
 
-    place(source, target): how one gets there.
+    put(source, target): how one gets there.
 
     Raises InputError, before anything is put there, for an output that is missing.
     """
@@ -110,7 +111,7 @@ def bring_back(parcel: Parcel, folder: Path, root: Path, place: Callable[[Path, 
                 mend="Read the stage's log.",
             )
     for name in parcel.outputs:
-        place(folder / name, root / name)
+        put(folder / name, root / name)
 
 
 def is_plan(path: str) -> bool:
@@ -131,6 +132,5 @@ def _relative(root: Path, paths: Iterable[str]) -> list[str]:
 
 def _files(path: Path) -> list[Path]:
     """The file, or all files in the folder and the packages' `__init__.py` above it; nothing compiled."""
-    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
     above = [parent / "__init__.py" for parent in path.parents if (parent / "__init__.py").is_file()]
-    return [*above, *(file for file in inside if file.is_file() and "__pycache__" not in file.parts)]
+    return [*above, *(file for file in files_of(path) if "__pycache__" not in file.parts)]

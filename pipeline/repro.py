@@ -84,7 +84,7 @@ def main(*words: str) -> int:
     except DvcException:
         # DVC says in its own words what is wrong.
         return subprocess.run([*DVC, "repro"], check=False).returncode
-    return alone(progress)
+    return by_dvc(progress)
 
 
 def place_named(name: str) -> Callable[[Path, int | None], Place] | None:
@@ -108,7 +108,7 @@ def place_named(name: str) -> Callable[[Path, int | None], Place] | None:
     return Cluster
 
 
-def alone(progress: Progress) -> int:
+def by_dvc(progress: Progress) -> int:
     """One stage after the other, by DVC."""
     began = time.monotonic()
     # A terminal sends Ctrl-C to the whole group, DVC and stage included; this process waits for their last

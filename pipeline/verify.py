@@ -16,7 +16,7 @@ from pathlib import Path
 from brisc.config import read_yaml
 from pipeline import command
 from pipeline.dvc import cache_of
-from pipeline.objects import md5, objects, place
+from pipeline.objects import md5, objects, path_of
 
 DAMAGED = Path(".scratch/damaged")
 
@@ -28,7 +28,7 @@ def owners(cache: Path, lock: Path) -> dict[str, str]:
     for out in (out for stage in stages.values() for out in stage.get("outs", []) if "md5" in out):
         digest = out["md5"].removesuffix(".dir")
         found[digest] = out["path"]
-        listed = place(cache, out["md5"])
+        listed = path_of(cache, out["md5"])
         if listed.suffix == ".dir" and listed.is_file() and md5(listed) == digest:
             for entry in json.loads(listed.read_bytes()):
                 found[entry["md5"]] = f"{out['path']}/{entry['relpath']}"
