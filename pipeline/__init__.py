@@ -1,12 +1,12 @@
 """What drives DVC. Stages are what DVC runs and src/brisc is what they are made of; neither knows DVC. This
 does, and so stands beside them.
 
-make repro         repro, progress; several stages at a time: parallel, parcel, place; on a Ray cluster: cluster
+make repro         repro, progress; several stages at a time: parallel, parcel, place; on a cluster: cluster
 make grid          grid, queue; enqueue and worker are started by it
 make pack, unpack  pack, packages, unpack; bundle and node are carried to the machine without network
 cache, kept/       verify, gc, keep
 the rest of make   profile, show, docs
-what they share    command; dvc, books, locks, objects of DVC; git; processes, remote (a stage's process); words
+what they share    command, words; dvc, books, locks, objects: of DVC; git; processes, remote: of stages
 """
 
 import getpass
