@@ -449,14 +449,9 @@ def sweep_cache(bench: Bench, unbroken: Run, generator: random.Random) -> bool:
     table = Table("object", "found by make verify", "same bytes after make repro")
     for pattern in ("weights.pt", "raw.zip", ".dir"):
         place = bench.copy(unbroken.place)
-        cached = sorted((place / ".dvc/cache/files/md5").glob("??/*"))
         digests = {objects.md5(path) for path in place.rglob(pattern) if ".dvc" not in path.parts}
-        chosen = [
-            p
-            for p in cached
-            if (p.suffix == ".dir" if pattern == ".dir" else p.parent.name + p.name in digests)
-        ]
-        damaged = generator.choice(chosen)
+        cached = objects.objects(place / ".dvc" / "cache")
+        damaged = generator.choice([path for md5, path in cached if path.suffix == pattern or md5 in digests])
         damaged.chmod(0o644)
         whole = bytearray(damaged.read_bytes())
         whole[len(whole) // 2] ^= 1

@@ -114,21 +114,12 @@ def batch_difference(job: Job) -> float:
 def cache_difference(job: Job) -> float:
     """Largest difference of any pixel between the cache and the files, image or mask; a healthy slice has an
     empty mask."""
-    cache, index, files = (
-        load_samples(job.material.folder / "cache"),
-        job.material.index(),
-        job.material.folder / "files",
-    )
+    cache, index = load_samples(job.material.folder / "cache"), job.material.index()
+    files = job.material.folder / "files"
     worst = int(cache.masks[index["mask"].isna()].max(initial=0))
     for row, name in enumerate(index["image"]):
-        worst = max(
-            worst,
-            int(
-                np.abs(
-                    cache.images[row].astype(int) - study.read_square(files / name, job.material.prepare)
-                ).max()
-            ),
-        )
+        pixels = study.read_square(files / name, job.material.prepare)
+        worst = max(worst, int(np.abs(cache.images[row].astype(int) - pixels).max()))
     for row, name in index["mask"].dropna().items():
         outline = study.read_square(files / name, job.material.prepare) > MASK_LEVEL
         worst = max(worst, int((cache.masks[row] != outline).max()))
