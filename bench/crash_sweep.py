@@ -14,7 +14,6 @@ machine.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -34,7 +33,13 @@ from pathlib import Path
 import psutil
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it is started as a file
+
 from brisc.config import read_yaml
+from pipeline import objects
+from pipeline.git import experiment_refs, git
+from pipeline.processes import marked
+from pipeline.remote import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("repro", "workers", "grid", "interrupt", "cache", "disk")
@@ -98,22 +103,9 @@ def edit(path: Path, changes: dict) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-def git(place: Path, *words: str) -> str:
-    return subprocess.run(
-        ["git", *words], cwd=place, capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
 def processes(place: Path) -> list[psutil.Process]:
     """Everything alive that was started for the clone at `place`, orphans included."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == str(place) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+    return marked(MARK, str(place))
 
 
 @dataclass
@@ -234,21 +226,19 @@ def content(place: Path) -> dict[str, str]:
     """SHA-256 of all results and of dvc.lock, which has the MD5 of everything else."""
     files = [place / "dvc.lock", *place.glob("runs/**/*"), *place.glob("reports/**/*")]
     named = {path.relative_to(place).as_posix(): path for path in files if path.is_file()}
-    return {name: hashlib.sha256(named[name].read_bytes()).hexdigest() for name in sorted(named)}
+    return {name: sha256(named[name]) for name in sorted(named)}
 
 
 def cells(place: Path) -> dict[str, str]:
     """{experiment: MD5 of its cell's files, weights among them} as the refs of the commit that is checked out
     say."""
-    found, head = {}, git(place, "rev-parse", "HEAD")
-    for ref in git(
-        place, "for-each-ref", "--format=%(refname)", f"refs/exps/{head[:2]}/{head[2:]}/"
-    ).splitlines():
+    found = {}
+    for name, ref in experiment_refs(place, git(place, "rev-parse", "HEAD")).items():
         stages = yaml.safe_load(git(place, "show", f"{ref}:dvc.lock"))["stages"]
         outs = [
-            out["md5"] for name, stage in stages.items() if name.startswith("grid@") for out in stage["outs"]
+            out["md5"] for key, stage in stages.items() if key.startswith("grid@") for out in stage["outs"]
         ]
-        found[ref.rsplit("/", 1)[1]] = " ".join(outs)
+        found[name] = " ".join(outs)
     return found
 
 
@@ -262,10 +252,9 @@ def stored(place: Path) -> set[str]:
     """Those of them whose results DVC's cache has: on a full disk it says that it could not store one, and
     goes on."""
     stages = read_yaml(place / "dvc.lock")["stages"] if finished(place) else {}
-    objects = place / ".dvc" / "cache" / "files" / "md5"
 
     def held(digest: str) -> bool:
-        path = objects / digest[:2] / digest[2:]
+        path = objects.path_of(place / ".dvc" / "cache", digest)
         if not path.is_file() or path.suffix != ".dir":
             return path.is_file()
         return all(held(entry["md5"]) for entry in json.loads(path.read_bytes()))
@@ -331,16 +320,21 @@ def interrupt(run: Run) -> bool:
 
 
 class Table:
-    """Rows printed as they come, and whether all of them are as they should be."""
+    """Rows printed as they come, and whether all of them are as they should be. The folder of a run that is
+    goes; of one that is not its last words are printed."""
 
     def __init__(self, *header: str) -> None:
         self.good = True
         for row in (header, ["--"] * len(header)):
             print(f"| {' | '.join(row)} |", flush=True)
 
-    def row(self, *cells: object, good: bool) -> None:
+    def row(self, *cells: object, good: bool, run: Run, what: str) -> None:
         self.good &= good
         print(f"| {' | '.join(str(cell) for cell in cells)} | {'yes' if good else '**NO**'} |", flush=True)
+        if good:
+            shutil.rmtree(run.place)
+        else:
+            print(f"\n```\n{run.place}: {what}\n{run.output[-3000:]}\n```\n", flush=True)
 
 
 def sweep_repro(
@@ -379,11 +373,8 @@ def sweep_repro(
         twice = run.count(EPOCH) + again.count(EPOCH) - epochs
         same = content(place) == expected
         good = code == 0 and left == 0 and not repeated and twice <= workers and same
-        table.row(name, where, left, ", ".join(repeated) or 0, twice, good=good)
-        if not good:
-            tell(again, place, f"code {code}, same {same}")
-        else:
-            shutil.rmtree(place)
+        row = name, where, left, ", ".join(repeated) or 0, twice
+        table.row(*row, good=good, run=again, what=f"code {code}, same {same}")
     return table.good
 
 
@@ -418,11 +409,8 @@ def sweep_grid(bench: Bench, source: Path, unbroken: Run, moments: int, generato
         repeated = max(0, trained - (len(expected) - done) - broken)
         same = cells(place) == expected
         good = code == 0 and left == 0 and repeated == 0 and same and not processes(place)
-        table.row(name, where, left, by_hand, repeated, good=good)
-        if not good:
-            tell(again, place, f"code {code}, {trained} trained, {done} done before, same {same}")
-        else:
-            shutil.rmtree(place)
+        what = f"code {code}, {trained} trained, {done} done before, same {same}"
+        table.row(name, where, left, by_hand, repeated, good=good, run=again, what=what)
     return table.good
 
 
@@ -449,9 +437,7 @@ def sweep_interrupt(
                 and seconds < GRACE_SECONDS
                 and result(run.place) == result(unbroken.place)
             )
-            table.row(name, where, f"{seconds:.1f} s", good=good)
-            if not good:
-                tell(again, run.place, run.output[-1000:])
+            table.row(name, where, f"{seconds:.1f} s", good=good, run=again, what=run.output[-1000:])
     return table.good
 
 
@@ -463,18 +449,9 @@ def sweep_cache(bench: Bench, unbroken: Run, generator: random.Random) -> bool:
     table = Table("object", "found by make verify", "same bytes after make repro")
     for pattern in ("weights.pt", "raw.zip", ".dir"):
         place = bench.copy(unbroken.place)
-        objects = sorted((place / ".dvc/cache/files/md5").glob("??/*"))
-        digests = {
-            hashlib.md5(path.read_bytes()).hexdigest()
-            for path in place.rglob(pattern)
-            if ".dvc" not in path.parts
-        }
-        chosen = [
-            p
-            for p in objects
-            if (p.suffix == ".dir" if pattern == ".dir" else p.parent.name + p.name in digests)
-        ]
-        damaged = generator.choice(chosen)
+        digests = {objects.md5(path) for path in place.rglob(pattern) if ".dvc" not in path.parts}
+        cached = objects.objects(place / ".dvc" / "cache")
+        damaged = generator.choice([path for md5, path in cached if path.suffix == pattern or md5 in digests])
         damaged.chmod(0o644)
         whole = bytearray(damaged.read_bytes())
         whole[len(whole) // 2] ^= 1
@@ -486,9 +463,8 @@ def sweep_cache(bench: Bench, unbroken: Run, generator: random.Random) -> bool:
         again = bench.start(place, REPRO)
         code = again.finish()
         good = found and code == 0 and content(place) == expected and bench.start(place, VERIFY).finish() == 0
-        table.row(pattern.removeprefix("."), "yes" if found else "**NO**", good=good)
-        if not good:
-            tell(again, place, f"code {code}\n{first.output}")
+        row = pattern.removeprefix("."), "yes" if found else "**NO**"
+        table.row(*row, good=good, run=again, what=f"code {code}\n{first.output}")
     return table.good
 
 
@@ -523,15 +499,11 @@ def sweep_disk(bench: Bench, unbroken: Run) -> bool:
             traceback = "Traceback" in run.output
             good = failed != 0 and bool(words) and not traceback and code == 0 and not repeated
             good &= content(place) == content(unbroken.place)
-            table.row(
-                f"{size / 2**20:.0f} MiB",
-                words[0] if words else f"code {failed}",
-                ", ".join(repeated) or 0,
-                good=good,
-            )
-            if not good:
-                tell(run, place, f"code {failed}, then {code}\n{again.output[-1500:]}")
-            shutil.rmtree(place)
+            says = words[0] if words else f"code {failed}"
+            row = f"{size / 2**20:.0f} MiB", says, ", ".join(repeated) or 0
+            what = f"code {failed}, then {code}\n{again.output[-1500:]}"
+            table.row(*row, good=good, run=run, what=what)
+            shutil.rmtree(place, ignore_errors=True)  # its space is needed
     finally:
         subprocess.run(["umount", str(mount)], check=False)
     return table.good
@@ -554,11 +526,8 @@ def sweep_ray(bench: Bench, unbroken: Run, moments: int, generator: random.Rando
         good = killed and code == 0 and same
         where = f"{mark[1]}, epoch {epoch}" if mark and killed else "not killed"
         resumed = "yes" if re.search(r"^train@\S+  resum", run.output, re.M) else "no"
-        table.row("a node" if name == "raylet" else "a worker", where, resumed, code, good=good)
-        if not good:
-            tell(run, run.place, f"code {code}, same {same}")
-        else:
-            shutil.rmtree(run.place)
+        row = "a node" if name == "raylet" else "a worker", where, resumed, code
+        table.row(*row, good=good, run=run, what=f"code {code}, same {same}")
     return table.good
 
 
@@ -575,10 +544,6 @@ def kill_above(run: Run, stage: str, name: str) -> bool:
         except (psutil.Error, IndexError):
             continue
     return False
-
-
-def tell(run: Run, place: Path, what: str) -> None:
-    print(f"\n```\n{place}: {what}\n{run.output[-3000:]}\n```\n", flush=True)
 
 
 def main() -> int:

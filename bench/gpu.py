@@ -23,12 +23,12 @@ import torch
 
 from bench.limits import Limits, measure_limits, wait_for, work_of
 from bench.table import gpu
-from bench.ways import NEVER, apart, first_losses, made_up, our_curve, try_all, ways
+from bench.ways import NEVER, apart, first_losses, learner_of, made_up, our_curve, try_all, ways
 from brisc.config import Run, load, load_params, resolve
 from brisc.data.dataset import Batch, Samples
 from brisc.models import build
 from brisc.training.device import build_fabric, precision_on, to_device
-from brisc.training.fit import set_up, step, training_batches
+from brisc.training.fit import step, training_batches
 from brisc.training.result import processor
 
 Json = dict[str, Any]
@@ -179,10 +179,7 @@ def tried(run: Run, size: Extent, device: torch.device, limits: Limits) -> Json:
 
 def step_rate(samples: Samples, run: Run, size: Extent, device: torch.device) -> float:
     """Images per second of forward, loss, backward and optimizer on one batch that never changes."""
-    torch.manual_seed(run.seed)
-    net = build(**run.model)
-    fabric = build_fabric(run, net, devices=1)
-    learner = set_up(net, fabric, run)
+    fabric, learner = learner_of(run)
     learner.wrapped.train()
     batch: Batch = next(iter(training_batches(samples, fabric, replace(run, workers=0)).epoch(1)))
     batch = to_device(batch, fabric.device, run.channels_last)

@@ -16,7 +16,6 @@ from brisc.data.index import index_archive
 from brisc.data.source import fetch
 from brisc.progress import silent
 
-SIDE = 512  # of most images of BRISC 2025; decoding costs what it costs there
 EVERY = 10  # of a real archive's 6,000 images, one in ten
 VALIDATION = 0.3
 

@@ -17,9 +17,8 @@ from brisc.errors import InputError
 
 T = TypeVar("T")
 
-PROCESSES = multiprocessing.get_context(
-    "spawn"
-)  # a fresh interpreter each: allocator settings and peak memory are its own
+# A fresh interpreter each: allocator settings and peak memory are its own.
+PROCESSES = multiprocessing.get_context("spawn")
 
 
 class Stopped(Exception):
@@ -184,6 +183,5 @@ def _call(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
     try:
         return function(*arguments)
     except InputError as error:
-        raise RuntimeError(
-            str(error)
-        ) from None  # its arguments are keywords, which exceptions lose between processes
+        # Its arguments are keywords, which exceptions lose between processes.
+        raise RuntimeError(str(error)) from None

@@ -1,23 +1,19 @@
 """Is what the fast paths compute what the plain ones compute?"""
 
-import tempfile
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from bench import study
+from bench import study, ways
 from bench.race import in_child
-from bench.training import Job, our_batches, study_batches, train
-from bench.ways import apart
+from bench.training import Job, our_batches, study_batches
 from brisc.config import Evaluate, Run
 from brisc.data.dataset import evaluation_batches, load_samples, scaled
 from brisc.data.picture import MASK_LEVEL
 from brisc.evaluation.predict import Inference, predict
 from brisc.models import build
-from brisc.progress import silent
 from brisc.training.losses import TotalLoss
 from stages.command import keep_freed_memory
 
@@ -56,10 +52,10 @@ def _check_all(job: Job, fast: list[float], evaluate: Evaluate) -> list[Check]:
         Check("batches against torch's loader over files", batch_difference(job), 0.0),
         Check(
             f"losses of {epochs} epochs against the study's way",
-            apart(fast, study_curve(job)),
+            ways.apart(fast, study_curve(job)),
             LOSS_TOLERANCE,
         ),
-        Check("losses with freed memory kept against given back", apart(fast, our_curve(job)), 0.0),
+        Check("losses with freed memory kept against given back", ways.apart(fast, our_curve(job)), 0.0),
         Check(
             "masks of batches, channels last, against single images",
             mask_difference(job, evaluate),
@@ -86,10 +82,8 @@ def our_curve(job: Job) -> list[float]:
     """Training and validation loss of each epoch in brisc.training.fit."""
     if job.keep_memory:
         keep_freed_memory()
-    job = replace(job, run=replace(job.run, accelerator="cpu"))
-    with tempfile.TemporaryDirectory() as folder:
-        progress = train(job, Path(folder) / "checkpoint.pt", track=silent, log=lambda line: None)
-    return [row[kind] for row in progress.history for kind in ("train_loss", "validation_loss")]
+    samples, _ = job.material.samples(job.images)
+    return ways.our_curve(samples, replace(job.run, accelerator="cpu")).losses
 
 
 def study_curve(job: Job) -> list[float]:
@@ -120,21 +114,12 @@ def batch_difference(job: Job) -> float:
 def cache_difference(job: Job) -> float:
     """Largest difference of any pixel between the cache and the files, image or mask; a healthy slice has an
     empty mask."""
-    cache, index, files = (
-        load_samples(job.material.folder / "cache"),
-        job.material.index(),
-        job.material.folder / "files",
-    )
+    cache, index = load_samples(job.material.folder / "cache"), job.material.index()
+    files = job.material.folder / "files"
     worst = int(cache.masks[index["mask"].isna()].max(initial=0))
     for row, name in enumerate(index["image"]):
-        worst = max(
-            worst,
-            int(
-                np.abs(
-                    cache.images[row].astype(int) - study.read_square(files / name, job.material.prepare)
-                ).max()
-            ),
-        )
+        pixels = study.read_square(files / name, job.material.prepare)
+        worst = max(worst, int(np.abs(cache.images[row].astype(int) - pixels).max()))
     for row, name in index["mask"].dropna().items():
         outline = study.read_square(files / name, job.material.prepare) > MASK_LEVEL
         worst = max(worst, int((cache.masks[row] != outline).max()))

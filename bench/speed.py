@@ -28,7 +28,7 @@ from bench.stages import ROOT, Workspace, measure
 from bench.table import markdown
 from bench.training import Job, contestants
 from brisc.atomic import write_json
-from brisc.config import Run, Splits, load, load_params, resolve
+from brisc.config import Splits, load, resolve
 from brisc.training.result import processor
 
 Json = dict[str, Any]
@@ -59,7 +59,7 @@ def usual() -> Extent:
     return Extent(
         pixels=load("laptop", "prepare").size,
         base_channels=resolve("laptop", "unet").run.model["base_channels"],
-        side=512,
+        side=512,  # of most images of BRISC 2025
         slices=Splits(train=56, test=18),
         rounds=3,
         batches=4,
@@ -172,14 +172,9 @@ def choices(job: Job, extent: Extent, *, compiler: bool) -> Json:
 def models(job: Job) -> Json:
     """One model of each architecture of the laptop profile, with its own widths; the U-Net has been raced."""
     tell("models")
-    runs: dict[str, Run] = {}
-    seen = {job.run.model["arch"]}
-    for name in load_params().runs:
-        run = resolve("laptop", name).run
-        if run.model["arch"] not in seen:
-            seen.add(run.model["arch"])
-            runs[name] = run
-    return in_child(steps.models, job, runs, 1)
+    runs = gpu.chosen("laptop", [], quick=False)
+    others = {name: run for name, run in runs.items() if run.model["arch"] != job.run.model["arch"]}
+    return in_child(steps.models, job, others, 1)
 
 
 def evaluation(job: Job, extent: Extent) -> Json:

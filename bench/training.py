@@ -1,10 +1,7 @@
 """Who races in training: the study's way, ours, and the step alone on a batch that is always the same."""
 
 import itertools
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
@@ -12,15 +9,13 @@ from torch.utils.data import DataLoader
 from bench import study
 from bench.material import Material
 from bench.race import Contestant, Pace
+from bench.ways import train
 from brisc.config import Run
 from brisc.data.dataset import Batch, Samples, TrainingBatches
 from brisc.models import build
-from brisc.progress import Track
 from brisc.training.device import build_fabric, to_device, workers_on
-from brisc.training.fit import Progress, set_up, train_epochs
 from brisc.training.losses import TotalLoss
 from brisc.training.optim import build_optimizer
-from brisc.training.resume import Checkpoints
 from stages.command import keep_freed_memory
 
 
@@ -74,25 +69,8 @@ def ours(job: Job, pace: Pace) -> None:
     """brisc.training.fit's own loop, which `pace` ends before the epoch does."""
     if job.keep_memory:
         keep_freed_memory()
-    train(
-        replace(job, run=replace(job.run, epochs=1)), job.material.folder / "none.pt", track=pace, log=print
-    )
-
-
-def train(job: Job, checkpoint: Path, *, track: Track, log: Callable[[str], None]) -> Progress:
-    """What brisc.training.fit does but write its result."""
     samples, _ = job.material.samples(job.images)
-    torch.manual_seed(job.run.seed)
-    net = build(**job.run.model)
-    fabric = build_fabric(job.run, net, devices=1)
-    learner = set_up(net, fabric, job.run)
-    progress = Progress([], {"score": -1.0, "epoch": 0}, 0.0, 0)
-    seconds = job.run.checkpoint_seconds
-    with Checkpoints(checkpoint, seconds=seconds, clock=time.monotonic) as checkpoints:
-        train_epochs(
-            learner, samples, fabric, job.run, progress, checkpoints=checkpoints, track=track, log=log
-        )
-    return progress
+    train(samples, replace(job.run, epochs=1), job.material.folder / "none.pt", track=pace, log=print)
 
 
 def step_alone(job: Job, pace: Pace) -> None:

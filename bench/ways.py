@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from lightning_fabric import Fabric
 
 from bench import study
 from brisc.config import Run
 from brisc.data.dataset import Samples, plain_batches, scaled
 from brisc.models import build
-from brisc.progress import silent
+from brisc.progress import Track, silent
 from brisc.training.device import build_fabric, to_device
-from brisc.training.fit import Progress, set_up, train_epochs, training_batches
+from brisc.training.fit import Learner, Progress, set_up, train_epochs, training_batches
 from brisc.training.losses import TotalLoss
 from brisc.training.resume import Checkpoints
 from brisc.vocabulary import HEALTHY, LABELS, VALIDATION
@@ -122,20 +123,30 @@ def apart(one: list[float], other: list[float]) -> float:
 
 def our_curve(samples: Samples, run: Run) -> Curve:
     """Of brisc.training.fit's own loop."""
+    ends = Ends()
+    with tempfile.TemporaryDirectory() as folder:
+        progress = train(samples, run, Path(folder) / "checkpoint.pt", track=silent, log=ends)
+    losses = [row[kind] for row in progress.history for kind in ("train_loss", "validation_loss")]
+    return Curve(losses, ends.rate(samples, run))
+
+
+def train(
+    samples: Samples, run: Run, checkpoint: Path, *, track: Track, log: Callable[[str], None]
+) -> Progress:
+    """What brisc.training.fit does but write its result."""
+    fabric, learner = learner_of(run)
+    progress = Progress([], {"score": -1.0, "epoch": 0}, 0.0, 0)
+    with Checkpoints(checkpoint, seconds=run.checkpoint_seconds, clock=time.monotonic) as checkpoints:
+        train_epochs(learner, samples, fabric, run, progress, checkpoints=checkpoints, track=track, log=log)
+    return progress
+
+
+def learner_of(run: Run) -> tuple[Fabric, Learner]:
+    """A new net of the run on one device."""
     torch.manual_seed(run.seed)
     net = build(**run.model)
     fabric = build_fabric(run, net, devices=1)
-    learner = set_up(net, fabric, run)
-    progress, ends = Progress([], {"score": -1.0, "epoch": 0}, 0.0, 0), Ends()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Checkpoints(
-            Path(folder) / "c.pt", seconds=run.checkpoint_seconds, clock=time.monotonic
-        ) as checkpoints,
-    ):
-        train_epochs(learner, samples, fabric, run, progress, checkpoints=checkpoints, track=silent, log=ends)
-    losses = [row[kind] for row in progress.history for kind in ("train_loss", "validation_loss")]
-    return Curve(losses, ends.rate(samples, run))
+    return fabric, set_up(net, fabric, run)
 
 
 def study_curve(samples: Samples, run: Run, device: torch.device) -> Curve:
@@ -201,10 +212,7 @@ def made_up(*, train: int, validation: int, side: int, seed: int = 5) -> Samples
 
 def first_losses(samples: Samples, run: Run, *, steps: int) -> list[float]:
     """The loss of each of the first steps, on the device of `run.accelerator`."""
-    torch.manual_seed(run.seed)
-    net = build(**run.model)
-    fabric = build_fabric(run, net, devices=1)
-    learner = set_up(net, fabric, run)
+    fabric, learner = learner_of(run)
     made = training_batches(samples, fabric, run)
     batches = (batch for epoch in itertools.count(1) for batch in made.epoch(epoch))
     learner.wrapped.train()

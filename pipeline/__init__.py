@@ -1,8 +1,12 @@
-"""What drives DVC: the run of a whole profile with its progress, the grid's experiments, the check of the
-cache.
+"""What drives DVC. Stages are what DVC runs and src/brisc is what they are made of; neither knows DVC. This
+does, and so stands beside them.
 
-Stages are what DVC runs and src/brisc is what they are made of; neither knows DVC. This does, and so stands
-beside them.
+make repro         repro, progress; several stages at a time: parallel, parcel, place; on a cluster: cluster
+make grid          grid, queue; enqueue and worker are started by it
+make pack, unpack  pack, packages, unpack; bundle and node are carried to the machine without network
+cache, kept/       verify, gc, keep
+the rest of make   profile, show, docs
+what they share    command, words; dvc, books, locks, objects: of DVC; git; processes, remote: of stages
 """
 
 import getpass

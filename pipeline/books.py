@@ -24,6 +24,7 @@ from brisc.atomic import atomic
 from brisc.config import PARAMS, profile_path, read_yaml
 from brisc.errors import InputError
 from pipeline.locks import drop_empty, release_dead
+from pipeline.words import kind
 
 
 def reproduce(repo: Repo, stage: PipelineStage, command: Callable[[], None], **options: Any) -> bool:
@@ -72,7 +73,7 @@ def opened(profile: str) -> Iterator[Repo]:
 
 def trainings(repo: Repo) -> list[PipelineStage]:
     """The stages that train or evaluate a run or a cell, in the order of `dvc repro`."""
-    return [step for step in steps(repo) if step.addressing.split("@")[0] in ("train", "evaluate", "grid")]
+    return [step for step in steps(repo) if kind(step.addressing) in ("train", "evaluate", "grid")]
 
 
 def run_of(stage: PipelineStage) -> str:

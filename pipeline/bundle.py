@@ -5,7 +5,6 @@ stream of all files, cut. Images become lossless WebP and masks one bit a pixel,
 that is worth it; laid out again, each file has the bytes that it had.
 """
 
-import hashlib
 import io
 import json
 import zlib
@@ -21,6 +20,8 @@ import numpy as np
 
 from brisc.atomic import atomic, write_json
 from brisc.errors import InputError
+from pipeline.objects import md5
+from pipeline.remote import sha256
 
 FORMAT = 1
 PIECE = 2**20
@@ -93,31 +94,16 @@ def lay_out(bundle: Bundle, target: Path) -> None:
     """Put the files into the folder `target`; those that are there already stay."""
     stream = _Stream(bundle)
     for file in bundle.files:
-        path = target / file.path
+        path, data = target / file.path, stream.read(file.packed)
         if path.is_file() and md5(path) == file.md5:
-            stream.skip(file.packed)
             continue
         with atomic(path) as temporary:
             try:
-                _decode(file.codec, stream.read(file.packed), temporary)
+                _decode(file.codec, data, temporary)
             except (ValueError, zlib.error):
                 raise _bad("a file that cannot be read", path, "something else", file.codec) from None
             if (found := md5(temporary)) != file.md5:
                 raise _bad("a file differs from what was packed", path, found, file.md5)
-
-
-def digest(path: Path) -> str:
-    """Of a file or folder as DVC has it: the MD5 of its content, or of the list of its files, and `.dir`."""
-    if path.is_file():
-        return md5(path)
-    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    listed = [{"md5": md5(path / name), "relpath": name} for name in names]
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
-
-
-def md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def size_of(word: str) -> int | None:
@@ -135,6 +121,7 @@ class _Parts:
 
     def __init__(self, folder: Path, stem: str, limit: int | None) -> None:
         self.folder, self.stem, self.limit = folder, stem, limit
+        self.temporary = folder / ".part.tmp"
         self.done: list[dict[str, Any]] = []
         self.open: IO[bytes] | None = None
 
@@ -142,7 +129,7 @@ class _Parts:
         rest = memoryview(data)
         while len(rest):
             if self.open is None:
-                self.open = (self.folder / ".part.tmp").open("wb+")
+                self.open = self.temporary.open("wb")
             room = len(rest) if self.limit is None else self.limit - self.open.tell()
             self.open.write(rest[:room])
             rest = rest[room:]
@@ -152,13 +139,12 @@ class _Parts:
 
     def _cut(self) -> None:
         assert self.open is not None
-        self.open.seek(0)
-        sha256 = hashlib.file_digest(self.open, "sha256").hexdigest()  # type: ignore[arg-type]
-        name, size = f"{self.stem}-{len(self.done):03}-{sha256[:12]}.part", self.open.tell()
         self.open.close()
         self.open = None
-        (self.folder / ".part.tmp").replace(self.folder / name)
-        self.done.append({"name": name, "bytes": size, "sha256": sha256})
+        size, digest = self.temporary.stat().st_size, sha256(self.temporary)
+        name = f"{self.stem}-{len(self.done):03}-{digest[:12]}.part"
+        self.temporary.replace(self.folder / name)
+        self.done.append({"name": name, "bytes": size, "sha256": digest})
 
     def close(self) -> list[dict[str, Any]]:
         if self.open is not None:
@@ -170,23 +156,17 @@ class _Stream:
     """The parts of a bundle, read one after the other."""
 
     def __init__(self, bundle: Bundle) -> None:
+        self.folder, self.rest = bundle.folder, b""
         self.pieces = _pieces(bundle.folder / part["name"] for part in bundle.parts)
-        self.rest = b""
-
-    def _take(self, size: int) -> Iterator[bytes]:
-        while size:
-            piece = self.rest or next(self.pieces, b"")
-            if not piece:
-                raise ValueError("the parts end too early")
-            yield piece[:size]
-            self.rest, size = piece[size:], size - len(piece[:size])
 
     def read(self, size: int) -> bytes:
-        return b"".join(self._take(size))
-
-    def skip(self, size: int) -> None:
-        for _ in self._take(size):
-            pass
+        found = bytearray()
+        while missing := size - len(found):
+            if not (piece := self.rest or next(self.pieces, b"")):
+                raise _bad("the parts end too early", self.folder, len(found), f"{size} bytes more")
+            found += piece[:missing]
+            self.rest = piece[missing:]
+        return bytes(found)
 
 
 def _encode(path: Path) -> tuple[str, Iterable[bytes]]:
@@ -286,14 +266,12 @@ def _pieces(paths: Iterable[Path]) -> Iterator[bytes]:
                 yield piece
 
 
-def _check(path: Path, sha256: str) -> None:
+def _check(path: Path, digest: str) -> None:
     if not path.is_file():
         raise _bad("a part is missing", path, "no file", "all parts beside their list", "Bring it as well.")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        raise _bad("a part is damaged", path, found[:12], sha256[:12])
+    if (found := sha256(path)) != digest:
+        raise _bad("a part is damaged", path, found[:12], digest[:12])
 
 
-def _bad(what: str, where: Path, got: str, expected: str, mend: str = "Bring it again.") -> InputError:
+def _bad(what: str, where: Path, got: object, expected: str, mend: str = "Bring it again.") -> InputError:
     return InputError(what, where=where, got=got, expected=expected, mend=mend)

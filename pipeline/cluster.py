@@ -8,9 +8,10 @@ error is its result. A task ends with the driver that owns it.
 import io
 import os
 import shutil
+import signal
+import sys
 import tarfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from brisc.atomic import atomic
 from brisc.config import Train, load, load_params
 from brisc.errors import InputError
-from pipeline import remote
+from pipeline import processes, remote
+from pipeline.objects import files_of
 from pipeline.parcel import Parcel
 from pipeline.place import Local, Running
+from pipeline.processes import with_parent
+from pipeline.words import kind
 
 LOST = 3  # lost workers or nodes, for each stage
 PART = 32 * 2**20  # bytes of an object, so that a small object store does
@@ -56,8 +60,8 @@ class Task:
         if self.code is None and ray.wait([self.ref], timeout=0)[0]:
             try:
                 self.code, outputs = ray.get(self.ref)
-                with tarfile.open(fileobj=io.BytesIO(outputs)) if outputs else io.BytesIO() as tar:
-                    if isinstance(tar, tarfile.TarFile):
+                if outputs:
+                    with tarfile.open(fileobj=io.BytesIO(outputs)) as tar:
                         tar.extractall(self.folder, filter="data")
             except ray.exceptions.RayError as error:
                 self.code = 1
@@ -85,8 +89,8 @@ class Cluster:
         self.tasks: dict[str, Task] = {}
         self.found = 1
         connect()
-        ray.cloudpickle.register_pickle_by_value(remote)
-        ray.cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["cluster"]))
+        for module in (remote, processes, sys.modules[__name__]):  # a node has none of them
+            ray.cloudpickle.register_pickle_by_value(module)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         self.lines = ray.remote(Lines).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
 
@@ -100,40 +104,35 @@ class Cluster:
             self.found = max(1, min(int(have.get(kind, 0) // count) for kind, count in need.items() if count))
         return self.found
 
-    def needs(self, kind: str) -> dict[str, float]:
+    def needs(self, stage: str) -> dict[str, float]:
         """What a stage asks for: its GPUs where the cluster has some, else cores."""
         if self.train.accelerator in ("auto", "cuda") and ray.cluster_resources().get("GPU"):
             devices = {"train": self.train.devices, "grid": self.train.devices, "evaluate": 1}
-            return {"GPU": devices.get(kind, 0), "CPU": 1}
+            return {"GPU": devices.get(stage, 0), "CPU": 1}
         cores = [each["Resources"].get("CPU", 0) for each in ray.nodes() if each["Alive"]]
         return {"CPU": 1 if self.train.portable_cpu else max(1, min(filter(None, cores), default=1))}
 
     def start(self, parcel: Parcel, folder: Path, log: Path) -> Running:
-        kind = parcel.stage.split("@")[0]
-        if kind == "fetch":  # the data, or the network, are the driver's
+        if kind(parcel.stage) == "fetch":  # the data, or the network, are the driver's
             return self.local.start(parcel, folder, log)
         log.write_bytes(b"")
-        files = {
-            path.relative_to(folder).as_posix(): self.send(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-        need = self.needs(kind)
+        files = {path.relative_to(folder).as_posix(): self.send(path) for path in files_of(folder)}
+        need = self.needs(kind(parcel.stage))
         task = ray.remote(run).options(
             num_cpus=need["CPU"], num_gpus=need.get("GPU", 0), max_retries=LOST, name=parcel.stage
         )
         # Inside a list, references reach the node without what they refer to.
         refs = {digest: self.refs.get(digest, []) for digest in files.values()}
         ref = task.remote(
-            parcel.command,
-            files,
-            parcel.outputs,
             refs,
             self.lines,
             str(log),
             self.shared,
-            os.environ.get("BRISC_SCRATCH"),
-            self.timeout,
+            command=parcel.command,
+            files=files,
+            outputs=parcel.outputs,
+            scratch=os.environ.get("BRISC_SCRATCH"),
+            seconds=self.timeout,
         )
         self.tasks[str(log)] = Task(self, ref, folder, log)
         return self.tasks[str(log)]
@@ -142,8 +141,9 @@ class Cluster:
         """Make the file's content known to all nodes, once; its SHA-256."""
         stat = path.stat()
         key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        digest = self.digests.setdefault(key, "") or remote.sha256(path)
-        self.digests[key] = digest
+        if key not in self.digests:
+            self.digests[key] = remote.sha256(path)
+        digest = self.digests[key]
         if self.shared:
             target = Path(self.shared, "objects", digest[:2], digest[2:])
             if not target.exists():
@@ -176,17 +176,10 @@ class Cluster:
 
 
 def run(
-    command: str,
-    files: dict[str, str],
-    outputs: tuple[str, ...],
-    refs: dict[str, list[Any]],
-    lines: Any,
-    key: str,
-    shared: str | None,
-    scratch: str | None,
-    seconds: float | None,
+    refs: dict[str, list[Any]], lines: Any, key: str, shared: str | None, **stage: Any
 ) -> tuple[int, bytes]:
-    """On a node: see remote.carry."""
+    """On a node. refs: {SHA-256: the parts of that content}, where no folder `shared` has it. lines, key: who
+    gets what the stage prints, and under which name. stage: see remote.carry."""
 
     def fetch(digest: str, path: Path) -> None:
         if shared:
@@ -201,30 +194,12 @@ def run(
         ray.get(lines.say.remote(key, text))
 
     # A worker of a raylet that was killed lives on where init is not its next parent, and its task with it.
-    with_parent()()
+    with_parent(signal.SIGKILL)()
     environment = {"PYTHONUNBUFFERED": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
     if ray.get_gpu_ids():  # shared out by Ray; lock files in a folder that nodes share would name others'
         environment[remote.LEASED] = os.environ["CUDA_VISIBLE_DEVICES"]
-    return remote.carry(
-        command,
-        files,
-        outputs,
-        fetch,
-        say,
-        scratch=scratch,
-        seconds=seconds,
-        environment=environment,
-        preexec=with_parent(),
-    )
-
-
-def with_parent() -> Callable[[], None]:
-    """processes.end_with_parent for a node, which cannot import it: the stage ends with its worker."""
-    import ctypes
-    import signal
-
-    prctl = ctypes.CDLL(None).prctl  # found before the fork, since a worker has threads
-    return lambda: prctl(1, signal.SIGKILL)
+    preexec = with_parent(signal.SIGKILL)
+    return remote.carry(fetch=fetch, say=say, environment=environment, preexec=preexec, **stage)
 
 
 def connect() -> None:

@@ -28,7 +28,7 @@ LOCK = "dvc.lock"
 MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)$", re.M)
 
 
-def locked(root: Path) -> set[str]:
+def named(root: Path) -> set[str]:
     """Every MD5 in a dvc.lock of the work tree, or of a commit that a ref or the reflog leads to."""
     which = ("--all", "--reflog", "--full-history", "-m")
     changes = git(root, "log", *which, "--format=", "--raw", "--no-abbrev", "--", LOCK)
@@ -50,7 +50,7 @@ def outputs(entry: Path) -> dict[str, str]:
 
 def collect(root: Path, *, go: bool) -> str:
     """Say what no dvc.lock names, remove it if `go`, and sum up."""
-    cache, digests = cache_of(root), locked(root)
+    cache, digests = cache_of(root), named(root)
     objects = unnamed(cache, digests)
     entries = {path: outputs(path) for path in sorted((cache / "runs").glob("??/*/*"))}
     useless = [path for path, outs in entries.items() if not outs or not digests.issuperset(outs.values())]

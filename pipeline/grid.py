@@ -18,7 +18,6 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from brisc.analysis.grid import cell_name
@@ -86,15 +85,9 @@ class Tally:
             self.told[cell] = results[cell]
             self._say(f"grid-{cell}  {described(results[cell])}  {self._left()}")
         if time.monotonic() - self.spoke > HEARTBEAT_SECONDS:
-            running = {
-                name: text
-                for name, text in queue.logs().items()
-                if name.removeprefix("grid-") not in self.told
-            }
-            self._say(
-                "; ".join(f"{name} {epoch(text)}" for name, text in sorted(running.items()))
-                or "waiting for workers"
-            )
+            logs = sorted(queue.logs().items())
+            running = [f"{n} {epoch(text)}" for n, text in logs if n.removeprefix("grid-") not in self.told]
+            self._say("; ".join(running) or "waiting for workers")
         return len(self.told) == len(self.grid.cells)
 
     def _say(self, line: str) -> None:
@@ -102,12 +95,10 @@ class Tally:
         print(f"[{len(self.told)}/{len(self.grid.cells)}] {line}", flush=True)
 
     def _left(self) -> str:
-        done, missing = len(self.told) - self.first, len(self.grid.cells) - len(self.told)
-        return (
-            f"about {roughly((time.monotonic() - self.began) / done * missing)} left"
-            if missing
-            else "all done"
-        )
+        if not (missing := len(self.grid.cells) - len(self.told)):
+            return "all done"
+        seconds = (time.monotonic() - self.began) / (len(self.told) - self.first) * missing
+        return f"about {roughly(seconds)} left"
 
 
 def drive(grid: Cells, queue: Queue, workers: int) -> None:
@@ -159,7 +150,7 @@ def how_many(*words: str) -> int:
 
 
 def main(*words: str) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     root = Path.cwd()
     head, params = clean_head(root), load_params()
     grid = Cells(root, head, params.profile, params.grid)
@@ -173,10 +164,6 @@ def main(*words: str) -> int:
         finally:
             queue.stop()
     return 0 if grid.results().keys() == grid.cells.keys() else 1
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ from typing import IO, Any
 from brisc.atomic import write_json
 from brisc.devices import devices
 from brisc.errors import InputError
-from pipeline.words import last_words
+from pipeline.objects import digest, files_of
+from pipeline.remote import launch
+from pipeline.words import kind, last_words
 
 PACK, RESULTS = "pack.json", "results.json"
 WEIGHTS = "weights.pt"
@@ -66,9 +68,13 @@ def settings_of(environment: Mapping[str, str], here: Path) -> Settings:
         seconds=float(environment.get("SECONDS_ALL") or "inf"),
         results=Path(environment.get("RESULTS") or here / "results"),
         part=environment.get("RESULT_PART", ""),
-        without_weights=environment.get("WITHOUT_WEIGHTS", "") not in ("", "0"),
+        without_weights=leaves_weights(environment),
         work=Path(environment.get("WORK") or here / "work").absolute(),
     )
+
+
+def leaves_weights(environment: Mapping[str, str]) -> bool:
+    return environment.get("WITHOUT_WEIGHTS", "") not in ("", "0")
 
 
 # --- packages
@@ -140,7 +146,7 @@ def machine() -> str:
 @dataclass
 class Job:
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     log: IO[str]
     inputs: dict[str, str]
     began: float = field(default_factory=time.monotonic)
@@ -157,7 +163,7 @@ class Job:
 
 
 def trains(stage: str) -> bool:
-    return not stage.startswith("evaluate@")
+    return kind(stage) != "evaluate"
 
 
 class Node:
@@ -234,25 +240,19 @@ class Node:
         for output in stage["outputs"]:
             shutil.rmtree(self.work / output, ignore_errors=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _, *words = stage["command"].split()  # python ...
-        environment = {key: value for key, value in os.environ.items() if key != "DVC_ROOT"}
-        environment |= {
-            "PYTHONPATH": str(self.work / "site"),
-            "PYTHONUNBUFFERED": "1",
-            "BRISC_SCRATCH": str(self.work / ".scratch"),
-        }
-        with path.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, *words],
-                cwd=self.work,
-                env=environment,
+        with path.open("wb") as log:
+            process = launch(
+                stage["command"],
+                self.work,
+                scratch=self.work / ".scratch",
+                env={"PYTHONPATH": str(self.work / "site"), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for this process, which ends its stages itself
             )
-        log = path.open(encoding="utf-8", errors="replace")
-        self.jobs.append(Job(name, process, log, self._inputs(name)))
+        said = path.open(encoding="utf-8", errors="replace")
+        self.jobs.append(Job(name, process, said, self._inputs(name)))
         print(f"{name} begins", flush=True)
 
     def _finish(self, job: Job) -> None:
@@ -293,7 +293,7 @@ class Node:
     def _inputs(self, name: str) -> dict[str, str]:
         for path in self.stages[name]["inputs"]:
             if path in self.made or path not in self.digests:
-                self.digests[path] = self.bundle.digest(self.work / path)
+                self.digests[path] = digest(self.work / path)
         return {path: self.digests[path] for path in self.stages[name]["inputs"]}
 
     def _outputs(self, name: str) -> dict[str, Any]:
@@ -301,9 +301,9 @@ class Node:
         for output in self.stages[name]["outputs"]:
             path = self.work / output
             if path.exists():
-                files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+                files = files_of(path)
                 size = sum(file.stat().st_size for file in files)
-                found[output] = {"md5": self.bundle.digest(path), "size": size, "files": len(files)}
+                found[output] = {"md5": digest(path), "size": size, "files": len(files)}
         return found
 
     def _write(self) -> None:
@@ -313,9 +313,8 @@ class Node:
             path = self.work / output
             if self.settings.without_weights and (path / WEIGHTS).exists():
                 behind.append(output)
-                continue
-            inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-            files += [(file.relative_to(self.work).as_posix(), file) for file in inside if file.is_file()]
+            else:
+                files += [(file.relative_to(self.work).as_posix(), file) for file in files_of(path)]
         about = {
             "profile": self.pack["profile"],
             "data": self.pack["data"],

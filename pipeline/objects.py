@@ -1,13 +1,33 @@
 """DVC's stores, its cache and kept/: each object is a file named by the MD5 of its content, a folder a list
 of such names."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 
-def place(store: Path, digest: str) -> Path:
+def md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def digest(path: Path) -> str:
+    """Of a file or folder as DVC has it: the MD5 of its content, or of the list of its files, and `.dir`."""
+    if path.is_file():
+        return md5(path)
+    names = sorted(file.relative_to(path).as_posix() for file in files_of(path))
+    listed = [{"md5": md5(path / name), "relpath": name} for name in names]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, or all files in the folder."""
+    return [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]
+
+
+def path_of(store: Path, digest: str) -> Path:
     return store / "files" / "md5" / digest[:2] / digest[2:]
 
 
@@ -20,9 +40,9 @@ def objects(store: Path) -> Iterator[tuple[str, Path]]:
 
 def unnamed(store: Path, digests: set[str]) -> list[Path]:
     """Every file among the objects that is none of `digests`, nor of what the folders among these list."""
-    named = {place(store, digest) for digest in digests}
+    named = {path_of(store, digest) for digest in digests}
     for path in sorted(path for path in named if path.suffix == ".dir" and path.is_file()):
-        named |= {place(store, entry["md5"]) for entry in json.loads(path.read_bytes())}
+        named |= {path_of(store, entry["md5"]) for entry in json.loads(path.read_bytes())}
     return [path for path in sorted((store / "files" / "md5").glob("??/*")) if path not in named]
 
 

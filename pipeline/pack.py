@@ -31,6 +31,7 @@ from brisc.errors import InputError
 from pipeline import bundle, command
 from pipeline.books import opened, pending, run_of, trainings
 from pipeline.node import PACK
+from pipeline.objects import files_of
 from pipeline.packages import packages
 from pipeline.parcel import Parcel, copy, lay, parcel_of
 
@@ -41,6 +42,8 @@ CARRIED = (
     "pipeline/__init__.py",
     "pipeline/bundle.py",
     "pipeline/node.py",
+    "pipeline/objects.py",
+    "pipeline/remote.py",
     "pipeline/words.py",
     *(f"src/brisc/{name}.py" for name in ("__init__", "atomic", "devices", "errors")),
 )
@@ -67,7 +70,7 @@ def pack(profile: str, runs: list[str], out: Path, part: int | None) -> bundle.B
     for _, parcel in parcels:
         outside = tuple(name for name in parcel.inputs if name not in made)
         lay(replace(parcel, inputs=outside), root, laid, os.symlink)
-    files = [(path.relative_to(laid).as_posix(), path) for path in sorted(laid.rglob("*")) if path.is_file()]
+    files = [(path.relative_to(laid).as_posix(), path) for path in files_of(laid)]
     about = {
         "profile": profile,
         "data": fingerprint(root / "data" / profile / "cache" / "fingerprint.json"),

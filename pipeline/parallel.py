@@ -21,18 +21,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from dvc.dvcfile import LOCK_FILE, PROJECT_FILE
+from dvc.dvcfile import LOCK_FILE
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+from dvc.repo.reproduce import get_active_graph
 from dvc.stage import PipelineStage
-from dvc.utils.serialize import load_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from pydantic import TypeAdapter
 
 from brisc.atomic import write_json
 from brisc.errors import InputError
-from pipeline.books import held, reproduce, write_lock
+from pipeline.books import held, locked, reproduce, steps, write_lock
 from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of
 from pipeline.place import Place, Running
 from pipeline.progress import EPOCH, Progress, Screen, remember
@@ -90,14 +89,14 @@ class Driver:
         self.repo, self.progress, self.place, self.screen = repo, progress, place, screen
         self.root = Path(repo.root_dir)
         graph = get_active_graph(repo.index.graph)  # edges lead from a stage to what it depends on
-        self.steps = plan_repro(graph, collect_stages(repo, [PROJECT_FILE]))
+        self.steps = steps(repo)
         self.needs = {stage: set(graph.successors(stage)) for stage in self.steps}
         self.waiting, self.jobs = list(self.steps), list[Job]()
         self.done, self.unlocked = set[PipelineStage](), list[PipelineStage]()
         self.failed: list[str] = []
         self.stopped: list[int] = []  # signals
         self.locked, self.patience = time.monotonic(), LOCK_SECONDS
-        self.before = stages_before(self.root)
+        self.before = stages_before(repo)
 
     def run(self) -> None:
         """Until nothing is left that can be done, or somebody stops it."""
@@ -275,15 +274,15 @@ def drive(progress: Progress, place: Place) -> int:
     return 0
 
 
-def stages_before(root: Path) -> set[str]:
+def stages_before(repo: Repo) -> set[str]:
     """The stages that dvc.lock had when the run began, of which this one may be the second part."""
+    path = Path(repo.root_dir) / BEFORE
     try:
-        return set(TypeAdapter(list[str]).validate_json((root / BEFORE).read_bytes()))
+        return TypeAdapter(set[str]).validate_json(path.read_bytes())
     except (FileNotFoundError, ValueError):
-        lock = root / LOCK_FILE
-        names = list(load_yaml(str(lock)).get("stages", {})) if lock.exists() else []
-        write_json(root / BEFORE, names)
-        return set(names)
+        found = locked(repo)
+        write_json(path, sorted(found))
+        return found
 
 
 def digests(stage: PipelineStage) -> list[Any]:

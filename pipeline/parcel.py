@@ -6,7 +6,6 @@ stages run beside each other, on another machine, or where there is neither git 
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,12 @@ from typing import Any
 
 import yaml
 from dvc.dependency.param import ParamsDependency
-from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from brisc.atomic import atomic, write_text
 from brisc.errors import InputError
 from brisc.plan import EXEMPT
-from pipeline.remote import launch
+from pipeline.objects import files_of
 
 # What every stage may import undeclared: code that cannot change a result, and what starts a stage.
 COMMON = (*sorted(EXEMPT), "src/brisc/__init__.py", "src/brisc/devices.py", "stages/command.py")
@@ -42,16 +40,8 @@ class Parcel:
     outputs: tuple[str, ...]
 
 
-def read_parcel(root: Path, stage: str) -> Parcel:
-    """The stage of that address ("train@demo-unet") of the repository `root`, where its inputs are at
-    hand."""
-    with Repo(str(root)) as repo:
-        (found,) = [each for each in repo.index.stages if each.name == stage]
-        return parcel_of(found)
-
-
 def parcel_of(stage: PipelineStage) -> Parcel:
-    """The same of a stage that DVC has read."""
+    """Of a stage whose inputs are at hand."""
     root = Path(stage.repo.root_dir)
     params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
     inputs = sorted(_relative(root, (dep.fs_path for dep in stage.deps if dep not in params)))
@@ -66,8 +56,8 @@ def parcel_of(stage: PipelineStage) -> Parcel:
     return Parcel(stage.name, stage.cmd, tuple(inputs), tuple(code), settings, tuple(outputs))
 
 
-def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], Any] = shutil.copyfile) -> None:
-    """Put everything that the stage may see into the empty `folder`. place(source, target): how a file gets
+def lay(parcel: Parcel, root: Path, folder: Path, put: Callable[[str, str], Any] = shutil.copyfile) -> None:
+    """Put everything that the stage may see into the empty `folder`. put(source, target): how a file gets
     there; os.link and os.symlink take no space.
 
     Raises InputError for an input that is missing in `root`.
@@ -85,44 +75,9 @@ def lay(parcel: Parcel, root: Path, folder: Path, place: Callable[[str, str], An
             target = folder / source.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                place(str(source), str(target))
+                put(str(source), str(target))
     for name, content in parcel.settings.items():
         write_text(folder / name, yaml.safe_dump(content, sort_keys=True))
-
-
-def start(parcel: Parcel, folder: Path, *, scratch: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start the stage's command in `folder`, where `lay` has put its inputs. scratch: where it may keep what
-    survives a kill. options: of Popen; `env` is added to this process's environment."""
-    return launch(parcel.command, folder, scratch=scratch, **options)
-
-
-def run(parcel: Parcel, folder: Path, *, scratch: Path) -> subprocess.CompletedProcess[str]:
-    """Start it and wait for its end."""
-    with start(parcel, folder, scratch=scratch, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        stdout, stderr = process.communicate()
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-
-
-def bring_back(
-    parcel: Parcel, folder: Path, root: Path, place: Callable[[Path, Path], None] | None = None
-) -> None:
-    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all.
-
-    place(source, target): how one gets there, as a copy if not given.
-
-    Raises InputError, before anything is put there, for an output that is missing.
-    """
-    for name in parcel.outputs:
-        if not (folder / name).exists():
-            raise InputError(
-                f"an output of {parcel.stage} is missing",
-                where=folder / name,
-                got="no file",
-                expected="what the stage writes",
-                mend="Read the stage's log.",
-            )
-    for name in parcel.outputs:
-        (place or copy)(folder / name, root / name)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -139,10 +94,35 @@ def move(source: Path, target: Path) -> None:
         copy(source, target)
 
 
+def bring_back(parcel: Parcel, folder: Path, root: Path, put: Callable[[Path, Path], None] = copy) -> None:
+    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all.
+
+    put(source, target): how one gets there.
+
+    Raises InputError, before anything is put there, for an output that is missing.
+    """
+    for name in parcel.outputs:
+        if not (folder / name).exists():
+            raise InputError(
+                f"an output of {parcel.stage} is missing",
+                where=folder / name,
+                got="no file",
+                expected="what the stage writes",
+                mend="Read the stage's log.",
+            )
+    for name in parcel.outputs:
+        put(folder / name, root / name)
+
+
+def is_plan(path: str) -> bool:
+    """Whether that is the plan of a stage, or of a run of it."""
+    return path.endswith("/plan.json") or ("/plan/" in path and path.endswith(".json"))
+
+
 def _named_by_plans(root: Path, inputs: Iterable[str]) -> Iterator[str]:
     """The source files that the plans among a stage's inputs have a digest of."""
     for name in inputs:
-        if name.endswith(".json") and ("/plan/" in name or name.endswith("/plan.json")):
+        if is_plan(name):
             yield from json.loads((root / name).read_text(encoding="utf-8")).get("code", {})
 
 
@@ -152,6 +132,5 @@ def _relative(root: Path, paths: Iterable[str]) -> list[str]:
 
 def _files(path: Path) -> list[Path]:
     """The file, or all files in the folder and the packages' `__init__.py` above it; nothing compiled."""
-    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
     above = [parent / "__init__.py" for parent in path.parents if (parent / "__init__.py").is_file()]
-    return [*above, *(file for file in inside if file.is_file() and "__pycache__" not in file.parts)]
+    return [*above, *(file for file in files_of(path) if "__pycache__" not in file.parts)]

@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.parcel import Parcel, start
-from pipeline.processes import end, end_with_parent
+from pipeline.parcel import Parcel
+from pipeline.processes import end, with_parent
+from pipeline.remote import launch
 
 MARK = "BRISC_PARCELS"
 
@@ -39,15 +40,15 @@ class Local:
 
     def start(self, parcel: Parcel, folder: Path, log: Path) -> Running:
         with log.open("wb") as output:
-            return start(
-                parcel,
+            return launch(
+                parcel.command,
                 folder,
                 scratch=self.root / ".scratch",
                 env={MARK: str(self.root), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=end_with_parent,
+                preexec_fn=with_parent(),
             )
 
     def tidy(self) -> None:

@@ -1,10 +1,11 @@
 """Processes found by a mark in their environment, which children inherit and nothing loses: neither daemons
-nor orphans."""
+nor orphans; and processes that end with their parent."""
 
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import psutil
 
@@ -38,9 +39,10 @@ def end(name: str, value: str) -> None:
         send = signal.SIGKILL
 
 
-def end_with_parent() -> None:
-    """Ask Linux to send this process SIGTERM when its parent dies, however it dies. Elsewhere an orphan lives
-    on."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+def with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:
+    """What a process calls, as the preexec_fn of Popen for instance, to get that signal from Linux when its
+    parent dies, however it dies. Elsewhere an orphan lives on."""
+    if sys.platform != "linux":
+        return lambda: None
+    pr_set_pdeathsig, prctl = 1, ctypes.CDLL(None).prctl  # found before a fork: a worker of Ray has threads
+    return lambda: prctl(pr_set_pdeathsig, number)

@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.table import Table
 
 from brisc.atomic import write_json
-from pipeline.words import roughly
+from pipeline.words import kind, roughly
 
 SECONDS = Path(".scratch/seconds.json")
 RUNS = re.compile(r"Running stage '(.+)':")
@@ -41,17 +41,17 @@ class Progress:
 
     def read(self, line: str, now: float) -> str | None:
         """Take in a line of DVC or of a stage. What there is to say before it, if anything."""
-        if (match := RUNS.match(line)) or RESTS.match(line):
-            self.close(now)
-            self.seen += 1
-            if match is None:
-                self.pending.discard(RESTS.match(line)[1])  # type: ignore[index]
-                return None
-            self.stage, self.began = match[1], now
-            self.pending.discard(match[1])
-            self.ran.append(match[1])
-            return f"== stage {self.seen} of {self.stages}: {match[1]}, {self.left(self.expected(match[1]))}"
-        return None
+        runs, rests = RUNS.match(line), RESTS.match(line)
+        if not (match := runs or rests):
+            return None
+        self.close(now)
+        self.seen += 1
+        self.pending.discard(match[1])
+        if rests:
+            return None
+        self.stage, self.began = match[1], now
+        self.ran.append(match[1])
+        return f"== stage {self.seen} of {self.stages}: {match[1]}, {self.left(self.expected(match[1]))}"
 
     def after(self, line: str, now: float) -> str:
         """What to add to a line that tells of an epoch: the time left of the whole run."""
@@ -71,8 +71,7 @@ class Progress:
         """Seconds of a stage: its own last time, else the mean of its kind, else None."""
         if stage in self.seconds:
             return self.seconds[stage]
-        kind = stage.split("@")[0]
-        alike = [seconds for other, seconds in self.seconds.items() if other.split("@")[0] == kind]
+        alike = [seconds for other, seconds in self.seconds.items() if kind(other) == kind(stage)]
         return fmean(alike) if alike else None
 
     def left(self, *running: float | None, workers: int = 1) -> str:

@@ -43,16 +43,16 @@ def launch(command: str, folder: Path, *, scratch: Path, **options: Any) -> subp
 
 
 def carry(
+    *,
     command: str,
     files: Mapping[str, str],
     outputs: tuple[str, ...],
     fetch: Callable[[str, Path], None],
     say: Callable[[str], None],
-    *,
     scratch: str | None,
     seconds: float | None,
     environment: Mapping[str, str],
-    preexec: Callable[[], None] | None = None,
+    preexec: Callable[[], None],
 ) -> tuple[int, bytes]:
     """Run a stage on this node: its exit code, and its outputs as a tar when that is 0.
 

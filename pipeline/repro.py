@@ -25,7 +25,7 @@ from pipeline import command, parallel
 from pipeline.dvc import DVC
 from pipeline.locks import drop_empty, release_dead
 from pipeline.place import Local, Place
-from pipeline.processes import end, end_with_parent
+from pipeline.processes import end, with_parent
 from pipeline.progress import Progress, remember, remembered
 from pipeline.words import roughly
 
@@ -84,7 +84,7 @@ def main(*words: str) -> int:
     except DvcException:
         # DVC says in its own words what is wrong.
         return subprocess.run([*DVC, "repro"], check=False).returncode
-    return alone(progress)
+    return by_dvc(progress)
 
 
 def place_named(name: str) -> Callable[[Path, int | None], Place] | None:
@@ -108,7 +108,7 @@ def place_named(name: str) -> Callable[[Path, int | None], Place] | None:
     return Cluster
 
 
-def alone(progress: Progress) -> int:
+def by_dvc(progress: Progress) -> int:
     """One stage after the other, by DVC."""
     began = time.monotonic()
     # A terminal sends Ctrl-C to the whole group, DVC and stage included; this process waits for their last
@@ -122,7 +122,7 @@ def alone(progress: Progress) -> int:
         bufsize=1,
         errors="replace",
         env={**os.environ, "PYTHONUNBUFFERED": "1", MARK: mark},
-        preexec_fn=end_with_parent,
+        preexec_fn=with_parent(),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
     # Beside the reading below, which ends no sooner than the last process that holds DVC's output.

@@ -28,8 +28,9 @@ from brisc.config import Strict, checked
 from brisc.errors import InputError
 from pipeline import bundle, command
 from pipeline.books import held, locked, opened, pending, reproduce, steps, trainings, write_lock
-from pipeline.node import RESULTS, WEIGHTS
-from pipeline.parcel import move
+from pipeline.node import RESULTS, WEIGHTS, leaves_weights
+from pipeline.objects import digest
+from pipeline.parcel import is_plan, move
 from pipeline.words import last_words, roughly
 
 UNPACKED = Path(".scratch/unpacked")
@@ -140,8 +141,7 @@ class Check:
         for dep in stage.deps:
             path, today = dep.def_path, self._today(dep)
             if record.inputs[path] != today:
-                plan = "/plan/" in path or path.endswith("/plan.json")
-                what = "made with another plan" if plan else "made of other data"
+                what = "made with another plan" if is_plan(path) else "made of other data"
                 raise self._refused(
                     f"{what}, {path}",
                     stage.addressing,
@@ -173,8 +173,7 @@ class Check:
 
     def _check_outputs(self, stage: PipelineStage, record: Record) -> None:
         for path, stored in record.outputs.items():
-            found = bundle.digest(UNPACKED / path)
-            if found != stored.md5:
+            if (found := digest(UNPACKED / path)) != stored.md5:
                 raise self._refused(f"a damaged output, {path}", stage.addressing, found, stored.md5)
 
     def _here(self, stage: PipelineStage, record: Record, behind: bool) -> bool:
@@ -261,8 +260,7 @@ def main() -> int:
             expected="the folder that run.sh wrote",
             mend="Use make unpack RESULTS=pack/results.",
         )
-    without = os.environ.get("WITHOUT_WEIGHTS", "") not in ("", "0")
-    for line in unpack(Path(folder), without_weights=without):
+    for line in unpack(Path(folder), without_weights=leaves_weights(os.environ)):
         print(line, flush=True)
     return 0
 

@@ -8,7 +8,6 @@ with the outputs they belong to and moved to .scratch/damaged, after which `make
 code 1 if there are any.
 """
 
-import hashlib
 import json
 import shutil
 import sys
@@ -17,14 +16,9 @@ from pathlib import Path
 from brisc.config import read_yaml
 from pipeline import command
 from pipeline.dvc import cache_of
-from pipeline.objects import objects, place
+from pipeline.objects import md5, objects, path_of
 
 DAMAGED = Path(".scratch/damaged")
-
-
-def is_whole(digest: str, path: Path) -> bool:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest() == digest
 
 
 def owners(cache: Path, lock: Path) -> dict[str, str]:
@@ -34,8 +28,8 @@ def owners(cache: Path, lock: Path) -> dict[str, str]:
     for out in (out for stage in stages.values() for out in stage.get("outs", []) if "md5" in out):
         digest = out["md5"].removesuffix(".dir")
         found[digest] = out["path"]
-        listed = place(cache, out["md5"])
-        if listed.suffix == ".dir" and listed.is_file() and is_whole(digest, listed):
+        listed = path_of(cache, out["md5"])
+        if listed.suffix == ".dir" and listed.is_file() and md5(listed) == digest:
             for entry in json.loads(listed.read_bytes()):
                 found[entry["md5"]] = f"{out['path']}/{entry['relpath']}"
     return found
@@ -47,7 +41,7 @@ def main() -> int:
     damaged = []
     for digest, path in objects(cache):
         count, size = count + 1, size + path.stat().st_size
-        if not is_whole(digest, path):
+        if md5(path) != digest:
             damaged.append((digest, path))
     if not damaged:
         print(f"{count} objects, {size / 2**20:.0f} MiB in {cache}: all are what their names say")

@@ -1,4 +1,4 @@
-"""Numbers in words, and the words of a log that say why something failed."""
+"""Numbers in words, names of stages, and the words of a log that say why something failed."""
 
 import re
 
@@ -9,6 +9,11 @@ def roughly(seconds: float) -> str:
     if seconds < 180:
         return f"{max(10, round(seconds / 10) * 10)} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def kind(stage: str) -> str:
+    """train of train@demo-unet, the stage of dvc.yaml that it is one of."""
+    return stage.split("@")[0]
 
 
 def last_words(log: str) -> str:

@@ -13,13 +13,13 @@ import subprocess
 import sys
 
 from pipeline.dvc import DVC
-from pipeline.processes import end_with_parent
+from pipeline.processes import with_parent
 
 
 def main(name: str) -> int:
     os.setsid()
     signal.signal(signal.SIGTERM, lambda number, frame: os.killpg(0, signal.SIGKILL))
-    end_with_parent()
+    with_parent()()
     return subprocess.run(
         [*DVC, "exp", "queue-worker", f"{name}@localhost"], stdin=subprocess.DEVNULL, check=False
     ).returncode

@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from brisc.config import read_yaml
-from pipeline.parcel import bring_back, lay, read_parcel
-from pipeline.parcel import run as run_parcel
+from pipeline.parcel import Parcel, bring_back, lay, parcel_of
+from pipeline.remote import launch
 
 ROOT = Path(__file__).parents[1]
 # A mask, a label, a joint net, a seed, two recipes; and what is not of the study: a pretrained net, the pair
@@ -148,6 +149,20 @@ def runs_of_fold(place: Path, fold: int) -> int:
     return int((pd.read_csv(place / "data/demo/cache/samples.csv")["fold"] == fold).sum())
 
 
+def read_parcel(place: Path, name: str) -> Parcel:
+    with Repo(str(place)) as repo:
+        (found,) = [stage for stage in repo.index.stages if stage.name == name]
+        return parcel_of(found)
+
+
+def run_parcel(parcel: Parcel, folder: Path, scratch: Path) -> tuple[int, str]:
+    """Its exit code, and what it says on stderr."""
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with launch(parcel.command, folder, scratch=scratch, **options) as process:
+        _, said = process.communicate()
+    return process.returncode, said
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_a_stage_needs_no_more_than_it_declares_and_gives_the_same_bytes(
     small: Path, tmp_path: Path, name: str
@@ -155,8 +170,8 @@ def test_a_stage_needs_no_more_than_it_declares_and_gives_the_same_bytes(
     parcel = read_parcel(small, name)
     folder, back = tmp_path / "folder", tmp_path / "back"
     lay(parcel, small, folder)
-    done = run_parcel(parcel, folder, scratch=tmp_path / "scratch")
-    assert done.returncode == 0, done.stderr
+    code, said = run_parcel(parcel, folder, tmp_path / "scratch")
+    assert code == 0, said
     bring_back(parcel, folder, back)
     for out in parcel.outputs:
         assert contents(back / out) == contents(small / out) != {}
@@ -181,7 +196,8 @@ def test_a_stage_that_does_not_declare_what_it_needs_fails(
     assert forgotten in parcel.inputs
     parcel = replace(parcel, inputs=tuple(path for path in parcel.inputs if path != forgotten))
     lay(parcel, small, tmp_path / "folder")
-    assert run_parcel(parcel, tmp_path / "folder", scratch=tmp_path / "scratch").returncode != 0
+    code, _ = run_parcel(parcel, tmp_path / "folder", tmp_path / "scratch")
+    assert code != 0
 
 
 def test_a_setting_that_is_not_declared_is_not_there(small: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def ends() -> Iterator[None]:
     """A test that fails leaves no cluster behind."""
     yield
     for process in psutil.Process().children():
-        if "bench.nodes" in process.cmdline():
+        if process.status() != psutil.STATUS_ZOMBIE and "bench.nodes" in process.cmdline():
             for each in [*process.children(recursive=True), process]:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     each.kill()
