@@ -15,14 +15,13 @@ from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import of_kind, read_runs
 from brisc.analysis.seeds import by_seed
 from brisc.atomic import atomic, write_json
-from brisc.config import AnalysePlan, AuditPlan, Compare, Grid, load_param, read_plan
-from brisc.data.benchmark import contradicted
+from brisc.config import AnalysePlan, Compare, Grid, load_param, read_plan
+from brisc.data.benchmark import LISTS, read_list
 
 
 def main(profile: str) -> None:
-    joint = load_param(Compare, "compare")
-    data, reports = Path(f"data/{profile}"), Path(f"reports/{profile}")
-    plan = read_plan(AnalysePlan, data / "plan/analyse.json")
+    joint, reports = load_param(Compare, "compare"), Path(f"reports/{profile}")
+    plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))
     runs = read_runs(Path(f"runs/{profile}/eval"), load_param(list[str], "runs"))
     costs = gather_costs(runs, read_cells(Path(f"runs/{profile}/grid"), load_param(Grid, "grid")))
@@ -33,8 +32,7 @@ def main(profile: str) -> None:
         gap=published_gap(published, joint.joint),
         settings=plan.evaluate,
     )
-    audit = read_plan(AuditPlan, data / "plan/audit.json").audit
-    conflicts = contradicted(data, copy_similarity=audit.copy_similarity)
+    conflicts = set(read_list("mask_conflicts")["test_id"]) if plan.source == LISTS.name else set()
     provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}
     collect(runs, reports, provenance=provenance)
     found = beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate, conflicts=conflicts)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brisc.atomic import write_text
-from brisc.data.native import NativeMasks, load_native
+from brisc.data.native import NativeMasks
 from brisc.data.picture import MASK_LEVEL, to_square
 from brisc.data.similarity import FRAME
 from brisc.errors import InputError
@@ -25,27 +25,26 @@ def make_lists(
 ) -> dict[str, pd.DataFrame]:
     """By name the lists, from copies.csv of the audit stage, samples.csv of the prepare stage and the masks
     in the same row order."""
-    true_copies = _true_copies(copies)
+    true_copies = copies[copies["relation"] != "neighbour"].sort_values(["test_id", "train_id"])
     ordered, columns = samples.sort_values("id"), ["test_id", "train_id", "relation", "mirrored"]
     return {
         "copies": true_copies[columns].assign(similarity=true_copies["aligned"]),
         "clean": ordered.loc[ordered["clean"] == 1, ["id"]],
         "strict": ordered.loc[ordered["strict"] == 1, ["id"]],
         "folds": ordered.loc[ordered["fold"] >= 0, ["id", "fold"]],
-        "mask_conflicts": mask_conflicts(copies, samples["id"], masks, copy_similarity=copy_similarity),
+        # Those alone that fill their frame alike: of another crop or tilt the masks lie elsewhere.
+        "mask_conflicts": mask_conflicts(
+            true_copies[true_copies["frame"] >= copy_similarity], samples["id"], masks
+        ),
     }
 
 
-def mask_conflicts(
-    copies: pd.DataFrame, ids: pd.Series, masks: NativeMasks, *, copy_similarity: float
-) -> pd.DataFrame:
-    """Copies whose masks have a Dice below CONFLICT, once a mirrored one is flipped back: test_id, train_id,
-    mirrored, dice. Pairs of which one has no mask are left out, and those that do not fill their frame alike,
-    since of another crop or tilt the masks lie elsewhere."""
-    true_copies = _true_copies(copies)
+def mask_conflicts(copies: pd.DataFrame, ids: pd.Series, masks: NativeMasks) -> pd.DataFrame:
+    """Those of `copies` whose masks have a Dice below CONFLICT, once a mirrored one is flipped back:
+    test_id, train_id, mirrored, dice. Pairs of which one has no mask are left out."""
     rows = {image: row for row, image in enumerate(ids)}
     found = []
-    for pair in true_copies[true_copies["frame"] >= copy_similarity].itertuples():
+    for pair in copies.itertuples():
         ours, twin = (_square(masks, rows[image]) for image in (pair.test_id, pair.train_id))
         if pair.mirrored:
             twin = twin[:, ::-1]
@@ -54,17 +53,6 @@ def mask_conflicts(
             found.append((pair.test_id, pair.train_id, pair.mirrored, round(dice, 4)))
     table = pd.DataFrame(found, columns=["test_id", "train_id", "mirrored", "dice"])
     return table[table["dice"] < CONFLICT]
-
-
-def contradicted(data: Path, *, copy_similarity: float) -> set[str]:
-    """Ids of the test images in `mask_conflicts`, from what audit and prepare wrote into `data`."""
-    copies, samples = (pd.read_csv(data / name) for name in ("copies.csv", "cache/samples.csv"))
-    masks = load_native(data / "masks.npz")
-    return set(mask_conflicts(copies, samples["id"], masks, copy_similarity=copy_similarity)["test_id"])
-
-
-def _true_copies(copies: pd.DataFrame) -> pd.DataFrame:
-    return copies[copies["relation"] != "neighbour"].sort_values(["test_id", "train_id"])
 
 
 def _square(masks: NativeMasks, row: int) -> NDArray[np.bool_]:
