@@ -52,7 +52,7 @@ def written(stage: dict[str, Any], deps: set[str]) -> tuple[str, list[str]]:
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of the real dvc.yaml, profiles and sources, five runs, one grid cell; reproduced once."""
     place = tmp_path_factory.mktemp("pipeline")
-    for folder in ("src", "profiles", "stages"):
+    for folder in ("src", "benchmark", "profiles", "stages"):
         shutil.copytree(
             ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )

@@ -73,7 +73,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of a smaller demo, reproduced by DVC."""
     place = tmp_path_factory.mktemp("small")
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "cache", "tmp", "config.local")
-    for folder in ("src", "profiles", "stages", ".dvc"):
+    for folder in ("src", "benchmark", "profiles", "stages", ".dvc"):
         shutil.copytree(ROOT / folder, place / folder, ignore=ignored)
     for name in ("dvc.yaml", "published.json", ".dvcignore", ".gitignore", "params.yaml"):
         shutil.copyfile(ROOT / name, place / name)

@@ -23,7 +23,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of one run and one cell, whose data are prepared."""
     place = tmp_path_factory.mktemp("rehearsal") / "place"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "cache", "tmp", "config.local")
-    for folder in ("src", "profiles", "stages", ".dvc"):
+    for folder in ("src", "benchmark", "profiles", "stages", ".dvc"):
         shutil.copytree(ROOT / folder, place / folder, ignore=ignored)
     for name in ("dvc.yaml", "published.json", ".dvcignore", ".gitignore"):
         shutil.copyfile(ROOT / name, place / name)
