@@ -244,8 +244,8 @@ class Compare(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Vote(Strict):
-    """A pixel is tumour where at least `agree` of the members say so; names that are not listed under runs
-    are left out."""
+    """A pixel is tumour where at least `agree` of the members say so. No vote where one of them is not
+    listed under runs."""
 
     members: list[str]
     agree: Positive

@@ -53,15 +53,18 @@ def test_a_vote_is_measured_as_a_run(member, samples: Samples, settings: Evaluat
         "validation": 1.0,
     }
     assert len(pd.read_csv(tmp_path / "vote" / "per_image.csv")) == 20
-    vote(members, samples, tmp_path / "all", rule=Vote(members=[], agree=3), settings=settings)
+    vote(members, samples, tmp_path / "all", rule=Vote(members=list(members), agree=3), settings=settings)
     assert json.loads((tmp_path / "all" / "metrics.json").read_text())["official"]["dice_per_image"] < 0.1
 
 
-def test_too_few_members_give_no_vote(member, samples: Samples, settings: Evaluate, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("named", "agree"), [(["one"], 2), (["one", "two"], 1)])
+def test_too_few_members_give_no_vote(
+    named: list[str], agree: int, member, samples: Samples, settings: Evaluate, tmp_path: Path
+) -> None:
     members = {"one": member("one", np.zeros((20, 16, 16), np.uint8))}
-    vote(members, samples, tmp_path / "vote", rule=Vote(members=["one"], agree=2), settings=settings)
+    vote(members, samples, tmp_path / "vote", rule=Vote(members=named, agree=agree), settings=settings)
     assert [path.name for path in (tmp_path / "vote").iterdir()] == ["vote.json"]
-    assert json.loads((tmp_path / "vote" / "vote.json").read_text()) == {"members": [], "agree": 2}
+    assert json.loads((tmp_path / "vote" / "vote.json").read_text()) == {"members": [], "agree": agree}
 
 
 def test_a_member_without_masks_is_told(member, tmp_path: Path) -> None:

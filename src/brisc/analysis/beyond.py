@@ -26,7 +26,7 @@ sides have, so an interval is about other images; by_seed shows what another tra
     conflicts       one for each model that segments, where a test image has a copy in train whose mask
                     contradicts its own: model, images, score, left_out, score_of_these, score_without, cost,
                     see brisc.analysis.conflicts
-    vote            null where too few of its members are there
+    vote            null where not all of its members are there
         members, agree, best: the member that is best on validation
         subsets.<...>: vote, low, high; best, difference (vote minus best), difference_low, difference_high,
                       difference_p

@@ -17,13 +17,14 @@ from brisc.vocabulary import SUBSETS
 
 
 def vote(members: Mapping[str, Path], samples: Samples, out: Path, *, rule: Vote, settings: Evaluate) -> None:
-    """Write out/vote.json, who voted and by what rule, and where enough did out/per_image.csv and
-    out/metrics.json as of a run, without what takes logits. members: the evaluation's folder of each."""
-    enough = len(members) >= rule.agree
+    """Write out/vote.json, who voted and by what rule, and out/per_image.csv and out/metrics.json as of a
+    run, without what takes logits. members: the evaluation's folder of each that is there; of fewer than the
+    rule names there is no vote, since it was not chosen for them."""
+    complete = members.keys() == set(rule.members) and len(members) >= rule.agree
     with atomic(out) as folder:
         folder.mkdir(parents=True)
-        write_json(folder / "vote.json", {"members": list(members) if enough else [], "agree": rule.agree})
-        if not enough:
+        write_json(folder / "vote.json", {"members": list(members) if complete else [], "agree": rule.agree})
+        if not complete:
             return
         ids, prediction = agreed(members, agree=rule.agree)
         table, rows = samples.table, pd.Index(samples.table["id"]).get_indexer(ids)
