@@ -28,7 +28,8 @@ from pipeline import command
 
 Json = dict[str, Any]
 
-SHOWN = "reports/archive/2026-11-26-laptop"  # till the second study has them anew in reports/laptop
+LATEST = "reports/laptop"
+EARLIER = "reports/archive/2026-11-26-laptop"  # the whole study, till the latest has all of its runs
 MODELS = "src/brisc/models"
 BLOCK = re.compile(r"(<!-- begin (\w+) -->\n)(.*?)(<!-- end \2 -->)", re.S)
 
@@ -91,16 +92,19 @@ def filled(text: str, root: Path, page: Path) -> str:
     return BLOCK.sub(block, text)
 
 
-def results(root: Path) -> str:
+def results(root: Path, shown: str = LATEST) -> str:
     """Each model on the test images, beside the study's figures, and what all trainings took."""
-    metrics, published = _report(root, "metrics.json"), _json(root / "published.json")["models"]
+    metrics, published = _json(root / shown / "metrics.json"), _json(root / "published.json")["models"]
     rows = []
-    for model in _models(root):
+    runs = _json(root / shown / "runs.json")
+    for model in _models(root / shown):
         theirs = published.get(model, {}).get("test", {})
-        rows.append([f"`{model}`", *_mask(metrics[model], theirs), *_label(metrics[model], theirs)])
+        known = runs[model]["settings"]["model"]["arch"] in published
+        name = f"`{model}`" if known else f"`{model}`, not of the study"
+        rows.append([name, *_mask(metrics[model], theirs), *_label(metrics[model], theirs)])
     header = ["model", "`dice_study`: published", "official", "`dice_per_image`: official", "clean"]
     header += ["false positives", "accuracy: published", "official", "clean"]
-    return f"{Table('', header, rows).markdown()}\n\n{_trainings(root)}"
+    return f"{Table('', header, rows).markdown()}\n\n{_trainings(root, shown)}"
 
 
 def _mask(scores: Json, published: Json) -> list[str]:
@@ -126,8 +130,12 @@ def _published(figures: Json, metric: str) -> str:
     return f"{figures[metric]:.2f}" if metric in figures else ""
 
 
-def _trainings(root: Path) -> str:
-    costs = pd.read_csv(_path(root, "costs.csv"))
+def earlier(root: Path) -> str:
+    return results(root, EARLIER)
+
+
+def _trainings(root: Path, shown: str) -> str:
+    costs = pd.read_csv(root / shown / "costs.csv")
     number = {words: int((costs["kind"] == kind).sum()) for kind, words in KINDS.items()}
     return TRAININGS.format(
         parts=", ".join(f"{count} {words}" for words, count in number.items() if count),
@@ -140,7 +148,8 @@ def _trainings(root: Path) -> str:
 
 def finding(root: Path) -> str:
     """The copies, and what a method reaches that learns nothing."""
-    audit = _report(root, "audit.json")
+    reports = root / LATEST
+    audit = _json(reports / "audit.json")
     mask, label = (audit["baselines"][f"nearest_{what}"] for what in ("mask", "class"))
     return FINDING.format(
         copied=audit["test_with_copy_in_train"]["total"],
@@ -148,20 +157,20 @@ def finding(root: Path) -> str:
         mirrored=audit["test_with_copy_in_train_by_relation"]["mirrored"],
         dice=[percent(mask[subset]["dice"]) for subset in ASKED],
         accuracy=[percent(label[subset]["accuracy"]) for subset in ASKED],
-        masks=_above(root, "dice_per_image", mask["clean"]["dice"]),
-        labels=_above(root, "accuracy", label["clean"]["accuracy"]),
+        masks=_above(reports, "dice_per_image", mask["clean"]["dice"]),
+        labels=_above(reports, "accuracy", label["clean"]["accuracy"]),
     )
 
 
-def _above(root: Path, metric: str, baseline: float) -> str:
+def _above(reports: Path, metric: str, baseline: float) -> str:
     """How many models are better than the baseline, of those that have the metric."""
-    metrics = _report(root, "metrics.json")
-    asked = [clean for model in _models(root) if metric in (clean := metrics[model]["clean"])]
+    metrics = _json(reports / "metrics.json")
+    asked = [clean for model in _models(reports) if metric in (clean := metrics[model]["clean"])]
     return f"{sum(clean[f'{metric}_low'] > baseline for clean in asked)} of {len(asked)}"
 
 
 def differences(root: Path) -> str:
-    heads = _report(root, "comparisons.json")["heads"]
+    heads = _json(root / EARLIER / "comparisons.json")["heads"]
     rows = [
         [
             question,
@@ -185,7 +194,7 @@ def _difference(pairs: list[Json], model: str, baseline: str) -> str:
 
 def seeds(root: Path) -> str:
     """The runs that differ in the seed alone, each below the model that it is like."""
-    runs, metrics = _report(root, "runs.json"), _report(root, "metrics.json")
+    runs, metrics = (_json(root / EARLIER / f"{name}.json") for name in ("runs", "metrics"))
     like = {run: told["like"] for run, told in runs.items() if told["kind"] == "seed"}
     repeated = dict.fromkeys(like.values())
     asked = [(model, run) for model in repeated for run in runs if model in (run, like.get(run))]
@@ -210,7 +219,7 @@ def runs(root: Path) -> str:
             f"`{told['like']}`" if told["like"] else "",
             ", ".join(f"{key} {setting(value)}" for key, value in _changes(told)),
         ]
-        for run, told in _report(root, "runs.json").items()
+        for run, told in _json(root / EARLIER / "runs.json").items()
     ]
     return Table("", ["run", "kind", "heads", "like", "changes"], rows, left=5).markdown()
 
@@ -286,25 +295,17 @@ def bench(root: Path) -> str:
 
 BLOCKS: dict[str, Callable[[Path], str]] = {
     made.__name__: made
-    for made in (results, finding, differences, seeds, runs, architectures, stages, profiles, bench)
+    for made in (results, earlier, finding, differences, seeds, runs, architectures, stages, profiles, bench)
 }
 
 
-def _models(root: Path) -> list[str]:
-    return [run for run, told in _report(root, "runs.json").items() if told["kind"] == "model"]
+def _models(reports: Path) -> list[str]:
+    return [run for run, told in _json(reports / "runs.json").items() if told["kind"] == "model"]
 
 
 def _interval(scores: Json, metric: str) -> str:
     ends = (scores[metric], scores[f"{metric}_low"], scores[f"{metric}_high"])
     return str(with_interval(*ends, percent, NO_INTERVAL)) if None not in ends else DASH
-
-
-def _report(root: Path, name: str) -> Json:
-    return _json(_path(root, name))
-
-
-def _path(root: Path, name: str) -> Path:
-    return root / SHOWN / name
 
 
 def _json(path: Path) -> Json:

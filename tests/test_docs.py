@@ -117,8 +117,7 @@ def test_models_are_above_a_baseline_with_their_whole_interval(tmp_path: Path) -
             "other": {"clean": {}},
         },
     }
-    folder = tmp_path / docs.SHOWN
-    folder.mkdir(parents=True)
+    folder = tmp_path
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
     assert docs._above(tmp_path, "dice", 0.6) == "1 of 3"
