@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from brisc.analysis.claims import judge_all
 from brisc.analysis.results import Results
 from brisc.report import tables
-from brisc.report.render import render
+from brisc.report.figures import charts
+from brisc.report.render import render, report_texts
 
 PAIRED = {"difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.001}
 WORTH = {"worth": 0.05, "worth_low": 0.01, "worth_high": 0.09, "worth_p": 0.02}
@@ -110,14 +112,15 @@ def test_only_what_was_run_is_told(build: Callable[..., Path], published: Path) 
         assert title in told[1]
 
 
-def test_a_net_that_the_study_has_not_is_marked(
+def test_a_net_that_the_study_has_not_is_marked_wherever_it_is_named(
     build: Callable[..., Path], read: Callable[[Path], Results]
 ) -> None:
-    folder = build()
+    folder = build(models=("unet", "bifpn_unet"))
     path = folder / "runs.json"
     runs = json.loads(path.read_text())
-    for arch, name in (("unet", "`unet`"), ("unet_lite0", "`unet`, not of the study")):
-        runs["unet"]["settings"]["model"]["arch"] = arch
-        path.write_text(json.dumps(runs))
-        results = read(folder)
-        assert tables.scores.headline(results, results.heads("unet")[0]).rows[0][0] == name
+    runs["unet"]["settings"]["model"]["arch"] = "unet_lite0"
+    path.write_text(json.dumps(runs))
+    results = read(folder)
+    for text in report_texts(results, charts(results), judge_all(results)).values():
+        assert text.count("`unet`") == text.count("`unet`\\*") > 0
+        assert "`bifpn_unet`\\*" not in text

@@ -186,11 +186,11 @@ class Results:
         """One of the costs, None where it was not measured."""
         return self.cost(model).number(key)
 
-    def of_study(self, model: str) -> bool:
-        """Whether the study has the model's architecture."""
-        return self.runs.record(model).record("settings").record("model")["arch"] in self.published.record(
-            "models"
-        )
+    def not_of_study(self) -> list[str]:
+        """The runs of an architecture that the study has not."""
+        known = self.published.record("models")
+        settings = {name: run.record("settings") for name, run in self.runs.records().items()}
+        return [name for name, each in settings.items() if each.record("model")["arch"] not in known]
 
     def published_model(self, model: str) -> Record:
         """What the study says of `model`; empty where it says nothing."""

@@ -101,7 +101,10 @@ def report_texts(results: Results, drawn: Sequence[Chart], claims: Sequence[Find
     for name, prefix in (("report.md", ""), ("details.md", "D")):
         template = _environment().get_template(f"{name}.jinja")
         table, figure = _tables(prefix, label), _figures(prefix, label, drawn)
-        texts[name] = _tidy(template.render(**context, table=table, figure=figure))
+        text = _tidy(template.render(**context, table=table, figure=figure))
+        for run in results.not_of_study():
+            text = text.replace(f"`{run}`", f"`{run}`\\*")
+        texts[name] = text
     return texts
 
 

@@ -42,8 +42,7 @@ def headline(results: Results, head: Head) -> Table:
     rows = []
     for model in models:
         scores = results.subsets(model)
-        name = f"`{model}`" if results.of_study(model) else f"`{model}`, not of the study"
-        row = [name, published_cell(results.published_scores(model, "test"), published)]
+        row = [f"`{model}`", published_cell(results.published_scores(model, "test"), published)]
         if published is not primary:
             row.append(measured(scores["official"], published))
         for name in subsets:
