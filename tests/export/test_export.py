@@ -13,7 +13,7 @@ from brisc.evaluation.statistics import wilson
 from brisc.export.card import card, interval
 from brisc.export.onnx import compare, onnx_logits, torch_logits, write_onnx
 from brisc.inference import doubt
-from brisc.inference.model import load, sha256
+from brisc.inference.model import CONFIG, load, sha256
 from brisc.models import build
 from brisc.vocabulary import LABELS, TUMOURS
 
@@ -32,7 +32,7 @@ def test_the_file_gives_what_the_net_gives_for_any_batch(tmp_path: Path, arch: s
     heads = ["mask", "label"] if arch == "joint" else ["label"]
     write_onnx(net, tmp_path / "model.onnx", heads=heads, size=SIZE)
     doubt.fit(IMAGES, IMAGES).save(tmp_path / "doubt.npz")
-    config = {
+    config = dict.fromkeys(CONFIG) | {
         "heads": heads,
         "files": {name: sha256(tmp_path / name) for name in ("doubt.npz", "model.onnx")},
     }
