@@ -20,7 +20,7 @@ from bench.table import markdown
 from brisc.analysis.costs import core_seconds
 from brisc.analysis.findings.scores import ASKED
 from brisc.atomic import write_text
-from brisc.config import read_yaml
+from brisc.config import read_yaml, resolve
 from brisc.errors import InputError
 from brisc.report.cells import DASH, NO_INTERVAL, Table, percent, setting, signed_points, with_interval
 from brisc.vocabulary import HEADS
@@ -210,23 +210,18 @@ def seeds(root: Path) -> str:
 
 
 def runs(root: Path) -> str:
-    """Every run of the profile, and what it changes."""
-    rows = [
-        [
-            f"`{run}`",
-            told["kind"],
-            " + ".join(told["heads"]),
-            f"`{told['like']}`" if told["like"] else "",
-            ", ".join(f"{key} {setting(value)}" for key, value in _changes(told)),
-        ]
-        for run, told in _json(root / EARLIER / "runs.json").items()
-    ]
-    return Table("", ["run", "kind", "heads", "like", "changes"], rows, left=5).markdown()
+    """Every run of laptop but those that repeat another with another seed, and what it changes."""
+    rows = []
+    for name in read_yaml(root / "profiles/laptop.yaml")["runs"]:
+        run = resolve("laptop", name)
+        if run.changes.keys() != {"seed"}:
+            changes = ", ".join(f"{key} {setting(value)}" for key, value in _changes(run.changes))
+            rows.append([f"`{name}`", run.kind, f"`{run.like}`" if run.like else "", changes])
+    return Table("", ["run", "kind", "like", "changes"], rows, left=4).markdown()
 
 
-def _changes(told: Json) -> Iterator[tuple[str, Any]]:
+def _changes(changes: Json) -> Iterator[tuple[str, Any]]:
     """Without the model's own settings, where it has an architecture of its own."""
-    changes = told["changes"]
     for key, value in changes.items():
         if key == "model.arch" or not (key.startswith("model.") and "model.arch" in changes):
             yield key.removeprefix("model."), value
