@@ -106,13 +106,13 @@ def lay_out(bundle: Bundle, target: Path) -> None:
                 raise _bad("a file differs from what was packed", path, found, file.md5)
 
 
-def size_of(word: str) -> int | None:
-    """Bytes: "40M" are 40 million. None where nothing is said."""
+def size_of(word: str, setting: str) -> int | None:
+    """Bytes: "40M" are 40 million. None where nothing is said. setting: what the word was given as."""
     number, unit = (word[:-1], word[-1].upper()) if word[-1:].isalpha() else (word, "")
     if word == "":
         return None
     if not number.isdecimal() or int(number) == 0 or unit not in UNITS:
-        raise InputError("not a size", where="PART", got=word, expected="bytes", mend="Use 40M, or 500K.")
+        raise InputError("not a size", where=setting, got=word, expected="bytes", mend="Use 40M, or 500K.")
     return int(number) * UNITS[unit]
 
 

@@ -173,7 +173,7 @@ class Node:
         from pipeline import bundle  # only now: it needs packages
 
         self.bundle, self.pack, self.settings, self.work = bundle, pack, settings, settings.work
-        self.part = bundle.size_of(settings.part)
+        self.part = bundle.size_of(settings.part, "RESULT_PART")
         self.stages: dict[str, Any] = {
             name: stage
             for name, stage in pack["stages"].items()

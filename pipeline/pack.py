@@ -140,7 +140,10 @@ def main() -> int:
     asked = {name: os.environ.get(name, "") for name in ("RUNS", "PROFILE", "OUT", "PART", "WHEELS")}
     out = Path(asked["OUT"] or "pack")
     done = pack(
-        asked["PROFILE"] or load_params().profile, asked["RUNS"].split(), out, bundle.size_of(asked["PART"])
+        asked["PROFILE"] or load_params().profile,
+        asked["RUNS"].split(),
+        out,
+        bundle.size_of(asked["PART"], "PART"),
     )
     if asked["WHEELS"]:
         bring_wheels(done.about["packages"], asked["WHEELS"], out / "wheels")

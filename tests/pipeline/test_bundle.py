@@ -128,7 +128,7 @@ def test_a_file_that_is_not_what_the_list_says_is_told(source: Path, tmp_path: P
 
 
 def test_sizes_are_read(tmp_path: Path) -> None:
-    assert [bundle.size_of(word) for word in ("", "700", "500K", "40M", "1g")] == [
+    assert [bundle.size_of(word, "PART") for word in ("", "700", "500K", "40M", "1g")] == [
         None,
         700,
         500_000,
@@ -136,5 +136,5 @@ def test_sizes_are_read(tmp_path: Path) -> None:
         10**9,
     ]
     for word in ("M", "0", "4.5M", "-1", "40MB"):
-        with pytest.raises(InputError, match="not a size"):
-            bundle.size_of(word)
+        with pytest.raises(InputError, match="RESULT_PART: not a size"):
+            bundle.size_of(word, "RESULT_PART")
