@@ -92,7 +92,11 @@ class Cluster:
         for module in (remote, processes, sys.modules[__name__]):  # a node has none of them
             ray.cloudpickle.register_pickle_by_value(module)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        self.lines = ray.remote(Lines).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
+        self.lines = (
+            ray.remote(Lines)
+            .options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
+            .remote()
+        )
 
     def slots(self) -> int:
         """WORKERS, else as many as the nodes of this moment can run."""
