@@ -4,7 +4,6 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # This tree's code, also where .venv was copied or moved here with the repository and names another.
 export PYTHONPATH := $(CURDIR)/src
-export NO_ALBUMENTATIONS_UPDATE := 1
 
 .PHONY: help use repro pack unpack show grid site print lists verify keep gc bench docs test check
 help:

@@ -199,7 +199,7 @@ def run(
 
     # A worker of a raylet that was killed lives on where init is not its next parent, and its task with it.
     with_parent(signal.SIGKILL)()
-    environment = {"PYTHONUNBUFFERED": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    environment = {"PYTHONUNBUFFERED": "1"}
     if ray.get_gpu_ids():  # shared out by Ray; lock files in a folder that nodes share would name others'
         environment[remote.LEASED] = os.environ["CUDA_VISIBLE_DEVICES"]
     preexec = with_parent(signal.SIGKILL)

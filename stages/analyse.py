@@ -16,7 +16,7 @@ from brisc.analysis.runs import of_kind, read_runs
 from brisc.analysis.seeds import by_seed
 from brisc.atomic import atomic, write_json
 from brisc.config import AnalysePlan, Compare, Grid, load_param, read_plan
-from brisc.data.benchmark import LISTS, read_list
+from brisc.data.lists import LISTS, read_list
 
 
 def main(profile: str) -> None:

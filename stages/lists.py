@@ -6,7 +6,8 @@ import pandas as pd
 
 import command
 from brisc.config import AuditPlan, FetchPlan, read_plan
-from brisc.data.benchmark import LISTS, make_lists, write_lists
+from brisc.data.benchmark import make_lists
+from brisc.data.lists import LISTS, write_lists
 from brisc.data.native import load_native
 from brisc.errors import InputError
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brisc.data.benchmark import LISTS, make_lists, read_list, write_lists
+from brisc.data.benchmark import make_lists
+from brisc.data.lists import LISTS, read_list, write_lists
 from brisc.data.native import NativeMasks, load_native, pack, write_native
 from brisc.errors import InputError
 
