@@ -18,7 +18,7 @@ COST = dict.fromkeys(("device", "threads", "precision", "seconds", "images_per_s
 def gather(runs: Path, tmp_path: Path) -> Callable[..., Path]:
     def gathered(*names: str) -> Path:
         provenance = {"profile": "p", "source": "s", "prepare": {"size": 64}}
-        collect(read_runs(runs, names), tmp_path / "reports", provenance=provenance)
+        collect(read_runs(runs, names), tmp_path / "reports", provenance=provenance, study=["unet"])
         return tmp_path / "reports"
 
     return gathered
@@ -32,7 +32,7 @@ def test_runs_of_every_kind_are_gathered(gather: Callable[..., Path], write_run:
     write_run("net", dice=0.5)
     write_run("net-43", kind="seed", like="net", dice=0.25, seed=43)
     write_run("short", kind="recipe", like="net", dice=0.75, epochs=3)
-    write_run("lost", kind="recipe", like="short", diverged=True)
+    write_run("lost", kind="recipe", like="short", diverged=True, model={"arch": "other"})
     names = ["net", "net-43", "short", "lost"]
     reports = gather(*names)
     files = sorted(path.relative_to(reports).as_posix() for path in reports.rglob("*") if path.is_file())
@@ -56,6 +56,7 @@ def test_runs_of_every_kind_are_gathered(gather: Callable[..., Path], write_run:
     assert metrics["lost"].keys() == {"cost"}
     assert read(reports / "scores.json") == {"net": 0.5, "short": 0.75, "lost": None}
     seed, lost = runs["net-43"], runs["lost"]
+    assert [runs[name]["of_study"] for name in names] == [True, True, True, False]
     assert [seed[key] for key in ("kind", "like", "changes")] == ["seed", "net", {"seed": 43}]
     assert (seed["settings"]["seed"], seed["heads"], seed["stopped"]) == (43, ["mask"], "early")
     assert [lost[key] for key in ("kind", "like", "stopped", "best_epoch")] == [

@@ -21,6 +21,7 @@ CLASSIFIERS = {"densenet121": 0.8, "mobilenetv2": 0.6, "joint": 0.7}  # how ofte
 MODELS = ("unet", "attention_unet", "mobilenetv2", "densenet121", "joint")
 OTHERS = {  # runs that are not judged on test: what they are like, and what they change
     "unet-43": ("seed", "unet", {"seed": 43}),
+    "unet-fewer": ("pruned", "unet", {"prune": "copies"}),
     "unet-bare": ("recipe", "unet", {"epochs": 4, "augment.horizontal_flip": 0.0}),
 }
 SETTINGS = Evaluate(
@@ -91,6 +92,7 @@ def summary(kind: str, heads: list[str], like: str | None, changes: dict[str, An
         "kind": kind,
         "like": like,
         "changes": changes,
+        "of_study": True,
         "heads": heads,
         "epochs": 6,
         "best_epoch": 5,

@@ -449,13 +449,15 @@ def test_learning_curves_of_the_models_that_have_them(visit: Open) -> None:
     expect(chart.locator(".tip")).to_contain_text("epoch")
 
 
-def test_the_curves_of_seeds_and_recipes_are_drawn_when_asked_for(visit: Open) -> None:
+def test_the_curves_of_other_runs_are_drawn_when_asked_for(visit: Open) -> None:
     page = visit("#training?curve=validation_dice")
     drawing = page.locator("#view-training .chart svg").first
     before = "validation Dice over epochs of unet, attention_unet, joint"
     expect(drawing).to_have_attribute("aria-label", before)
     control(page, "checkbox", "unet-43").check()
     expect(drawing).to_have_attribute("aria-label", f"{before}, unet-43")
+    control(page, "checkbox", "unet-fewer").check()
+    expect(drawing).to_have_attribute("aria-label", f"{before}, unet-43, unet-fewer")
     page.get_by_text("Values as a table").click()
     rows = page.locator("#view-training details tr")
     expect(rows.filter(has_text="unet-43")).to_contain_text("as unet, seed 43")
@@ -731,6 +733,25 @@ def test_the_contact_sheets_are_linked_and_shown(visit: Open) -> None:
     for sheet in page.locator(".sheets img").all():
         sheet.scroll_into_view_if_needed()
         sheet.evaluate("(image) => image.decode()")
+
+
+def test_a_net_that_the_study_has_not_is_starred(visit: Open, profile: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(profile, tmp_path / "profile")
+    path = copied / "reports" / "runs.json"
+    runs = json.loads(path.read_text())
+    runs["joint"]["of_study"] = False
+    path.write_text(json.dumps(runs))
+    write_site(reports=copied / "reports", runs=copied / "runs", data=copied / "data", out=tmp_path / "site")
+    page = visit("#cases?model=joint", folder=tmp_path / "site")
+    drawn(page, "test_00001_gl_ax")
+    expect(page.locator("footer")).to_contain_text("*: not of the study.")
+    places = {"cases": "option", "cost": "td, th", "classes": "option", "training": "label"}
+    for view, named in places.items():
+        show(page, view)
+        names = page.locator(f"#view-{view}").locator(named)
+        expect(names.filter(has_text=re.compile(r"^joint\*(:|$)"))).not_to_have_count(0)
+        expect(names.filter(has_text=re.compile(r"^joint(:|$)"))).to_have_count(0)
+        expect(names.filter(has_text=re.compile(r"^[a-z]*net[a-z0-9]*\*"))).to_have_count(0)
 
 
 def test_real_data_is_not_called_phantom(visit: Open, profile: Path, tmp_path: Path) -> None:

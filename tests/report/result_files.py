@@ -229,6 +229,7 @@ def run(model: str, heads: tuple[str, ...], epochs: int, best_epoch: int) -> dic
         "kind": "model",
         "like": None,
         "changes": {},
+        "of_study": True,
         "heads": list(heads),
         "parameters": 1_943_921,
         "epochs": epochs,

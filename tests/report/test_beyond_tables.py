@@ -118,9 +118,11 @@ def test_a_net_that_the_study_has_not_is_marked_wherever_it_is_named(
     folder = build(models=("unet", "bifpn_unet"))
     path = folder / "runs.json"
     runs = json.loads(path.read_text())
-    runs["unet"]["settings"]["model"]["arch"] = "unet_lite0"
+    runs["unet"]["of_study"] = False
     path.write_text(json.dumps(runs))
     results = read(folder)
     for text in report_texts(results, charts(results), judge_all(results)).values():
         assert text.count("`unet`") == text.count("`unet`\\*") > 0
         assert "`bifpn_unet`\\*" not in text
+    (curves,) = (chart.figure for chart in charts(results) if chart.name == "learning_curves")
+    assert [ax.get_title("left") for ax in curves.axes][::2] == ["unet*", "bifpn_unet"]

@@ -3,15 +3,15 @@
 metrics.json    {run: {subset: {metric: value}, "cost": of training and inference}}; a run judged on
                 validation alone has that subset alone, and one with a fold is not there: out_of_fold.json
 scores.json     {run: the primary metric on validation, of the mask where there is one}, for `dvc exp show`
-runs.json       {run: kind (model | seed | recipe | pruned | fold), like, changes, and what its training
-                says of itself}
+runs.json       {run: kind (model | seed | recipe | pruned | fold), like, changes, of_study: whether the study
+                has its architecture, and what its training says of itself}
 provenance.json what all have in common: profile, data, prepare, settings that all models share, versions
 history.csv     a row for each run and epoch
 per_image/      a table for each run that is judged on the publisher's test
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,15 @@ from brisc.atomic import atomic, write_json
 from brisc.vocabulary import HEADS, VALIDATION
 
 
-def collect(runs: Sequence[Evaluated], reports: Path, *, provenance: dict[str, Any]) -> None:
-    """Write the files above into the folder `reports`. provenance: profile, source and prepare."""
+def collect(
+    runs: Sequence[Evaluated], reports: Path, *, provenance: dict[str, Any], study: Container[str]
+) -> None:
+    """Write the files above into the folder `reports`. provenance: profile, source and prepare. study: the
+    architectures that the study has."""
     models, judged = of_kind(runs, "model"), [run for run in runs if run.kind != "fold"]
     write_json(reports / "metrics.json", {run.name: {**run.metrics, "cost": _cost(run)} for run in judged})
     write_json(reports / "scores.json", {run.name: score(run) for run in judged if run.kind != "seed"})
-    write_json(reports / "runs.json", {run.name: _described(run) for run in runs})
+    write_json(reports / "runs.json", {run.name: _described(run, study) for run in runs})
     write_json(reports / "provenance.json", {**provenance, **_in_common(models)})
     history = pd.concat([run.history.assign(run=run.name) for run in runs], ignore_index=True)
     columns = ["run", *(name for name in history.columns if name not in ("run", "best")), "best"]
@@ -51,9 +54,9 @@ def _cost(run: Evaluated) -> dict[str, Any]:
     return {**size, **run.inference, **run.cost}
 
 
-def _described(run: Evaluated) -> dict[str, Any]:
+def _described(run: Evaluated, study: Container[str]) -> dict[str, Any]:
     about = {key: run.about[key] for key in ("kind", "like", "changes")}
-    return {**about, **run.summary}
+    return {**about, "of_study": run.summary["settings"]["model"]["arch"] in study, **run.summary}
 
 
 def _in_common(models: Sequence[Evaluated]) -> dict[str, Any]:

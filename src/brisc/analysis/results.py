@@ -188,9 +188,11 @@ class Results:
 
     def not_of_study(self) -> list[str]:
         """The runs of an architecture that the study has not."""
-        known = self.published.record("models")
-        settings = {name: run.record("settings") for name, run in self.runs.records().items()}
-        return [name for name, each in settings.items() if each.record("model")["arch"] not in known]
+        return [name for name, run in self.runs.records().items() if not run["of_study"]]
+
+    def shown(self, run: str) -> str:
+        """The run as a chart names it: with a star where the study has not its architecture."""
+        return run if self.runs.record(run)["of_study"] else f"{run}*"
 
     def published_model(self, model: str) -> Record:
         """What the study says of `model`; empty where it says nothing."""

@@ -71,7 +71,8 @@ def core(reports: Path, *, models: dict[str, Json], test: Json, size: int) -> Js
 def model_names(reports: Path) -> list[str]:
     """The runs that are judged on the test images and shown in every view, in the order of metrics.json.
 
-    The others, models with another seed and recipes of training, have learning curves alone on the page.
+    The others, models with another seed or of fewer images and recipes of training, have learning curves
+    alone on the page.
     """
     runs = read(reports / "runs.json")
     return [run for run in read(reports / "metrics.json") if runs[run]["kind"] == "model"]
@@ -104,7 +105,8 @@ def _model(run: str, columns: Json, metrics: Json) -> Json:
 
 def _training(summary: Json, history: Json) -> Json:
     """How a run was trained, as far as a reader of its curves wants to know."""
-    return {key: summary[key] for key in ("kind", "like", "changes", "best_epoch")} | {"history": history}
+    told = ("kind", "like", "changes", "of_study", "best_epoch")
+    return {key: summary[key] for key in told} | {"history": history}
 
 
 def _grid(reports: Path) -> Json | None:

@@ -183,6 +183,7 @@ function footer() {
       "p",
       {},
       `${counted(cases.id.length, "test image")} at ${core.size} px, ${copied} of them also in train; ${counted(models.length, "model")}. `,
+      models.every((model) => model.of_study) ? "" : "*: not of the study. ",
       `Data ${provenance.data.fingerprint.slice(0, 10)}. ${core.notice}.`,
     ),
     el("p", {}, el("a", { href: "copies/index.html" }, "Contact sheets of all copies")),

@@ -46,7 +46,7 @@ const stepIn = (list, place, by) => {
 const nameModels = () =>
   core.models.map((model) => [
     model.name,
-    `${model.name}: ${model.heads.map((head) => (head === "mask" ? "mask" : "class")).join(" and ")}`,
+    `${shownName(model)}: ${model.heads.map((head) => (head === "mask" ? "mask" : "class")).join(" and ")}`,
   ]);
 
 views.cases = {
@@ -170,7 +170,7 @@ views.cases = {
       el(
         "section",
         {},
-        el("h3", {}, model.name),
+        el("h3", {}, shownName(model)),
         facts([...(hasHead(model, "mask") ? maskFacts(model, index) : []), ...general]),
         el(
           "p",

@@ -13,7 +13,7 @@ views.classes = {
     }
     const classifier = choice(
       "Classifier",
-      models.map(({ name }) => [name, name]),
+      models.map((model) => [model.name, shownName(model)]),
       (value) => go({ classifier: value, page: "1" }),
     );
     const subset = choice(
@@ -97,13 +97,13 @@ views.classes = {
   summarise(cases, metrics) {
     if (metrics) {
       return [
-        el("strong", {}, this.model.name),
+        el("strong", {}, shownName(this.model)),
         ` names the right class on ${interval(metrics.accuracy, metrics.accuracy_low, metrics.accuracy_high)} of ${counted(metrics.n_images, "image")}; macro F1 ${interval(metrics.f1_macro, metrics.f1_macro_low, metrics.f1_macro_high)}. Intervals are 95 %.`,
       ];
     }
     const right = cases.filter((index) => this.model.cases.predicted[index] === core.cases.label[index]).length;
     return [
-      el("strong", {}, this.model.name),
+      el("strong", {}, shownName(this.model)),
       ` names the right class on ${whole(right)} of ${counted(cases.length, "image")} that are also in train (mostly mirrored). They say little about new patients, so no interval is given.`,
     ];
   },

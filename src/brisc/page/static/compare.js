@@ -172,7 +172,7 @@ views.compare = {
       );
     }
     models.forEach((model, at) => {
-      parts.heads[at].textContent = model.name;
+      parts.heads[at].textContent = shownName(model);
       parts.notes[at].replaceChildren(
         ...(hasHead(model, "mask") ? [facts(maskFacts(model, index))] : []),
         ...(hasHead(model, "label") ? [probabilityBars(model, index)] : []),

@@ -85,7 +85,7 @@ views.cost = {
           ...Object.values(COSTS).map(([title]) => title),
         ],
         core.models.map((model) => [
-          model.name,
+          shownName(model),
           ...names.flatMap((name) => [...reached(model, name), hasHead(model, name) ? sharedLetters(name, model) : DASH]),
           ...Object.entries(COSTS).map(([key, [, format]]) => format(model.cost[key])),
         ]),
@@ -132,7 +132,7 @@ views.cost = {
       const [bottom, top] = absent(low) || absent(high) ? [cy, cy] : [scaleY(low), scaleY(high)];
       if (bottom !== top) root.append(svg("line", { class: `whisker ${ink(at)}`, x1: cx, x2: cx, y1: bottom, y2: top }));
       root.append(shape(SHAPES[at % SHAPES.length], cx, cy, 6, { class: `dot ${ink(at)}` }));
-      placed.push({ name: model.name, at, cx, cy, top, bottom });
+      placed.push({ name: shownName(model), at, cx, cy, top, bottom });
     }
     root.append(...nameTags(placed, area));
     const count = dots[0].model.metrics[state.quality][images];

@@ -67,6 +67,8 @@ async function camOf(model, index) {
   return { height: maps.height, width: maps.width, values: maps.bytes.subarray(index * length, (index + 1) * length) };
 }
 
+/** A run as it is told of: with a star where the study has not its architecture. */
+const shownName = ({ name, of_study }) => (of_study ? name : `${name}*`);
 const modelNamed = (name) => core.models.find((model) => model.name === name);
 const modelsWith = (head) => core.models.filter((model) => model.heads.includes(head));
 const hasHead = (model, head) => model.heads.includes(head);

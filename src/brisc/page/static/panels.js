@@ -54,7 +54,7 @@ function probabilityBars(model, index) {
     el(
       "p",
       {},
-      el("strong", {}, model.name),
+      el("strong", {}, shownName(model)),
       " ",
       el(
         "span",

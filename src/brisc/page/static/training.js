@@ -10,7 +10,7 @@ const CURVES = {
   learning_rate: "learning rate",
 };
 // Models first and drawn from the start; the others when they are asked for.
-const KINDS = { model: "Models", seed: "Other seeds", recipe: "Recipes" };
+const KINDS = { model: "Models", seed: "Other seeds", pruned: "Fewer images", recipe: "Recipes" };
 const curveName = (key) => CURVES[key] ?? words(key);
 
 views.training = {
@@ -58,7 +58,7 @@ views.training = {
         this.hidden[on ? "delete" : "add"](run.name);
         this.parts.lines.redraw();
       });
-      one.element.append(swatchLine(at), run.name);
+      one.element.append(swatchLine(at), shownName(run));
       one.element.dataset.run = run.name;
       return one.element;
     });
@@ -88,7 +88,7 @@ views.training = {
         this.shown.map((run) => {
           const values = run.history[curve];
           return [
-            run.name,
+            shownName(run),
             whole(run.history.epoch.length),
             whole(run.best_epoch),
             fixed(values[run.history.epoch.indexOf(run.best_epoch)], 4),
@@ -103,7 +103,7 @@ views.training = {
     const { curve } = this;
     const series = this.shown
       .filter(({ name }) => !this.hidden.has(name))
-      .map(({ name, at, history, best_epoch: best }) => ({ name, at, x: history.epoch, y: history[curve], best }));
+      .map((run) => ({ name: shownName(run), at: run.at, x: run.history.epoch, y: run.history[curve], best: run.best_epoch }));
     return lineChart(width, {
       series,
       x: { label: "epoch" },

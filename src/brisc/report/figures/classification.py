@@ -43,7 +43,7 @@ def confusion(results: Results) -> Chart:
             yticklabels=names if i % columns == 0 else False,
             annot_kws={"fontsize": 7, "color": INK},
         )
-        ax.set(title=model, xlabel="predicted", ylabel="true" if i % columns == 0 else "")
+        ax.set(title=results.shown(model), xlabel="predicted", ylabel="true" if i % columns == 0 else "")
         ax.tick_params(left=False, bottom=False)
         ax.set_xticks(ax.get_xticks(), names, rotation=35, ha="right", rotation_mode="anchor")
     bar_beside(figure, axes[0], "share of the true class, %")
@@ -80,7 +80,7 @@ def reliability(results: Results) -> Chart:
             "" if ece is None or scaled is None else f"\nECE {100 * ece:.1f} %, scaled {100 * scaled:.1f} %"
         )
         ax.set(
-            title=f"{model}{errors}",
+            title=f"{results.shown(model)}{errors}",
             xlabel="confidence, %",
             ylabel="accuracy, %",
             xlim=(0, 103),

@@ -65,7 +65,7 @@ def comparison(results: Results, head: Head) -> Chart:
                     )
         ax.set(title=TITLES[key], xlabel=f"{key}, %")
         ax.margins(x=0.08)
-    name_rows(axes, models)
+    name_rows(axes, [results.shown(model) for model in models])
     legend_below(figure, list(axes), 4)
     first = results.subsets(models[0])
     images = [(subset, scores.count(head.images)) for subset, scores in first.items()]
@@ -120,7 +120,9 @@ def _at_cost(ax: Axes, results: Results, model: str, head: Head, x: float) -> No
     if low is not None and high is not None:
         ax.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1.4)
     size = _size(results.cost_of(model, "parameters") or 0)
-    ax.plot(x, 100 * value, marker, color=colour, markersize=size, markeredgewidth=0, label=model)
+    ax.plot(
+        x, 100 * value, marker, color=colour, markersize=size, markeredgewidth=0, label=results.shown(model)
+    )
 
 
 def _show_a_span(ax: Axes, places: Sequence[float]) -> None:

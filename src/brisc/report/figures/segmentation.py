@@ -49,7 +49,7 @@ def size_strata(results: Results) -> Chart:
         )
         ax.set(title=f"{size} (n: {n})", xlabel="Dice, %")
         ax.title.set_fontsize(8)
-    name_rows(axes, models)
+    name_rows(axes, [results.shown(model) for model in models])
     legend_below(figure, list(axes), 2)
     return Chart("dice_by_stratum", figure)
 
@@ -81,7 +81,7 @@ def dice_distribution(results: Results) -> Chart:
                     )
             if ax in axes[0]:
                 ax.set_title(f"{label}\nn = {len(official):,}, clean {len(clean):,}")
-        row[0].set_ylabel(f"{model}\nimages, %", fontsize=8)
+        row[0].set_ylabel(f"{results.shown(model)}\nimages, %", fontsize=8)
     for ax in axes[-1]:
         ax.set_xlabel("Dice, %")
     legend_below(figure, list(axes.ravel()), 2)
@@ -114,7 +114,7 @@ def dice_heatmap(results: Results) -> Chart:
             yticklabels=i % columns == 0,
             annot_kws={"fontsize": 7, "color": INK},
         )
-        ax.set(title=model, xlabel="", ylabel="")
+        ax.set(title=results.shown(model), xlabel="", ylabel="")
         ax.tick_params(left=False, bottom=False, labelrotation=0)
     bar_beside(figure, axes[0], "Dice, %")
     return Chart("dice_heatmap", figure)
@@ -162,7 +162,7 @@ def dice_by_size(results: Results) -> Chart:
             label=f"median of {len(middle)} bins of equal n",
         )
         ax.set(
-            title=f"{model}, n = {len(tumours):,}",
+            title=f"{results.shown(model)}, n = {len(tumours):,}",
             xscale="log",
             xlabel="tumour area, % of the image",
             ylabel="Dice, %",

@@ -53,7 +53,7 @@ def learning_curves(results: Results) -> Chart:
                     markersize=9,
                     label="best epoch, weights kept",
                 )
-        loss.set_title(model, loc="left", fontsize=9)
+        loss.set_title(results.shown(model), loc="left", fontsize=9)
         loss.set_ylabel("loss")
         score.set_ylabel("validation, %")
         for ax in (loss, score):
