@@ -43,7 +43,7 @@ def test_scores_are_the_mean_over_heads_with_and_without_flips(run, settings):
     assert list(scores["dice"]) == [1.0, 0.0, 1.0]
     assert list(scores["accuracy"]) == [1.0, 0.0, 0.0]
     assert list(scores["score"]) == [1.0, 0.0, 0.5]
-    # Of four views two see the square in the left half: probability 0.5 to rounding, which is not above the
+    # Of two views one sees the square in the left half: probability 0.5 to rounding, which is not above the
     # threshold.
     assert list(scores["dice_flips"]) == [0.0, 0.0, 1.0]
     assert list(scores["score_flips"]) == [0.5, 0.0, 0.5]

@@ -158,7 +158,7 @@ def measure_images(job: Job) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
 
 
 def measure_flips(job: Job) -> dict[str, np.ndarray]:
-    """What the mean over an image and its mirror images would be worth, as columns: dice_flips, and
+    """What the mean over an image and its views, see `Inference`, would be worth, as columns: dice_flips, and
     accuracy_flips, 1 for the right class and else 0."""
     found = predict(job.net, job.samples, job.rows, settings=replace(job.settings, flips=True))
     columns: dict[str, np.ndarray] = {}

@@ -3,17 +3,17 @@
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
 from torch import nn
 
-from brisc.config import Evaluate, Train
+from brisc.config import Augment, Evaluate, Train
 from brisc.data.dataset import Samples, evaluation_batches
 from brisc.training.device import build_fabric
 
-# Axes of (B, C, H, W) to mirror: the image itself, left-right, upside down, both.
-VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
+View = tuple[int, ...]  # axes of (B, C, H, W) to mirror; none: the image itself
 
 # No mean probability counts as nearer to 0 or 1, so that its logit is finite and exact to eight digits.
 CERTAIN = 1e-8
@@ -23,13 +23,15 @@ class Inference:
     """A net as it is used: on the device, in the precision and in the memory layout of training; its weights
     take no gradients.
 
-    Called with images (B, 1, H, W) float32 of any device, it gives the net's logits.
+    Called with images (B, 1, H, W) float32 of any device, it gives the net's logits. views: the image and the
+    mirror images that training showed the net.
     """
 
     def __init__(self, net: nn.Module, train: Train) -> None:
         self._fabric = build_fabric(train, net, devices=1)
         self._layout = torch.channels_last if train.channels_last else torch.contiguous_format
         self.device = self._fabric.device
+        self.views = views_of(train.augment)
         self.net = net.to(self.device).to(memory_format=self._layout).eval().requires_grad_(False)
 
     def __call__(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -39,13 +41,20 @@ class Inference:
         return logits
 
 
+def views_of(augment: Augment) -> list[View]:
+    """The image itself, and it mirrored in every way in which training mirrors: a net is wrong about an image
+    that stands as none did that it learned from (with views upside down a U-Net lost 5 points of Dice)."""
+    axes = [axis for axis, p in ((3, augment.horizontal_flip), (2, augment.vertical_flip)) if p > 0]
+    return [view for n in range(len(axes) + 1) for view in combinations(axes, n)]
+
+
 @dataclass(frozen=True)
 class Readout:
     """How the logits of a head become a prediction; probabilities are float64, so that their mean over views
     is exact enough."""
 
     probability: Callable[[torch.Tensor], torch.Tensor]
-    restore: Callable[[torch.Tensor, tuple[int, ...]], torch.Tensor]  # undoes the mirroring of a view
+    restore: Callable[[torch.Tensor, View], torch.Tensor]  # undoes the mirroring of a view
     decide: Callable[[torch.Tensor, float], torch.Tensor]  # from the mean probability and the threshold
 
 
@@ -68,7 +77,7 @@ class Output:
     """What one head says of a batch: for each view of it the logits, float64 on the CPU."""
 
     readout: Readout
-    logits: Mapping[tuple[int, ...], torch.Tensor]
+    logits: Mapping[View, torch.Tensor]
 
     @functools.cached_property
     def probability(self) -> torch.Tensor:
@@ -96,8 +105,7 @@ def predict(
     """By head of the net: "mask" (N, H, W) bool, probability above the threshold; "label" (N, K) float64,
     probabilities.
 
-    With `settings.flips` a probability is the mean over the image and its three mirror images, masks mirrored
-    back.
+    With `settings.flips` a probability is the mean over the net's views, masks mirrored back.
     """
     found: dict[str, list[np.ndarray]] = {}
     for _, outputs in predict_batches(net, samples, rows, settings=settings):
@@ -111,16 +119,16 @@ def predict_batches(
     net: Inference, samples: Samples, rows: np.ndarray, *, settings: Evaluate
 ) -> Iterator[tuple[np.ndarray, dict[str, Output]]]:
     """The rows of each batch, and what each head of the net says of them."""
-    views = VIEWS if settings.flips else VIEWS[:1]
+    views = net.views if settings.flips else net.views[:1]
     chunks = (rows[start : start + settings.batch_size] for start in range(0, len(rows), settings.batch_size))
     batches = evaluation_batches(samples, rows, batch_size=settings.batch_size)
     for chosen, batch in zip(chunks, batches, strict=True):
         yield chosen, outputs_of(net, batch["image"], views)
 
 
-def outputs_of(net: Inference, image: torch.Tensor, views: Sequence[tuple[int, ...]]) -> dict[str, Output]:
+def outputs_of(net: Inference, image: torch.Tensor, views: Sequence[View]) -> dict[str, Output]:
     """By head of the net, what it says of the images (B, 1, H, W)."""
-    found: dict[str, dict[tuple[int, ...], torch.Tensor]] = {}
+    found: dict[str, dict[View, torch.Tensor]] = {}
     for view in views:
         for head, logits in net(image.flip(view)).items():
             found.setdefault(head, {})[view] = logits.cpu().double()
