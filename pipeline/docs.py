@@ -170,22 +170,30 @@ def _above(reports: Path, metric: str, baseline: float) -> str:
 
 
 def differences(root: Path) -> str:
-    heads = _json(root / EARLIER / "comparisons.json")["heads"]
-    rows = [
-        [
-            question,
-            f"`{model}` less `{baseline}`",
-            f"`{HEADS[head].primary}`",
-            *(_difference(heads[head]["subsets"][subset]["pairs"], model, baseline) for subset in ASKED),
-        ]
-        for question, model, baseline, head in QUESTIONS
-    ]
-    return Table("", ["question", "difference", "metric", "official", "clean"], rows, left=3).markdown()
+    """Each from the latest results, or from the earlier ones where those have not both runs."""
+    heads = {
+        revision: _json(root / reports / "comparisons.json")["heads"]
+        for revision, reports in (("latest", LATEST), ("earlier", EARLIER))
+    }
+    rows = []
+    for question, model, baseline, head in QUESTIONS:
+        revision = next(name for name, of in heads.items() if _tested(of[head], model, baseline))
+        pairs = _tested(heads[revision][head], model, baseline)
+        told = [question, f"`{model}` less `{baseline}`", f"`{HEADS[head].primary}`", revision]
+        rows.append([*told, *(_difference(pair, model) for pair in pairs)])
+    header = ["question", "difference", "metric", "revision", "official", "clean"]
+    return Table("", header, rows, left=4).markdown()
 
 
-def _difference(pairs: list[Json], model: str, baseline: str) -> str:
-    """Of two models, whichever way round they stand in comparisons.json."""
-    (pair,) = (pair for pair in pairs if {pair["a"], pair["b"]} == {model, baseline})
+def _tested(head: Json, model: str, baseline: str) -> list[Json]:
+    """The test of two models, whichever way round it stands there, on each subset; none where there is
+    none."""
+    pairs = [pair for subset in ASKED for pair in head["subsets"][subset]["pairs"]]
+    return [pair for pair in pairs if {pair["a"], pair["b"]} == {model, baseline}]
+
+
+def _difference(pair: Json, model: str) -> str:
+    """Of `model` less the other one."""
     sign = 1 if pair["a"] == model else -1
     low, high = sorted(sign * pair[key] for key in ("low", "high"))
     shown = [signed_points(value) for value in (sign * pair["difference"], low, high)]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from brisc.config import read_yaml
 from brisc.errors import InputError
 from brisc.report.cells import MINUS
+from brisc.vocabulary import HEADS
 from pipeline import docs
 
 ROOT = Path(__file__).parents[1]
@@ -103,8 +105,27 @@ def test_a_block_that_nothing_makes_is_an_error() -> None:
 def test_a_difference_is_of_the_first_less_the_second() -> None:
     """In the file it is `b` less `a`: 2 points, 1 to 4."""
     pair = {"a": "b", "b": "a", "difference": 0.02, "low": 0.01, "high": 0.04, "significant": True}
-    assert docs._difference([pair], "b", "a") == "+2.00 [+1.00, +4.00], significant"
-    assert docs._difference([pair], "a", "b") == f"{MINUS}2.00 [{MINUS}4.00, {MINUS}1.00], significant"
+    assert docs._difference(pair, "b") == "+2.00 [+1.00, +4.00], significant"
+    assert docs._difference(pair, "a") == f"{MINUS}2.00 [{MINUS}4.00, {MINUS}1.00], significant"
+
+
+def test_a_question_is_answered_by_the_latest_results_that_have_both_runs(tmp_path: Path) -> None:
+    for reports, models in (
+        (docs.LATEST, ["unet", "attention_unet"]),
+        (docs.EARLIER, sorted({run for _, *pair, _ in docs.QUESTIONS for run in pair})),
+    ):
+        pairs = [
+            {"a": a, "b": b, "difference": 0.0, "low": 0.0, "high": 0.0, "significant": False}
+            for a, b in combinations(models, 2)
+        ]
+        subsets = {subset: {"pairs": pairs} for subset in ("official", "clean")}
+        heads = {head: {"subsets": subsets} for head in HEADS}
+        (tmp_path / reports).mkdir(parents=True)
+        (tmp_path / reports / "comparisons.json").write_text(json.dumps({"heads": heads}))
+    rows = docs.differences(tmp_path).splitlines()[2:]
+    latest = [row for row in rows if " latest " in row]
+    assert len(rows) == len(docs.QUESTIONS)
+    assert [row.split(" | ")[1] for row in latest] == ["`attention_unet` less `unet`"]
 
 
 def test_models_are_above_a_baseline_with_their_whole_interval(tmp_path: Path) -> None:
