@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from brisc.analysis.claims import judge_all
 from brisc.analysis.results import Results
 from brisc.report import tables
@@ -126,3 +128,17 @@ def test_a_net_that_the_study_has_not_is_marked_wherever_it_is_named(
         assert "`bifpn_unet`\\*" not in text
     (curves,) = (chart.figure for chart in charts(results) if chart.name == "learning_curves")
     assert [ax.get_title("left") for ax in curves.axes][::2] == ["unet*", "bifpn_unet"]
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_the_answer_says_of_a_net_that_it_began_with_weights_from_elsewhere(
+    build: Callable[..., Path], read: Callable[[Path], Results], pretrained: bool
+) -> None:
+    folder = build()
+    path = folder / "runs.json"
+    runs = json.loads(path.read_text())
+    runs["unet"]["settings"]["model"]["pretrained"] = pretrained
+    path.write_text(json.dumps(runs))
+    results = read(folder)
+    text = report_texts(results, charts(results), judge_all(results))["report.md"]
+    assert ("ImageNet" in text) == pretrained
