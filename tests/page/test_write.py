@@ -115,11 +115,12 @@ def test_neighbours_are_no_copies(site: Path) -> None:
     assert "neighbour" not in pairs["relation"]
 
 
-def test_seeds_and_recipes_have_curves_alone(profile: Path, site: Path) -> None:
+def test_other_runs_have_curves_alone(profile: Path, site: Path) -> None:
     history = pd.read_csv(profile / "reports" / "history.csv")
     others = core_of(site)["others"]
     assert [(run["name"], run["kind"], run["like"]) for run in others] == [
         ("unet-43", "seed", "unet"),
+        ("unet-fewer", "pruned", "unet"),
         ("unet-bare", "recipe", "unet"),
     ]
     for run in others:
