@@ -177,8 +177,8 @@ def differences(root: Path) -> str:
     }
     rows = []
     for question, model, baseline, head in QUESTIONS:
-        revision = next(name for name, of in heads.items() if _tested(of[head], model, baseline))
-        pairs = _tested(heads[revision][head], model, baseline)
+        tested = {name: _tested(of[head], model, baseline) for name, of in heads.items()}
+        revision, pairs = next((name, pairs) for name, pairs in tested.items() if pairs)
         told = [question, f"`{model}` less `{baseline}`", f"`{HEADS[head].primary}`", revision]
         rows.append([*told, *(_difference(pair, model) for pair in pairs)])
     header = ["question", "difference", "metric", "revision", "official", "clean"]
