@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from brisc.atomic import write_text
-from brisc.config import PARAMS, load_params, profile_path, read_yaml, resolve
+from brisc.config import PARAMS, load_params, read_yaml, resolve, run_names
 from brisc.errors import InputError
 from pipeline import command
 
@@ -39,7 +39,7 @@ def main(profile: str = "", runs: str = "") -> int:
 
 def use(profile: str) -> None:
     """DVC's matrix reads one list, `runs` of params.yaml, and cannot choose one by profile."""
-    _write(profile, list(read_yaml(profile_path(profile))["runs"]), {})
+    _write(profile, run_names(profile), {})
 
 
 def use_recorded(profile: str) -> None:

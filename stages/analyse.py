@@ -33,7 +33,12 @@ def main(profile: str) -> None:
         settings=plan.evaluate,
     )
     conflicts = set(read_list("mask_conflicts")["test_id"]) if plan.source == LISTS.name else set()
-    provenance = {"profile": profile, "source": plan.source, "prepare": asdict(plan.prepare)}
+    provenance = {
+        "profile": profile,
+        "runs_of_profile": plan.runs,
+        "source": plan.source,
+        "prepare": asdict(plan.prepare),
+    }
     collect(runs, reports, provenance=provenance, study=published["models"])
     found = beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate, conflicts=conflicts)
     write_json(reports / "beyond.json", found)

@@ -103,6 +103,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "joint": run(levels=5),
     },
     "provenance": {
+        "runs_of_profile": 7,
         "source": "brisc2025",
         "prepare": {"size": 128, "split": "grouped"},
         "device": "NVIDIA GeForce RTX 3070",

@@ -322,11 +322,12 @@ class PreparePlan(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysePlan(Strict):
-    """source: of the data."""
+    """source: of the data. runs: how many the profile has, recorded or not."""
 
     source: Literal["phantom", "brisc2025"]
     prepare: Prepare
     evaluate: Evaluate
+    runs: int
 
 
 Plan = TypeVar("Plan")
@@ -404,6 +405,12 @@ class Resolved:
         if self.judge == "validation":
             return "recipe"
         return "seed" if self.like is not None and self.changes.keys() == {"seed"} else "model"
+
+
+def run_names(profile: str) -> list[str]:
+    """All runs of the profile, whether params.yaml names them or not."""
+    path = profile_path(profile)
+    return list(_block(read_yaml(path), "runs", path))
 
 
 def resolve(profile: str, name: str) -> Resolved:

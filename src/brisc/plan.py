@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from brisc.atomic import atomic, write_json
-from brisc.config import Run, load, profile_path, resolve, resolve_grid
+from brisc.config import Run, load, profile_path, resolve, resolve_grid, run_names
 from brisc.errors import InputError
 
 # They cannot change a result: a plan has the settings as they were resolved, the others name, write and show.
@@ -35,7 +35,12 @@ def write_plans(profile: str, runs: Sequence[str], out: Path, *, grid_run: str, 
             "seed": prepare.seed,
         },
         "prepare": {"prepare": asdict(prepare)},
-        "analyse": {"source": data.source, "prepare": asdict(prepare), "evaluate": asdict(evaluate)},
+        "analyse": {
+            "source": data.source,
+            "prepare": asdict(prepare),
+            "evaluate": asdict(evaluate),
+            "runs": len(run_names(profile)),
+        },
     }
     with atomic(out) as folder:
         for stage, content in stages.items():

@@ -195,8 +195,8 @@ def test_reliability_leaves_out_bins_without_images(read: Read, five: Path) -> N
     official = results.subsets("mobilenetv2")["official"]
     filled = [100 * entry["confidence"] for entry in official.content["reliability"] if entry["n"] > 0]
     assert 1 < len(filled) < 15
-    lines = classification.reliability(results).figure.axes[0].get_lines()
-    assert np.asarray(lines[1].get_xdata()).tolist() == pytest.approx(filled)
+    points = classification.reliability(results).figure.axes[0].collections[0].get_offsets()
+    assert np.asarray(points)[:, 0].tolist() == pytest.approx(filled)
 
 
 def test_published_figures_stand_at_the_official_row(read: Read, five: Path) -> None:

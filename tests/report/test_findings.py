@@ -86,11 +86,25 @@ def test_the_change_from_official_to_clean_spans_the_models(three: Path, read: R
         for model, clean, mixed in ((A, 0.75, 0.75), (B, 0.5, 0.625), (C, 0.625, None)):
             metrics[model]["official"]["dice_per_image"] = 1.0
             metrics[model]["clean"] |= {"dice_per_image": clean, "class_weighted": {"dice_per_image": mixed}}
+            of_class(metrics[model]["clean"], "glioma", 20)
 
     edit(three / "metrics.json", plant)
     found = scores(read(three), MASK).change
     assert found is not None
-    assert (found.plain, found.weighted) == (Span(-0.5, -0.25), Span(-0.375, -0.25))
+    assert (found.plain, found.weighted, found.rarest) == (Span(-0.5, -0.25), Span(-0.375, -0.25), 20)
+
+
+def test_a_class_of_few_images_is_not_weighted_up(three: Path, read: Read) -> None:
+    edit(three / "metrics.json", lambda m: [of_class(m[model]["clean"], "glioma", 19) for model in (A, B, C)])
+    found = scores(read(three), MASK).change
+    assert found is not None
+    assert (found.weighted, found.rarest) == (None, 19)
+
+
+def of_class(scores: Any, rarest: str, n: int) -> None:
+    """As many images of that class, and more of the others."""
+    for label, found in scores["by_class"].items():
+        found["n"] = n if label == rarest else n + 10
 
 
 def test_what_learns_nothing_is_held_against_whole_intervals(copied: Path, read: Read) -> None:

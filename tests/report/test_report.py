@@ -1,5 +1,6 @@
 """report.md, details.md and claims.md: what stands where."""
 
+import json
 import os
 import re
 import subprocess
@@ -196,6 +197,14 @@ def test_a_question_without_results_is_one_sentence(build: Build, texts: Texts, 
     part = chapter(texts(build(source="brisc2025"))["report.md"], title)
     [said] = [line for line in part.splitlines()[1:] if line]
     assert re.search("left out|not looked for", said)
+
+
+def test_a_report_of_some_runs_says_so(build: Build, texts: Texts) -> None:
+    folder = build(source="brisc2025", models=("unet", "joint"))
+    recorded = len(json.loads((folder / "runs.json").read_text()))
+    for all_of_them, told in ((recorded + 1, True), (recorded, False)):
+        edit(folder / "provenance.json", lambda content, n=all_of_them: content.update(runs_of_profile=n))
+        assert (f"{recorded} of the {all_of_them} runs" in texts(folder)["report.md"]) == told
 
 
 def test_a_joint_model_before_its_partners_are_trained(build: Build, texts: Texts) -> None:

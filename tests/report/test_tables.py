@@ -67,6 +67,9 @@ def test_the_gap_to_clean_is_given_in_both_mixes(copied: Path, read: Read) -> No
     def plant(metrics: Any) -> None:
         metrics["unet"]["official"] |= {"dice_per_image": 0.8, "class_weighted": {"dice_per_image": 0.8}}
         metrics["unet"]["clean"] |= {"dice_per_image": 0.7, "class_weighted": {"dice_per_image": 0.75}}
+        for subset in ("official", "clean"):
+            for found in metrics["unet"][subset]["by_class"].values():
+                found["n"] = 20
 
     edit(copied / "metrics.json", plant)
     table = tables.scores.class_weighted(read(copied))
@@ -76,6 +79,14 @@ def test_the_gap_to_clean_is_given_in_both_mixes(copied: Path, read: Read) -> No
 
 # --------------------------------------------------------------------------------
 # segmentation
+
+
+@pytest.mark.parametrize(("images", "shown"), [(20, "70.0 [60.0, 80.0]"), (19, f"70.0 [{DASH}]")])
+def test_few_images_have_no_interval(copied: Path, read: Read, images: int, shown: str) -> None:
+    found = {"n": images, "dice_per_image": 0.7, "low": 0.6, "high": 0.8}
+    edit(copied / "metrics.json", lambda m: m["unet"]["official"]["by_class"]["glioma"].update(found))
+    cells = row(tables.segmentation.strata(read(copied), "by_class", "class"), "`unet`", "glioma")
+    assert getattr(cells[3], "text", cells[3]) == shown
 
 
 def test_the_hardest_images_by_mean_dice_then_size_then_id(build: Build, read: Read) -> None:

@@ -5,7 +5,8 @@ metrics.json    {run: {subset: {metric: value}, "cost": of training and inferenc
 scores.json     {run: the primary metric on validation, of the mask where there is one}, for `dvc exp show`
 runs.json       {run: kind (model | seed | recipe | pruned | fold), like, changes, of_study: whether the study
                 has its architecture, and what its training says of itself}
-provenance.json what all have in common: profile, data, prepare, settings that all models share, versions
+provenance.json what all have in common: profile and how many runs it has, data, prepare, settings that all
+                models share, versions
 history.csv     a row for each run and epoch
 per_image/      a table for each run that is judged on the publisher's test
 """
@@ -25,7 +26,7 @@ from brisc.vocabulary import HEADS, VALIDATION
 def collect(
     runs: Sequence[Evaluated], reports: Path, *, provenance: dict[str, Any], study: Container[str]
 ) -> None:
-    """Write the files above into the folder `reports`. provenance: profile, source and prepare. study: the
+    """Write the files above into the folder `reports`. provenance: what is known of the profile. study: the
     architectures that the study has."""
     models, judged = of_kind(runs, "model"), [run for run in runs if run.kind != "fold"]
     write_json(reports / "metrics.json", {run.name: {**run.metrics, "cost": _cost(run)} for run in judged})

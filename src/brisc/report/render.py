@@ -39,6 +39,7 @@ CHAPTERS = (
 # What templates write numbers and lists with.
 WRITTEN = {
     "coarse_percent": cells.coarse_percent,
+    "decimals3": cells.decimals3,
     "in_words": cells.in_words,
     "macs": cells.macs,
     "millions": cells.millions,

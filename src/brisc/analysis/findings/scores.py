@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from brisc.analysis.results import Results
+from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import Tiers, tiers
 from brisc.vocabulary import Head
 
 # The subset that the study reports, and the one without copies: what every question is answered on.
 ASKED = ("official", "clean")
+
+# With fewer images of a stratum no interval is given, and no mean is weighted by it: there are no more groups
+# of similar slices than images, and a bootstrap over so few is too narrow (brisc.evaluation.statistics).
+FEW = 20
 
 # What learns nothing, for each head: its name in audit.json and the key of its score.
 BASELINES = {"mask": ("nearest_mask", "dice"), "label": ("nearest_class", "accuracy")}
@@ -51,10 +55,12 @@ class Lead:
 
 @dataclass(frozen=True)
 class Change:
-    """Clean less official over the models, as it is and with the classes mixed as in official."""
+    """Clean less official over the models, as it is and with the classes mixed as in official, of which the
+    rarest has `rarest` images in clean; None where these are too few."""
 
     plain: Span
     weighted: Span | None
+    rarest: int
 
 
 @dataclass(frozen=True)
@@ -165,16 +171,31 @@ def change(results: Results, head: Head) -> Change | None:
     """None where it is not known of any model."""
     plain: list[float | None] = []
     weighted: list[float | None] = []
+    fewest = 0
     for model in results.with_head(head):
         subsets = results.subsets(model)
         official = subsets["official"].number(head.primary)
         if "clean" not in subsets or official is None:
             continue
-        clean, mixed = subsets["clean"], subsets["clean"].record("class_weighted")
-        for changes, value in ((plain, clean.number(head.primary)), (weighted, mixed.number(head.primary))):
+        clean, fewest = subsets["clean"], rarest(subsets["clean"], head)
+        for changes, value in ((plain, clean.number(head.primary)), (weighted, in_the_mix(clean, head))):
             changes.append(None if value is None else value - official)
     found = span_of(plain)
-    return None if found is None else Change(found, span_of(weighted))
+    return None if found is None else Change(found, span_of(weighted), fewest)
+
+
+def rarest(scores: Record, head: Head) -> int:
+    """How many images of a subset the rarest class has."""
+    classes = scores.record({"mask": "by_class", "label": "by_label"}[head.name]).records()
+    return min(found.count("n") for found in classes.values())
+
+
+def in_the_mix(scores: Record, head: Head) -> float | None:
+    """The primary metric of a subset with the classes mixed as in official; None where one has too few
+    images to stand for so many."""
+    if rarest(scores, head) < FEW:
+        return None
+    return scores.record("class_weighted").number(head.primary)
 
 
 def _baselines(results: Results, head: Head) -> Iterable[Baseline]:

@@ -60,12 +60,11 @@ def reliability(results: Results) -> Chart:
     for ax, model in zip(axes, models, strict=True):
         official = results.subsets(model)["official"]
         ax.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)
-        for key, name, colour, marker, dash in (
-            ("reliability", "as trained", BLUE, "o", "-"),
-            ("reliability_scaled", "after temperature scaling", ORANGE, "s", "--"),
+        for key, name, colour, marker in (
+            ("reliability", "as trained", BLUE, "o"),
+            ("reliability_scaled", "after temperature scaling", ORANGE, "s"),
         ):
             bins = _filled(official, key)
-            ax.plot(bins["confidence"], bins["accuracy"], dash, color=colour, linewidth=1)
             ax.scatter(
                 bins["confidence"],
                 bins["accuracy"],

@@ -37,7 +37,8 @@ def comparison(results: Results, head: Head) -> Chart:
     intervals."""
     models, display = results.with_head(head), DISPLAYS[head.name]
     measure = display.measure[0].upper() + display.measure[1:]
-    title = f"{measure} on the test images, published and measured here"
+    drawn = any(key in results.published_scores(model, "test") for model in models for key in display.shown)
+    title = f"{measure} on the test images{', published and measured here' if drawn else ''}"
     figure = sheet(results, title, 1.5 + (0.75 if len(models) < 3 else 0.58) * len(models))
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, key in zip(axes, display.shown, strict=True):
@@ -69,7 +70,7 @@ def comparison(results: Results, head: Head) -> Chart:
     legend_below(figure, list(axes), 4)
     first = results.subsets(models[0])
     images = [(subset, scores.count(head.images)) for subset, scores in first.items()]
-    return Chart(display.task, figure, {"head": head, "images": images})
+    return Chart(display.task, figure, {"head": head, "images": images, "published": drawn})
 
 
 def _point(ax: Axes, scores: Record, key: str, y: float, subset: str) -> None:
@@ -154,8 +155,8 @@ def _log_ticks(ax: Axes) -> None:
 
 
 def _size(parameters: float) -> float:
-    """Diameter in points, from 5 to 12, so that the area grows with the parameters."""
-    return min(12.0, 5 + math.sqrt(parameters / 1e6))
+    """Diameter in points, so that the area grows with the parameters, as far as it can be seen and fits."""
+    return min(max(4 * math.sqrt(parameters / 1e6), 3.0), 16.0)
 
 
 def _apart(costs: Sequence[float]) -> list[float]:

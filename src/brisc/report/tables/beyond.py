@@ -15,7 +15,6 @@ from brisc.report.cells import (
     signed_points,
     with_interval,
 )
-from brisc.vocabulary import VALIDATION
 
 NO_IMAGES, TOO_FEW = "no such images", "too few groups of similar slices"
 DIFFERENCE = "difference, points"
@@ -118,7 +117,6 @@ def _against(
     return [
         [name, other, subset, *_percents(row, *scores), *_difference(row, "difference", ends)]
         for subset, row in part.record("subsets").records().items()
-        if subset in ("official", "clean", VALIDATION)
     ]
 
 

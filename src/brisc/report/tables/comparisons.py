@@ -1,6 +1,5 @@
 """Tables of paired tests between models, of the spread over seeds, and of joint against separate."""
 
-from brisc.analysis.findings.scores import ASKED
 from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import Pair, name_of_test, tiers
 from brisc.report.cells import (
@@ -25,9 +24,9 @@ NO_P = "not tested: too few independent groups of slices"
 
 
 def pairs(results: Results, head: Head) -> Table:
-    """Every pair of models of that head on official and clean."""
+    """Every pair of models of that head on each subset."""
     rows: list[list[str | Cell]] = []
-    for subset in ASKED:
+    for subset in TEST_SUBSETS:
         standing = tiers(results, head, subset)
         if standing is not None:
             rows += [_pair(subset, standing.n, pair) for pair in standing.pairs]

@@ -1,9 +1,11 @@
 """Tables of scores: the first screen's, one model's, and what a subset's class mix does to a mean."""
 
+from brisc.analysis.findings.scores import FEW, in_the_mix
 from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import tiers
 from brisc.report.cells import (
     DASH,
+    NO_IMAGES,
     NOT_EVALUATED,
     NOT_PUBLISHED,
     NOT_TESTED,
@@ -16,7 +18,7 @@ from brisc.report.cells import (
     with_interval,
 )
 from brisc.report.heads import DISPLAYS, Metric
-from brisc.vocabulary import TEST_SUBSETS, Head
+from brisc.vocabulary import HEADS, TEST_SUBSETS, Head
 
 
 def measured(scores: Record, metric: Metric) -> str | Cell:
@@ -37,7 +39,7 @@ def headline(results: Results, head: Head) -> Table:
     published, primary = display.metric(head.published), display.metric(head.primary)
     models = results.with_head(head)
     subsets = [name for name in TEST_SUBSETS if any(name in results.subsets(model) for model in models)]
-    tested = [name for name in subsets if name != "strict" and tiers(results, head, name) is not None]
+    tested = [name for name in subsets if tiers(results, head, name) is not None]
     healthy = all("false_alarms" in results.subsets(model)["official"] for model in models)
     rows = []
     for model in models:
@@ -139,14 +141,13 @@ def class_weighted(results: Results) -> Table:
     rows = []
     for model in results.masks():
         scores = results.subsets(model)
-        weighted = {s: r.record("class_weighted").number("dice_per_image") for s, r in scores.items()}
+        weighted = {s: in_the_mix(r, HEADS["mask"]) for s, r in scores.items()}
         plain = {s: r.number("dice_per_image") for s, r in scores.items()}
-        for name, means in (("as it is", plain), ("in the official mix", weighted)):
-            row = [
-                f"`{model}`",
-                name,
-                *(shown(mean, percent, "a class has no images here") for mean in means.values()),
-            ]
+        for name, means, reason in (
+            ("as it is", plain, NO_IMAGES),
+            ("in the official mix", weighted, f"a class has fewer than {FEW} images here"),
+        ):
+            row = [f"`{model}`", name, *(shown(mean, percent, reason) for mean in means.values())]
             if "clean" in means:
                 official, clean = means["official"], means["clean"]
                 gap = None if official is None or clean is None else clean - official

@@ -2,8 +2,10 @@
 
 import pandas as pd
 
-from brisc.analysis.results import Results
+from brisc.analysis.findings.scores import FEW
+from brisc.analysis.results import Record, Results
 from brisc.report.cells import (
+    DASH,
     NO_BOUNDARY,
     NO_IMAGES,
     Cell,
@@ -26,17 +28,7 @@ def strata(results: Results, key: str, name: str) -> Table:
         for stratum, official in blocks["official"].items():
             row: list[str | Cell] = [f"`{model}`", stratum]
             for block in blocks.values():
-                record = block[stratum]
-                row += [
-                    f"{record.count('n'):,}",
-                    with_interval(
-                        record.number("dice_per_image"),
-                        record.number("low"),
-                        record.number("high"),
-                        coarse_percent,
-                        NO_IMAGES,
-                    ),
-                ]
+                row += [f"{block[stratum].count('n'):,}", _dice(block[stratum])]
             row += [
                 shown(official.number("hd95_px"), tenth, NO_BOUNDARY),
                 f"{official.count('hd95_undefined'):,}",
@@ -47,6 +39,13 @@ def strata(results: Results, key: str, name: str) -> Table:
         header += [f"n {subset}", f"Dice {subset}"]
     header += ["HD95 official, px", "not defined"]
     return Table(f"Mean per-image Dice in % and HD95 by {name}.", header, rows, left=2)
+
+
+def _dice(found: Record) -> str | Cell:
+    value, low, high = (found.number(key) for key in ("dice_per_image", "low", "high"))
+    if value is not None and found.count("n") < FEW:
+        return Cell(f"{coarse_percent(value)} [{DASH}]", f"no interval: fewer than {FEW} images")
+    return with_interval(value, low, high, coarse_percent, NO_IMAGES)
 
 
 def false_positives(results: Results) -> Table:
