@@ -15,7 +15,7 @@ help:
 	@echo "make grid    every cell of the grid as a DVC experiment; WORKERS=2 trains two at a time"
 	@echo "make site    the page of predictions and results, to be opened from disk"
 	@echo "make print   report, details and claims as one HTML file for paper, from the report that make repro wrote"
-	@echo "make lists   benchmark/: copies, subsets, folds and mask conflicts of BRISC 2025, from what audit and prepare found"
+	@echo "make lists   benchmark/: copies, subsets, groups, folds and mask conflicts of BRISC 2025, from what audit and prepare found"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
 	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
 	@echo "make gc      what can go from DVC's cache, since no profile, commit or experiment names it; GO=1 removes it"

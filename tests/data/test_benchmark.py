@@ -15,7 +15,7 @@ from brisc.data.native import NativeMasks, load_native, pack, write_native
 from brisc.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-NAMES = ["clean", "copies", "folds", "mask_conflicts", "strict"]
+NAMES = ["clean", "copies", "folds", "groups", "mask_conflicts", "strict"]
 
 
 def square(left: int, width: int, *, side: int = 64) -> np.ndarray:
@@ -53,6 +53,7 @@ def lists(tmp_path: Path) -> dict[str, pd.DataFrame]:
     samples = pd.DataFrame(
         {
             "id": list(MASKS),
+            "group": ["c", "a", "b", "c", "a", "b", "g"],
             "fold": [4, 0, 1, 2, 0, 1, -1],
             "clean": [0, 0, 0, 1, 0, 0, 0],
             "strict": [0, 0, 0, 1, 0, 0, 0],
@@ -78,6 +79,15 @@ def test_lists_by_hand(lists: dict[str, pd.DataFrame]) -> None:
     ]
     assert lists["clean"]["id"].tolist() == ["c"]
     assert lists["folds"].to_numpy().tolist() == [["a", 0], ["b", 1], ["c", 2], ["d", 0], ["e", 1], ["f", 4]]
+    assert lists["groups"].to_numpy().tolist() == [
+        ["a", 0],
+        ["b", 1],
+        ["c", 2],
+        ["d", 0],
+        ["e", 1],
+        ["f", 2],
+        ["g", 3],
+    ]
     assert lists["mask_conflicts"].to_numpy().tolist() == [["b", "e", 0, 0.25]]
 
 
@@ -139,15 +149,35 @@ def test_subsets_are_those_of_the_study(published: dict[str, pd.DataFrame], imag
     assert set(published["strict"]["id"]) < set(published["clean"]["id"])
 
 
+def test_groups_are_those_of_the_audit_and_of_the_intervals(
+    published: dict[str, pd.DataFrame], audit: dict, images: pd.DataFrame
+) -> None:
+    groups, counted = published["groups"].set_index("id")["group"], audit["groups"]
+    assert groups.index.nunique() == len(groups) == 6000
+    sizes = groups.value_counts()
+    assert sorted(sizes.index) == list(range(counted["total"]))
+    assert (sizes == 1).sum() == counted["of_one_image"]
+    assert sizes.head(10).tolist() == counted["largest"]
+    drawn = pd.DataFrame({"theirs": images["group"], "ours": images["id"].map(groups)})
+    pairs = drawn.drop_duplicates()
+    assert pairs["theirs"].is_unique
+    assert pairs["ours"].is_unique
+    copies = published["copies"]
+    assert (copies["test_id"].map(groups) == copies["train_id"].map(groups)).all()
+    # A test image that is alone in its group has nothing in train.
+    alone = groups[groups.map(sizes) == 1].index
+    assert set(alone[alone.str.contains("_test_")]) <= set(published["strict"]["id"])
+
+
 def test_folds_hold_every_tumour_once_and_keep_groups_and_copies_together(
-    published: dict[str, pd.DataFrame], images: pd.DataFrame
+    published: dict[str, pd.DataFrame],
 ) -> None:
     folds = published["folds"].set_index("id")["fold"]
     assert folds.index.nunique() == len(folds) == 4793
     assert not folds.index.str.contains("_no_").any()
     assert sorted(folds.unique()) == [0, 1, 2, 3, 4]
     assert folds.value_counts().max() - folds.value_counts().min() < 50
-    assert (folds.groupby(images.set_index("id")["group"]).nunique() <= 1).all()
+    assert (folds.groupby(published["groups"].set_index("id")["group"]).nunique() <= 1).all()
     copies = published["copies"]
     assert (copies["test_id"].map(folds).fillna(-1) == copies["train_id"].map(folds).fillna(-1)).all()
 

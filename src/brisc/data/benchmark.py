@@ -24,6 +24,8 @@ def make_lists(
         "clean": ordered.loc[ordered["clean"] == 1, ["id"]],
         "strict": ordered.loc[ordered["strict"] == 1, ["id"]],
         "folds": ordered.loc[ordered["fold"] >= 0, ["id", "fold"]],
+        # Numbered in the order of their first image.
+        "groups": ordered[["id"]].assign(group=pd.factorize(ordered["group"])[0]),
         # Those alone that fill their frame alike: of another crop or tilt the masks lie elsewhere.
         "mask_conflicts": mask_conflicts(
             true_copies[true_copies["frame"] >= copy_similarity], samples["id"], masks
