@@ -209,6 +209,18 @@ def test_that_another_seed_was_not_tried_is_found(
     assert attention(read(three)).repeated == repeated
 
 
+def test_what_was_published_of_attention_stands_beside_the_same_average_of_ours(
+    three: Path, read: Read
+) -> None:
+    def plant(metrics: Any) -> None:
+        metrics["attention_unet"]["official"]["dice_study"] = 0.75
+        metrics["unet"]["official"]["dice_study"] = 0.5
+
+    edit(three / "metrics.json", plant)
+    found = attention(read(three))
+    assert (found.published, found.ours) == (pytest.approx(0.8783 - 0.8822), 0.25)
+
+
 def test_attention_is_left_out_where_a_model_is_missing(build: Build, read: Read) -> None:
     assert attention(read(build())).verdict == "absent"
     assert attention(read(build(models=("unet", "attention_unet")))).verdict == "not_compared"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brisc.analysis.findings.scores import ASKED
-from brisc.analysis.results import Results
+from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import OverSeeds, Pair, over_seeds, tiers
 from brisc.vocabulary import HEADS
 
@@ -17,9 +17,9 @@ class Attention:
 
     verdict: absent (not both are in this report), not_compared, few_groups, none (no significant difference),
     opposite (significant in both directions), or ahead, of the model `ahead`. repeated: one_seed, not_both
-    (were trained with other seeds), or by_seed. published: the study's difference of its own metric; a sign
-    test over so few seeds gives no p below `sign_test`, None where it can be significant. parameters,
-    macs: those of the model over the baseline's.
+    (were trained with other seeds), or by_seed. published, ours: the difference by the study's metric. A sign
+    test over so few seeds gives no p below `sign_test`, None where it can be significant. parameters, macs:
+    those of the model over the baseline's.
     """
 
     model: str
@@ -31,6 +31,7 @@ class Attention:
     by_seed: tuple[tuple[str, OverSeeds], ...] = ()
     sign_test: float | None = None
     published: float | None = None
+    ours: float | None = None
     parameters: float | None = None
     macs: float | None = None
 
@@ -66,6 +67,7 @@ def attention(results: Results) -> Attention:
         by_seed=by_seed,
         sign_test=_sign_test(by_seed[0][1]) if by_seed else None,
         published=_published(results, pair),
+        ours=_difference([results.subsets(model)["official"] for model in pair]),
         parameters=_ratio(results, pair, "parameters"),
         macs=_ratio(results, pair, "macs"),
     )
@@ -93,10 +95,13 @@ def _sign_test(spread: OverSeeds) -> float | None:
 
 def _published(results: Results, pair: tuple[str, str]) -> float | None:
     """None for phantoms, which are not held against published figures."""
-    known = [results.published_scores(model, "test") for model in pair]
-    values = [scores.number(MASK.published) if MASK.published in scores else None for scores in known]
-    first, second = values
-    return None if results.phantom or first is None or second is None else first - second
+    return None if results.phantom else _difference([results.published_scores(m, "test") for m in pair])
+
+
+def _difference(scores: Sequence[Record]) -> float | None:
+    """By the metric that the study published."""
+    first, second = (record.optional(MASK.published) for record in scores)
+    return None if first is None or second is None else first - second
 
 
 def _ratio(results: Results, pair: tuple[str, str], key: str) -> float | None:
