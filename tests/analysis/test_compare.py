@@ -275,29 +275,18 @@ def test_joint_is_held_against_its_twin_and_against_the_best_separate_model_on_v
     assert (twin["joint_value"], twin["separate_value"], twin["difference"]) == pytest.approx(
         (0.7, 0.75, -0.05)
     )
-    assert (twin["published"], twin["remains"]) == (-0.1, pytest.approx(0.5))
+    assert twin["published"] == -0.1
     # Two tests by this measure on this subset, both with the smallest p.
     assert (twin["p"], twin["p_holm"], twin["significant"]) == (SMALLEST_P, 2 * SMALLEST_P, True)
     assert official["other", "dice_study"]["difference"] == pytest.approx(0.1)
-    assert official["other", "dice_study"]["remains"] == pytest.approx(-1)
     accuracy = official["classifier", "accuracy"]
-    assert (accuracy["difference"], accuracy["remains"]) == pytest.approx((1 / 30, -1 / 6))
+    assert accuracy["difference"] == pytest.approx(1 / 30)
     assert accuracy["mcnemar"] == {"a_only": 2, "b_only": 1, "p": 1.0}
     assert accuracy["significant"] is False
-    assert official["twin", "dice_per_image"]["remains"] is None
+    assert official["twin", "dice_per_image"]["published"] is None
     assert found["published"] == {"dice_study": -0.1, "accuracy": -0.2}
+    assert found["like_for_like"] == {"mask": "twin", "label": "label_twin"}  # the second is not trained
     assert all(row["p"] is None and row["difference"] is None for row in found["subsets"]["strict"])
-
-
-def test_remaining_share_has_the_interval_of_the_difference_turned_round(settings):
-    table, rng = images(tumours=30), np.random.default_rng(3)
-    tables = {"twin": masks(table, 0.75), "joint": masks(table, 0.5 + 0.4 * rng.random(30))}
-    found = compared(tables, settings, gap={"dice_study": -0.1})["joint_against_separate"]["subsets"][
-        "official"
-    ]
-    (row,) = [row for row in found if row["measure"] == "dice_study"]
-    assert row["low"] < row["difference"] < row["high"]
-    assert (row["remains_low"], row["remains_high"]) == pytest.approx((-10 * row["high"], -10 * row["low"]))
 
 
 def test_dice_study_of_the_joint_model_pools_over_batches(settings):

@@ -23,6 +23,29 @@ def test_what_differs_is_listed_with_the_models_that_have_it() -> None:
     assert deviations(same) == []
 
 
+def test_a_setting_that_the_schedule_does_not_use_is_no_difference() -> None:
+    def patience(schedule: str) -> list[str]:
+        def change(runs: dict[str, Any]) -> None:
+            runs["unet"]["settings"] |= {"schedule": schedule, "plateau_patience": 2}
+
+        return [difference.name for difference in differing(small_results(runs=change), "unet")]
+
+    assert patience("plateau") == ["image size", "plateau patience"]
+    assert patience("cosine") == ["image size", "schedule"]
+
+
+def test_an_automatic_precision_is_the_one_that_was_measured() -> None:
+    def precision(measured: str | None) -> list[Deviation]:
+        def change(metrics: dict[str, Any]) -> None:
+            metrics["unet"]["cost"] = metrics["unet"]["cost"] | {"precision": measured}
+
+        return differing(small_results(metrics=change), "unet", prefix="precision")
+
+    assert precision("bf16-mixed") == [Deviation("precision", "32-true", "bf16-mixed")]
+    assert precision("32-true") == []
+    assert precision(None) == [Deviation("precision", "32-true", "auto")]
+
+
 def test_a_setting_that_a_net_lacks_differs() -> None:
     results = small_results(runs=lambda runs: runs["unet"]["settings"].update(model={"arch": "smp"}))
     assert differing(results, "unet", prefix="model.") == [Deviation("levels", 5, None)]

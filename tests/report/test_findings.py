@@ -293,8 +293,21 @@ def test_whether_a_joint_model_loses_anything(
 
     edit(copied / "comparisons.json", plant)
     found = find(read(copied)).joint
-    assert found.verdict == verdict
+    assert (found.verdict, found.compared, found.open) == (verdict, ("mask", "label"), ())
     assert [part.separate for part in found.models[0].differences] == ["unet", "densenet121"]
+
+
+def test_the_question_of_joint_models_is_open_for_a_head_not_compared(copied: Path, read: Read) -> None:
+    def leave_out(content: Any) -> None:
+        block = content["joint_against_separate"]
+        block["like_for_like"]["mask"] = "unet_healthy"
+        for subset, entries in block["subsets"].items():
+            block["subsets"][subset] = [entry for entry in entries if entry["head"] == "label"]
+
+    edit(copied / "comparisons.json", leave_out)
+    found = find(read(copied)).joint
+    assert (found.compared, found.open) == (("label",), (("mask", "unet_healthy"),))
+    assert {part.measure for model in found.models for part in model.differences} == {"accuracy"}
 
 
 def test_the_grid_s_best_cell_and_those_that_may_be(five: Path, read: Read) -> None:

@@ -32,14 +32,16 @@ def one_model(metrics: dict[str, Any]) -> None:
         del metrics[model]
     official, cost = metrics["unet"]["official"], metrics["unet"]["cost"]
     metrics["unet"] = {
-        "official": official | {"dice_study": None, "dice_per_image_low": None},
+        "official": official | {"dice_study": None},
         "validation": official,
         "cost": dict.fromkeys(cost),
     }
 
 
 def other_files(metrics: dict[str, Any]) -> None:
-    metrics["densenet121"]["cost"] = {"weights_mb": 88.3, "images_per_second": 1.0, "seconds": None}
+    other = {"weights_mb": 88.3, "images_per_second": 1.0, "seconds": None}
+    metrics["densenet121"]["cost"] = metrics["densenet121"]["cost"] | other
+    metrics["unet"]["official"] = metrics["unet"]["official"] | {"dice_study_low": None}
 
 
 def diverged(grid: dict[str, Any]) -> None:
@@ -93,6 +95,19 @@ def test_numbers_are_written_to_the_digits_of_their_kind() -> None:
     assert ["97.5", "97.00", "96.00 to 98.00"] in shown.values()
     minus = "\N{MINUS SIGN}"
     assert [f"{minus}4.91", f"{minus}2.00", f"{minus}3.00 to {minus}1.00"] in shown.values()
+
+
+def test_the_head_tells_each_topic_apart() -> None:
+    results = small_results()
+    text = claims_text(ENVIRONMENT, results, judge_all(results))
+    head = next(line for line in text.splitlines() if line.startswith("Reproduced of judged"))
+    assert "data 4 of 4, segmentation 1 of 3, classification 2 of 2, joint or separate 0 of 1," in head
+
+
+def test_an_order_is_told_by_both_metrics() -> None:
+    [order] = [cells for cells in rows(small_results()) if "above `attention_unet`" in cells[0]]
+    assert order[1:3] == ["+0.39", "+1.00"]
+    assert "`dice_per_image`: +2.00 points (95 % interval +1.00 to +3.00, corrected p = 0.040)" in order[5]
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,13 @@ def test_a_joint_model_before_its_partners_are_trained(build: Build, texts: Text
     assert ["false positives" in line for line in headers if "`accuracy`" in line] == [False]
 
 
+def test_a_joint_model_before_one_of_its_partners_is_trained(build: Build, texts: Texts) -> None:
+    folder = build(source="brisc2025", models=("joint", "densenet121"), compared=True)
+    part = chapter(texts(folder)["report.md"], "5. Joint or separate")
+    assert "only classification was compared; for segmentation `unet` is not there yet" in part
+    assert "(n: accuracy: " in part
+
+
 def test_numbers_in_the_text_are_those_of_the_files(build: Build, texts: Texts) -> None:
     folder = build(source="brisc2025", measured=True)
 

@@ -15,6 +15,7 @@ from brisc.analysis.grid_cells import cells, find, rates_of, scored
 from brisc.analysis.published import Claim, head_of, published_claims
 from brisc.analysis.results import Results
 from brisc.analysis.standing import like_for_like, tiers
+from brisc.vocabulary import HEADS
 
 # A wall time on the published device counts as the same within a tenth: clocks, drivers and cooling differ.
 SAME_SPEED = 0.1
@@ -24,18 +25,20 @@ class Verdict(StrEnum):
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     NOT_COMPARABLE = "not comparable"
+    NOT_RUN = "not run"
 
 
 class Code(StrEnum):
     """Why a verdict is what it is."""
 
     PHANTOM = "phantom"  # no figure of generated images is comparable
-    # why there is nothing of ours
+    # why there is nothing of ours yet
     UNTRAINED = "untrained"
-    UNDEFINED = "undefined"
     UNMEASURED = "unmeasured"
     NOT_COMPARED = "not_compared"
     NOT_LIKE_FOR_LIKE = "not_like_for_like"
+    # why there is nothing of ours
+    UNDEFINED = "undefined"
     DIVERGED = "diverged"
     # interval
     NO_INTERVAL = "no_interval"
@@ -55,6 +58,12 @@ class Code(StrEnum):
     OTHER_DEVICE = "other_device"
     # the study's validation images are augmented, ours are not
     AUGMENTED = "augmented"
+    # of groups that are not named
+    UNNAMED = "unnamed"
+
+
+# What more trainings or tests of this profile would bring.
+NOT_YET = {Code.UNTRAINED, Code.UNMEASURED, Code.NOT_COMPARED, Code.NOT_LIKE_FOR_LIKE}
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def judge(results: Results, claim: Claim) -> Finding:
     ours = look(results, claim)
     verdict, reason = Verdict.NOT_COMPARABLE, Reason(Code.PHANTOM)
     if not results.phantom:
-        verdict, reason = rule(claim, ours) if ours.missing is None else _not_comparable(ours.missing)
+        verdict, reason = rule(claim, ours) if ours.missing is None else _missing(ours.missing)
     return Finding(claim, ours, verdict, Reason(reason.code, {**ours.facts, **reason.numbers}))
 
 
@@ -112,6 +121,12 @@ def tally(findings: Sequence[Finding]) -> dict[Verdict, int]:
     """How many claims have each verdict."""
     verdicts = [finding.verdict for finding in findings]
     return {verdict: verdicts.count(verdict) for verdict in Verdict}
+
+
+def by_topic(findings: Sequence[Finding]) -> dict[str, dict[Verdict, int]]:
+    """The tally of each topic, in the order in which they come."""
+    topics = dict.fromkeys(finding.claim.topic for finding in findings)
+    return {topic: tally([found for found in findings if found.claim.topic == topic]) for topic in topics}
 
 
 # -----------------------------------------------------------------------------------------------------------
@@ -169,9 +184,9 @@ def by_speed(claim: Claim, ours: Ours) -> Judgement:
     return Verdict.REPRODUCED if same else Verdict.NOT_REPRODUCED, Reason(Code.SAME_DEVICE)
 
 
-def never(claim: Claim, ours: Ours) -> Judgement:
-    """No score on our validation images stands against one on the study's, which are augmented."""
-    return _not_comparable(Code.AUGMENTED)
+def never(code: Code) -> Rule:
+    """No figure of this kind is of the same quantity as ours."""
+    return lambda claim, ours: _not_comparable(code)
 
 
 def higher(own: Collection[float], others: Sequence[Collection[float]]) -> bool | None:
@@ -186,6 +201,10 @@ def higher(own: Collection[float], others: Sequence[Collection[float]]) -> bool 
 
 def _not_comparable(code: Code) -> Judgement:
     return Verdict.NOT_COMPARABLE, Reason(code)
+
+
+def _missing(code: Code) -> Judgement:
+    return Verdict.NOT_RUN if code in NOT_YET else Verdict.NOT_COMPARABLE, Reason(code)
 
 
 # -----------------------------------------------------------------------------------------------------------
@@ -204,6 +223,8 @@ def _score(results: Results, claim: Claim) -> Ours:
     scores = results.metrics.record(model).record(claim.about["subset"])
     if label is not None:
         scores = scores.record("by_label").record(label)
+    if metric not in scores:
+        return Ours(missing=Code.UNMEASURED)
     value = scores.number(metric)
     if value is None:
         return Ours(missing=Code.UNDEFINED)
@@ -213,16 +234,22 @@ def _score(results: Results, claim: Claim) -> Ours:
 
 
 def _order(results: Results, claim: Claim) -> Ours:
-    """The paired test of two models, by the primary metric."""
-    first, second, head = claim.about["model"], claim.about["other"], head_of(claim.about["metric"])
-    if not all(_measured(results, model, head) for model in (first, second)):
+    """The difference of two models by the published metric, and their paired test, which is by the primary
+    one and has an interval of its own."""
+    first, second, metric = claim.about["model"], claim.about["other"], claim.about["metric"]
+    head = HEADS[head_of(metric)]
+    if not all(_measured(results, model, head.name) for model in (first, second)):
         return Ours(missing=Code.UNTRAINED)
-    standing = tiers(results, next(known for known in results.heads(first) if known.name == head), "official")
+    standing = tiers(results, head, "official")
     pair = None if standing is None else standing.pair(first, second)
-    if pair is None or pair.difference is None:
+    if pair is None:
         return Ours(missing=Code.NOT_COMPARED)
+    one, two = (results.metrics.record(name).record("official").number(metric) for name in (first, second))
+    if one is None or two is None or pair.difference is None:
+        return Ours(missing=Code.UNDEFINED)
     shows = pair.difference > 0 if pair.significant else None
-    return Ours(pair.difference, pair.low, pair.high, shows=shows, facts={"p": pair.p})
+    low, high = (pair.low, pair.high) if metric == head.primary else (None, None)
+    return Ours(one - two, low, high, shows=shows, facts={"test": pair})
 
 
 def _gap(results: Results, claim: Claim) -> Ours:
@@ -231,14 +258,12 @@ def _gap(results: Results, claim: Claim) -> Ours:
     if model not in results.models:
         return Ours(missing=Code.UNTRAINED)
     entry = like_for_like(results, model, claim.about["metric"], "official")
-    difference = None if entry is None else entry.number("difference")
-    if entry is None or difference is None:
+    if entry is None:
         return Ours(missing=Code.NOT_LIKE_FOR_LIKE)
-    facts = {
-        "separate": entry["separate"],
-        "remains": entry.number("remains"),
-        "deviations": len(differing(results, model)),
-    }
+    difference = entry.number("difference")
+    if difference is None:
+        return Ours(missing=Code.UNDEFINED)
+    facts = {"separate": entry["separate"], "deviations": len(differing(results, model))}
     return Ours(difference, entry.number("low"), entry.number("high"), facts=facts)
 
 
@@ -340,12 +365,12 @@ TABLE: dict[str, tuple[Look, Rule]] = {
     "count": (_count, by_count),
     "score": (_score, by_interval),
     "class_score": (_score, by_interval),
-    "about_score": (_score, by_interval),
-    "validation_score": (_score, never),
+    "about_score": (_score, never(Code.UNNAMED)),
+    "validation_score": (_score, never(Code.AUGMENTED)),
     "order": (_order, by_test),
     "gap": (_gap, by_interval),
     "best_cell": (_best_cell, by_test),
-    "cell_score": (_cell_score, never),
+    "cell_score": (_cell_score, never(Code.AUGMENTED)),
     "higher_rates": (_higher_rates, by_test),
     "size": (_size, by_size),
     "speed": (_speed, by_speed),

@@ -27,11 +27,11 @@ comparisons.json: fractions from 0 to 1, null where undefined, 95 % intervals.
                             (images that one alone gets right), p
     joint_against_separate  null without a joint net
         published           the study's gaps, joint minus separate; empty when there are none
+        like_for_like       by head the run that a joint net is compared with, trained or not
         subsets.<...>       a list: joint, separate, head, like_for_like, measure, n, groups, joint_value,
                             separate_value, difference (joint minus separate) to significant as in pairs, a
-                            being the joint net, published, and remains, remains_low, remains_high: difference
-                            / published, so 1 where the whole published gap remains and 0 where none does.
-                            Family: the comparisons by one measure on one subset
+                            being the joint net, and published. Family: the comparisons by one measure on one
+                            subset
     seeds                   null without a model of two seeds
         models.<model>.<subset>.<measure>   n, mean, sd, values by seed
         pairs               a, b, subset, measure, n, differences by seed, mean, sd, low, high (Student's t
@@ -41,7 +41,7 @@ comparisons.json: fractions from 0 to 1, null where undefined, 95 % intervals.
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -233,8 +233,10 @@ def _joint_against_separate(
         ]
         for measure in sorted({comparison["measure"] for comparison in comparisons}):
             _correct([comparison for comparison in comparisons if comparison["measure"] == measure])
-        subsets[name] = [{**comparison, **_remaining(comparison, gap)} for comparison in comparisons]
-    return {"published": dict(gap), "subsets": subsets}
+        subsets[name] = [
+            {**comparison, "published": gap.get(comparison["measure"])} for comparison in comparisons
+        ]
+    return {"published": dict(gap), "like_for_like": asdict(joint.like_for_like), "subsets": subsets}
 
 
 def _partners(kind: str, tables: Mapping[str, pd.DataFrame], joint: Compare) -> list[tuple[str, str, bool]]:
@@ -280,20 +282,6 @@ def _row(
         "separate_value": separate_value,
         **found,
     }
-
-
-def _remaining(comparison: Mapping[str, Any], gap: Mapping[str, float]) -> dict[str, float | None]:
-    """Difference and interval over the published difference; a negative one turns the interval round."""
-    published = gap.get(comparison["measure"])
-    if published is None:
-        return dict.fromkeys(("published", "remains", "remains_low", "remains_high"))
-    share, low, high = (
-        None if comparison[end] is None else comparison[end] / published
-        for end in ("difference", "low", "high")
-    )
-    if published < 0:
-        low, high = high, low
-    return {"published": published, "remains": share, "remains_low": low, "remains_high": high}
 
 
 def _correct(comparisons: Sequence[dict[str, Any]]) -> None:

@@ -37,8 +37,14 @@ def differing(results: Results, model: str, *, prefix: str = "") -> list[Deviati
         Deviation(entry["name"], entry["value"], ours)
         for entry in compared
         if entry["setting"].startswith(prefix)
+        and not _idle(results, model, entry["setting"])
         and (ours := _value(results, model, entry["setting"])) != entry["value"]
     ]
+
+
+def _idle(results: Results, model: str, setting: str) -> bool:
+    """Whether the run has the setting but does not use it."""
+    return setting.startswith("plateau_") and _value(results, model, "schedule") != "plateau"
 
 
 def _value(results: Results, model: str, setting: str) -> Any:
@@ -50,4 +56,6 @@ def _value(results: Results, model: str, setting: str) -> Any:
         if not isinstance(block, dict) or key not in block:
             return None
         block = block[key]
+    if (setting, block) == ("precision", "auto"):
+        return results.cost(model)["precision"] or block  # what it was in fact, where that was measured
     return block

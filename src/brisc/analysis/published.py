@@ -13,6 +13,7 @@ from brisc.vocabulary import HEADS, VALIDATION
 MEASURED_HEAD = {
     "dice_study": "mask",
     "dice_per_image": "mask",
+    "dice_native": "mask",
     "iou_study": "mask",
     "pixel_accuracy": "mask",
     "accuracy": "label",
@@ -125,12 +126,12 @@ def _speeds(cost: Record, grid: Record) -> Iterator[Claim]:
 
 
 def _others(published: Record) -> Iterator[Claim]:
-    """What others than the study report, to whole percents."""
+    """What others than the study report."""
     for record in published.listed("others"):
         value = record.number("about")
         if value is not None:
             about = {key: record[key] for key in ("model", "metric", "source")} | {"subset": "official"}
-            yield Claim("others", "about_score", value / 100, about, digits=0)
+            yield Claim("others", "about_score", value / 100, about)
 
 
 def _of_models(models: Mapping[str, Record], block: str) -> Iterator[tuple[str, str, float]]:

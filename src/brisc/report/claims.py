@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from brisc.analysis.claims import SAME_SPEED, Finding, tally
+from brisc.analysis.claims import SAME_SPEED, Finding, by_topic, tally
 from brisc.analysis.published import head_of
 from brisc.analysis.results import Results
 from brisc.report import cells
@@ -22,13 +22,14 @@ HEADER = ["figure", "published", "ours", "95 % interval", "verdict", "why"]
 def claims_text(environment: jinja2.Environment, results: Results, findings: Sequence[Finding]) -> str:
     """claims.md: the rules, the settings that differ, and a table for each topic."""
     words = environment.get_template("claims_words.md.jinja").make_module(WORDS)
-    topics = dict.fromkeys(finding.claim.topic for finding in findings)
+    topics = by_topic(findings)
     return environment.get_template("claims.md.jinja").render(
         profile=results.profile,
         phantom=results.phantom,
         words=words,
         total=len(findings),
         tally=tally(findings),
+        topics=topics,
         same_speed=cells.whole_percent(SAME_SPEED),
         deviations=deviations(results),
         tables={topic: table(words, [f for f in findings if f.claim.topic == topic]) for topic in topics},
@@ -100,8 +101,8 @@ WORDS = {
     "equals": equals,
     "p_value": cells.p_value,
     "percent": cells.percent,
+    "points": cells.signed_points,
     "setting": cells.setting,
     "tenth": cells.tenth,
     "thousands": cells.thousands,
-    "whole_percent": cells.whole_percent,
 }

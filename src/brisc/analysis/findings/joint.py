@@ -10,7 +10,7 @@ from brisc.vocabulary import HEADS
 @dataclass(frozen=True)
 class Difference:
     """A joint model less the separate one that differs from it in one thing, on official by the published
-    metric; remains: as a share of the published difference, None where there is none to hold it against."""
+    metric; published: None where there is none to stand beside it."""
 
     measure: str
     separate: str
@@ -20,9 +20,6 @@ class Difference:
     high: float | None
     significant: bool
     published: float | None
-    remains: float | None
-    remains_low: float | None
-    remains_high: float | None
 
 
 @dataclass(frozen=True)
@@ -33,10 +30,13 @@ class JointModel:
 
 @dataclass(frozen=True)
 class JointAgainstSeparate:
-    """verdict: absent (nothing to compare), or of the significant differences: none, loses, gains or both."""
+    """verdict: absent (nothing to compare), or of the significant differences: none, loses, gains or both;
+    compared: the heads it is about; open: the other heads, each with the separate model that it takes."""
 
     verdict: str
     models: tuple[JointModel, ...]
+    compared: tuple[str, ...]
+    open: tuple[tuple[str, str], ...]
 
 
 def joint(results: Results) -> JointAgainstSeparate:
@@ -44,7 +44,16 @@ def joint(results: Results) -> JointAgainstSeparate:
     differences = [difference for model in models for difference in model.differences]
     lower = {difference.difference < 0 for difference in differences if difference.significant}
     verdict = {(): "none", (True,): "loses", (False,): "gains"}.get(tuple(lower), "both")
-    return JointAgainstSeparate(verdict if models else "absent", models)
+    if results.comparisons is None or not models:
+        return JointAgainstSeparate("absent", (), (), ())
+    measures = {difference.measure for difference in differences}
+    partners = results.comparisons.record("joint_against_separate").record("like_for_like")
+    return JointAgainstSeparate(
+        verdict,
+        models,
+        compared=tuple(name for name, head in HEADS.items() if head.published in measures),
+        open=tuple((name, partners[name]) for name, head in HEADS.items() if head.published not in measures),
+    )
 
 
 def _models(results: Results) -> tuple[JointModel, ...]:
@@ -66,8 +75,6 @@ def _difference(results: Results, entry: Record) -> Difference | None:
     difference = entry.number("difference")
     if difference is None:
         return None
-    held = ("published", "remains", "remains_low", "remains_high")
-    published, remains, low, high = (None if results.phantom else entry.number(key) for key in held)
     return Difference(
         measure=entry["measure"],
         separate=entry["separate"],
@@ -76,8 +83,5 @@ def _difference(results: Results, entry: Record) -> Difference | None:
         low=entry.number("low"),
         high=entry.number("high"),
         significant=bool(entry["significant"]),
-        published=published,
-        remains=remains,
-        remains_low=low,
-        remains_high=high,
+        published=None if results.phantom else entry.number("published"),
     )

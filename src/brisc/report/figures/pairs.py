@@ -85,21 +85,23 @@ def _seeds(ax: Axes, results: Results, pair: tuple[str, str], rows: Mapping[str,
 
 
 def joint(results: Results, block: Record) -> Chart | None:
-    """Joint less separate, like for like: a panel for each measure, a row for each joint model and subset.
-    None without such a pair."""
-    measures = [head.published for head in HEADS.values()]
+    """Joint less separate, like for like: a panel for each measure that was compared, a row for each joint
+    model and subset. None without such a pair."""
+    known = [head.published for head in HEADS.values()]
     entries = [
         (subset, entry)
         for subset in TEST_SUBSETS
         if subset in block.record("subsets")
         for entry in block.record("subsets").listed(subset)
-        if entry["like_for_like"] and entry["measure"] in measures and entry.number("difference") is not None
+        if entry["like_for_like"] and entry["measure"] in known and entry.number("difference") is not None
     ]
     if not entries:
         return None
+    compared = {entry["measure"] for _, entry in entries}
+    measures = [measure for measure in known if measure in compared]
     models = list(dict.fromkeys(entry["joint"] for _, entry in entries))
     figure = sheet(results, "Joint less separate, like for like", 1.6 + 0.7 * len(models))
-    axes = figure.subplots(1, len(measures), sharey=True)
+    axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for ax, measure in zip(axes, measures, strict=True):
         for subset, entry in entries:
             if entry["measure"] != measure:
@@ -117,7 +119,7 @@ def joint(results: Results, block: Record) -> Chart | None:
         partner = ", ".join(
             dict.fromkeys(entry["separate"] for _, entry in entries if entry["measure"] == measure)
         )
-        ax.set(title=f"less {partner}" if partner else "not compared", xlabel=f"points of {measure}")
+        ax.set(title=f"less {partner}", xlabel=f"points of {measure}")
     name_rows(axes, models)
     legend_below(figure, list(axes), 4)
     images = {measure: _images(entries, measure) for measure in measures}

@@ -12,7 +12,6 @@ from brisc.report.cells import (
     percent,
     shown,
     signed_points,
-    whole_percent,
 )
 from brisc.vocabulary import TEST_SUBSETS, Head
 
@@ -100,11 +99,10 @@ def joint(results: Results, block: Record, *, brief: bool) -> Table:
     ]
     columns = [name for name in rows[0] if not (brief and name == "like for like")] if rows else []
     cells = [[row[name] for name in columns] for row in rows]
-    return Table("Joint against separate models on the same images.", columns, cells, left=len(columns) - 7)
+    return Table("Joint against separate models on the same images.", columns, cells, left=len(columns) - 6)
 
 
 def _joint(results: Results, subset: str, entry: Record) -> dict[str, str | Cell]:
-    published, remains = _published(results, entry)
     return {
         "subset": subset,
         "joint": f"`{entry['joint']}`",
@@ -116,19 +114,11 @@ def _joint(results: Results, subset: str, entry: Record) -> dict[str, str | Cell
         "separate, %": shown(entry.number("separate_value"), percent, NO_IMAGES),
         "joint less separate, points": points(*(entry.number(key) for key in ("difference", "low", "high"))),
         "p": shown(entry.number("p_holm"), p_value, NO_P),
-        "published, points": published,
-        "of it remains, %": remains,
+        "published, points": _published(results, entry),
     }
 
 
-def _published(results: Results, entry: Record) -> list[str | Cell]:
-    """The published gap and which part of it remains; phantoms are not held against it."""
-    gap, share = entry.number("published"), entry.number("remains")
-    low, high = entry.number("remains_low"), entry.number("remains_high")
+def _published(results: Results, entry: Record) -> str | Cell:
     if results.phantom:
-        return [Cell(DASH, "phantoms are not held against published figures")] * 2
-    if gap is None or share is None:
-        return [Cell(DASH, "not published for this average")] * 2
-    if low is None or high is None:
-        return [signed_points(gap), Cell(f"{whole_percent(share)} [{DASH}]", NO_INTERVAL)]
-    return [signed_points(gap), f"{whole_percent(share)} [{whole_percent(low)}, {whole_percent(high)}]"]
+        return Cell(DASH, "phantoms are not held against published figures")
+    return shown(entry.number("published"), signed_points, "not published for this average")
