@@ -1,4 +1,4 @@
-"""audit: copies and neighbours across the split, groups of images that belong together, baselines,
+"""audit: copies and neighbours across the split, groups of images that belong together, ceilings,
 shortcuts."""
 
 from pathlib import Path
