@@ -26,6 +26,7 @@ NEEDED = (
     "dvc.lock",
     "params.yaml",
     "published.json",
+    "benchmark",
     "profiles",
     "src",
     "stages",
