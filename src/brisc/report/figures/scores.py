@@ -120,7 +120,8 @@ def _at_cost(ax: Axes, results: Results, model: str, head: Head, x: float) -> No
     assert value is not None
     if low is not None and high is not None:
         ax.plot([x, x], [100 * low, 100 * high], color=colour, linewidth=1.4)
-    size = _size(results.cost_of(model, "parameters") or 0)
+    known = {each: results.cost_of(each, "parameters") or 0 for each in results.models}
+    size = _size(known[model], max(1, *known.values()))
     ax.plot(
         x, 100 * value, marker, color=colour, markersize=size, markeredgewidth=0, label=results.shown(model)
     )
@@ -154,9 +155,10 @@ def _log_ticks(ax: Axes) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def _size(parameters: float) -> float:
-    """Diameter in points, so that the area grows with the parameters, as far as it can be seen and fits."""
-    return min(max(4 * math.sqrt(parameters / 1e6), 3.0), 16.0)
+def _size(parameters: float, most: float) -> float:
+    """Diameter in points, so that the area is the share of the largest net's parameters, as far as it can be
+    seen."""
+    return max(12 * math.sqrt(parameters / most), 4.0)
 
 
 def _apart(costs: Sequence[float]) -> list[float]:
