@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import Tiers, tiers
+from brisc.evaluation.statistics import MIN_GROUPS
 from brisc.vocabulary import Head
 
 # The subset that the study reports, and the one without copies: what every question is answered on.
 ASKED = ("official", "clean")
 
 # With fewer images of a stratum no interval is given, and no mean is weighted by it: there are no more groups
-# of similar slices than images, and a bootstrap over so few is too narrow (brisc.evaluation.statistics).
-FEW = 20
+# of similar slices than images.
+FEW = MIN_GROUPS
 
 # What learns nothing, for each head: its name in audit.json and the key of its score.
 BASELINES = {"mask": ("nearest_mask", "dice"), "label": ("nearest_class", "accuracy")}
