@@ -232,10 +232,10 @@ def test_a_class_is_held_against_the_score_of_that_class() -> None:
     assert (finding.ours.low, finding.verdict) == (0.9754, REPRODUCED)  # 97.5 may be 97.54
 
 
-def test_figures_of_unnamed_groups_stand_beside_the_native_dice_without_a_judgement() -> None:
+def test_figures_of_others_stand_beside_ours_without_a_judgement() -> None:
     finding = found(small_results(), "about_score")
     assert (finding.ours.value, finding.ours.low, finding.ours.high) == (0.86, 0.85, 0.87)
-    assert outcome(finding) == (NOT_COMPARABLE, Code.UNNAMED)
+    assert outcome(finding) == (NOT_COMPARABLE, Code.OF_OTHERS)
 
     def shrink(metrics: dict[str, Any]) -> None:
         metrics["unet"]["official"].pop("dice_native")

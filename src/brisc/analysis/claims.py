@@ -58,8 +58,8 @@ class Code(StrEnum):
     OTHER_DEVICE = "other_device"
     # the study's validation images are augmented, ours are not
     AUGMENTED = "augmented"
-    # of groups that are not named
-    UNNAMED = "unnamed"
+    # of others than the study: published.json tells what is not known of it
+    OF_OTHERS = "of_others"
 
 
 # What more trainings or tests of this profile would bring.
@@ -365,7 +365,7 @@ TABLE: dict[str, tuple[Look, Rule]] = {
     "count": (_count, by_count),
     "score": (_score, by_interval),
     "class_score": (_score, by_interval),
-    "about_score": (_score, never(Code.UNNAMED)),
+    "about_score": (_score, never(Code.OF_OTHERS)),
     "validation_score": (_score, never(Code.AUGMENTED)),
     "order": (_order, by_test),
     "gap": (_gap, by_interval),

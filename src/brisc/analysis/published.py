@@ -14,6 +14,7 @@ MEASURED_HEAD = {
     "dice_study": "mask",
     "dice_per_image": "mask",
     "dice_native": "mask",
+    "iou_per_image": "mask",
     "iou_study": "mask",
     "pixel_accuracy": "mask",
     "accuracy": "label",
@@ -130,7 +131,8 @@ def _others(published: Record) -> Iterator[Claim]:
     for record in published.listed("others"):
         value = record.number("about")
         if value is not None:
-            about = {key: record[key] for key in ("model", "metric", "source")} | {"subset": "official"}
+            about = {key: record[key] for key in ("model", "metric", "source", "unknown")}
+            about |= {"subset": "official"}
             yield Claim("others", "about_score", value / 100, about)
 
 

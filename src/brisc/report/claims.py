@@ -66,7 +66,7 @@ def _shows(words: Any) -> dict[str, tuple[Show, Show]]:
     """How the published value and ours are written, by kind of figure."""
 
     def about(fraction: float) -> str:
-        return str(words.about(cells.whole_percent(fraction)))
+        return str(words.about(f"{100 * fraction:.4g}"))
 
     return {
         "count": (cells.thousands, cells.thousands),
