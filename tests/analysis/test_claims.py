@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from brisc.analysis import claims
-from brisc.analysis.claims import Code, Finding, Ours, Verdict, by_topic, judge_all, tally
+from brisc.analysis.claims import Code, Finding, Ours, Verdict, by_topic, judge_all, missed, tally
 from brisc.analysis.published import Claim, published_claims
 from brisc.analysis.results import Record, Results
 from brisc.errors import InputError
@@ -209,6 +209,15 @@ def test_each_topic_has_its_own_tally() -> None:
     # mobilenetv2 has no run: its accuracy, and its order with densenet121
     assert topics["classification"][NOT_RUN] == 2
     assert topics["others"] == {REPRODUCED: 0, NOT_REPRODUCED: 0, NOT_COMPARABLE: 1, NOT_RUN: 0}
+
+
+def test_the_scores_outside_are_counted_and_those_above() -> None:
+    """Two intervals lie above the published figure, one below, one holds it; a gap is no score."""
+    intervals = [(0.9, 0.92), (0.95, 0.97), (0.7, 0.8), (0.85, 0.9)]
+    claim, gap = (Claim("segmentation", figure, 0.88, {}) for figure in ("score", "gap"))
+    both = [(claim, Ours((low + high) / 2, low, high)) for low, high in intervals]
+    both.append((gap, Ours(0.95, 0.9, 0.99)))
+    assert missed([Finding(claim, ours, *claims.by_interval(claim, ours)) for claim, ours in both]) == (3, 2)
 
 
 def test_a_metric_is_held_against_its_own_interval() -> None:

@@ -123,6 +123,13 @@ def tally(findings: Sequence[Finding]) -> dict[Verdict, int]:
     return {verdict: verdicts.count(verdict) for verdict in Verdict}
 
 
+def missed(findings: Sequence[Finding]) -> tuple[int, int]:
+    """(the scores that are not reproduced, those of them where ours is above the published one)."""
+    scores = [found for found in findings if found.claim.figure in ("score", "class_score")]
+    outside = [found for found in scores if found.verdict is Verdict.NOT_REPRODUCED]
+    return len(outside), sum(found.reason.numbers["side"] == "above" for found in outside)
+
+
 def by_topic(findings: Sequence[Finding]) -> dict[str, dict[Verdict, int]]:
     """The tally of each topic, in the order in which they come."""
     topics = dict.fromkeys(finding.claim.topic for finding in findings)

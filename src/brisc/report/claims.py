@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from brisc.analysis.claims import SAME_SPEED, Finding, by_topic, tally
+from brisc.analysis.claims import SAME_SPEED, Finding, by_topic, missed, tally
 from brisc.analysis.published import head_of
 from brisc.analysis.results import Results
 from brisc.report import cells
@@ -29,6 +29,7 @@ def claims_text(environment: jinja2.Environment, results: Results, findings: Seq
         words=words,
         total=len(findings),
         tally=tally(findings),
+        missed=missed(findings),
         topics=topics,
         same_speed=cells.whole_percent(SAME_SPEED),
         deviations=deviations(results),
