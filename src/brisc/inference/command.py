@@ -1,4 +1,4 @@
-"""The console script: brisc predict, brisc models."""
+"""The console script: brisc predict, brisc models, brisc score."""
 
 import argparse
 import logging
@@ -14,6 +14,8 @@ from brisc.progress import Items
 from brisc.vocabulary import PLANES
 
 T = TypeVar("T")
+
+HERE = Path(__file__).resolve().parents[3]  # the repository
 
 RESEARCH = (
     "Research only: not a medical device, not for diagnosis or treatment; nobody has tested it on patients."
@@ -70,6 +72,15 @@ def parser() -> argparse.ArgumentParser:
     predict.set_defaults(do=run_predict)
     models = commands.add_parser("models", help="the exported models that are here")
     models.set_defaults(do=run_models)
+    score = commands.add_parser("score", help="scores of any predictions of the test images of BRISC 2025")
+    score.add_argument(
+        "predictions",
+        type=Path,
+        help="a folder of masks, <id>.png; or a CSV with id (or file) and predicted, a class",
+    )
+    score.add_argument("--data", type=Path, help="the data set, a folder or zip: for masks")
+    score.add_argument("--out", type=Path, metavar="DIR", help="also write scores.json and per_image.csv")
+    score.set_defaults(do=run_score)
     return top
 
 
@@ -108,8 +119,40 @@ def run_predict(arguments: argparse.Namespace) -> int:
     return 1 if done.problems else 0
 
 
+def run_score(arguments: argparse.Namespace) -> int:
+    try:
+        from brisc import score
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "brisc score needs more than brisc predict",
+            where=Path(sys.prefix),
+            got=f"no {error.name}",
+            expected="the study's environment",
+            mend="Make it with make, and run .venv/bin/brisc score.",
+        ) from None
+    images = score.read_images(HERE)
+    if arguments.predictions.is_dir():
+        if arguments.data is None:
+            raise InputError(
+                "masks are held against the publisher's",
+                where=arguments.predictions,
+                got="no --data",
+                expected="the data set, a folder or a zip",
+                mend="Say where it is with --data.",
+            )
+        judged = score.judge_masks(arguments.predictions, arguments.data, images, track=bar)
+        scores = score.score_masks(judged)
+    else:
+        judged = score.judge_labels(arguments.predictions, images)
+        scores = score.score_labels(judged)
+    print(score.table(scores))
+    if arguments.out:
+        score.write_scores(arguments.out, scores, judged)
+    return 0
+
+
 def roots(given: Path | None) -> list[Path]:
-    return [given] if given else [Path("models"), Path(__file__).resolve().parents[3] / "models"]
+    return [given] if given else [Path("models"), HERE / "models"]
 
 
 def bar(items: Items[T], description: str) -> Iterable[T]:

@@ -1,0 +1,228 @@
+"""Scores of any method's predictions of the test images of BRISC 2025, by the lists of benchmark/brisc2025
+and with the intervals of this study, so that results of different people compare: brisc score.
+
+Masks are scored at their images' own sizes, like `dice_native`: no method is asked for a size.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from brisc.atomic import write_text
+from brisc.data.lists import LISTS, read_list
+from brisc.data.manifest import FILE_LIMIT, MANIFEST, read_manifest
+from brisc.data.picture import MASK_LEVEL, from_square, read_grey
+from brisc.data.source import Folder, Zip, open_source
+from brisc.errors import InputError
+from brisc.evaluation.classification import codes, confusion_matrix, f1, macro
+from brisc.evaluation.segmentation import dice
+from brisc.evaluation.statistics import bootstrap_mean, bootstrap_statistic, wilson
+from brisc.progress import Track
+from brisc.report.cells import NO_INTERVAL, Cell, Table, percent, with_interval
+from brisc.vocabulary import HEALTHY, LABEL_CODES, LABELS, TEST_SUBSETS
+
+RESAMPLES, SEED = 10_000, 42  # those of the study's reports
+ENDING = "_mask"  # of what brisc predict writes
+TRUTH = "segmentation_task/test/masks/"
+SHOWN = 3  # names in a message
+
+Scores = dict[str, dict[str, Any]]
+
+
+def read_images(repository: Path) -> pd.DataFrame:
+    """A row for each test image, sorted by id: id, group, label; official, clean and strict, each 0 or 1."""
+    lists = repository / LISTS
+    table = read_list("groups", lists)
+    table = table[table["id"].str.contains("_test_")].sort_values("id", ignore_index=True)
+    label_of = {code: label for label, code in LABEL_CODES.items()}
+    table["label"] = [label_of[name.split("_")[3]] for name in table["id"]]
+    table["official"] = 1
+    for subset in TEST_SUBSETS[1:]:
+        table[subset] = table["id"].isin(read_list(subset, lists)["id"]).astype(int)
+    return table
+
+
+def judge_masks(folder: Path, data: Path, images: pd.DataFrame, *, track: Track) -> pd.DataFrame:
+    """`images` with `predicted_pixels` and `dice` of the masks below `folder`: <id>.png or <id>_mask.png.
+
+    data: the data set, a folder or a zip in the publisher's layout. Tumour is what is above 127, or above 0
+    in a mask of 0 and 1. A mask of another size than its image's is brought to it by bilinear interpolation
+    and cut at a half. Healthy images may have no mask: then their rows are left out. Raises InputError for a
+    tumour image without one, for two of one image, and for what is no mask.
+    """
+    masks = _found(folder, images)
+    judged = images[images["id"].isin(masks)].reset_index(drop=True)
+    counts = np.zeros((3, len(judged)), np.int64)
+    with open_source(data) as source:
+        truth_of = _truths(source)
+        for k, (name, label) in enumerate(
+            track(list(zip(judged["id"], judged["label"], strict=True)), "masks")
+        ):
+            grey = _read(masks[name])
+            found = grey > (MASK_LEVEL if grey.max(initial=0) > 1 else 0)
+            truth = np.zeros_like(found) if label == HEALTHY else read_grey(truth_of(name)) > MASK_LEVEL
+            if found.shape != truth.shape:
+                found = from_square(found.astype(np.float64), shape=truth.shape, fit="squeeze") > 0.5
+            counts[:, k] = (found & truth).sum(), found.sum(), truth.sum()
+    return judged.assign(predicted_pixels=counts[1], dice=dice(*counts))
+
+
+def judge_labels(path: Path, images: pd.DataFrame) -> pd.DataFrame:
+    """`images` with `predicted`, from a CSV with a row for each: `id`, or `file` whose name is the id, and
+    `predicted`, a class. Raises InputError where one is missing, comes twice or has another class."""
+    try:
+        table = pd.read_csv(path, dtype=str)
+    except OSError as error:
+        raise _bad("not readable", path, error.strerror, "a folder of masks or a CSV") from None
+    except ValueError as error:
+        raise _bad("no table", path, " ".join(str(error).split()), "a CSV with id and predicted") from None
+    if "id" not in table and "file" in table:
+        table["id"] = [Path(name).stem for name in table["file"].astype(str)]
+    if missing := [column for column in ("id", "predicted") if column not in table]:
+        raise _bad("missing columns", path, f"no {', '.join(missing)}", "id (or file) and predicted")
+    table = table[table["id"].isin(images["id"])]
+    _check_whole(path, table["id"], images["id"], "rows")
+    if unknown := sorted(set(table["predicted"].astype(str)) - set(LABELS)):
+        raise _bad("unknown class", path, ", ".join(unknown[:SHOWN]), f"one of {', '.join(LABELS)}")
+    return images.merge(table[["id", "predicted"]], on="id")
+
+
+def score_masks(judged: pd.DataFrame) -> Scores:
+    """By subset: `dice_native`, the mean over tumour images, with its 95 % interval, and in how many healthy
+    images a pixel is called tumour."""
+    scores: Scores = {}
+    for subset in TEST_SUBSETS:
+        rows = judged[judged[subset] == 1]
+        pairs, healthy = rows[rows["label"] != HEALTHY], rows[rows["label"] == HEALTHY]
+        low, high = bootstrap_mean(pairs["dice"], groups=pairs["group"], resamples=RESAMPLES, seed=SEED)
+        scores[subset] = {
+            "n_pairs": len(pairs),
+            "dice_native": float(pairs["dice"].mean()),
+            "dice_native_low": low,
+            "dice_native_high": high,
+            "by_class": {label: float(of["dice"].mean()) for label, of in pairs.groupby("label")},
+        }
+        if len(healthy):
+            seen = int((healthy["predicted_pixels"] > 0).sum())
+            ends = dict(zip(("low", "high"), wilson(seen, len(healthy)), strict=True))
+            scores[subset]["false_alarms"] = {"images": seen, "n": len(healthy), **ends}
+    return scores
+
+
+def score_labels(judged: pd.DataFrame) -> Scores:
+    """By subset: `accuracy` and `f1_macro`, each with its 95 % interval."""
+    scores: Scores = {}
+    for subset in TEST_SUBSETS:
+        rows = judged[judged[subset] == 1].reset_index(drop=True)
+        true, predicted = codes(rows["label"]), codes(rows["predicted"])
+        drawn = {"groups": rows["group"], "resamples": RESAMPLES, "seed": SEED}
+        accuracy = bootstrap_mean(true == predicted, **drawn)
+        statistic = _f1_macro(true, predicted)
+        f1_low, f1_high = bootstrap_statistic(statistic, **drawn)
+        scores[subset] = {
+            "n_images": len(rows),
+            "accuracy": float((true == predicted).mean()),
+            "accuracy_low": accuracy[0],
+            "accuracy_high": accuracy[1],
+            "f1_macro": statistic(np.arange(len(rows))),
+            "f1_macro_low": f1_low,
+            "f1_macro_high": f1_high,
+        }
+    return scores
+
+
+def table(scores: Scores) -> str:
+    """Markdown, percent."""
+    metrics = [key for key in ("dice_native", "accuracy", "f1_macro") if key in scores[TEST_SUBSETS[0]]]
+    rows: list[list[str | Cell]] = [
+        ["images", *(f"{of.get('n_pairs', of.get('n_images'))}" for of in scores.values())]
+    ]
+    for key in metrics:
+        ends = [(of[key], of[f"{key}_low"], of[f"{key}_high"]) for of in scores.values()]
+        rows.append([f"`{key}`", *(with_interval(*each, percent, NO_INTERVAL) for each in ends)])
+    if "false_alarms" in scores[TEST_SUBSETS[0]]:
+        seen = [of["false_alarms"] for of in scores.values()]
+        rows.append(["false positives", *(f"{each['images']} of {each['n']}" for each in seen)])
+    return Table("", ["%, 95 % interval", *scores], rows).markdown()
+
+
+def write_scores(out: Path, scores: Mapping[str, Any], judged: pd.DataFrame) -> None:
+    """scores.json and per_image.csv, for paired tests, in the folder `out`."""
+    write_text(out / "per_image.csv", judged.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    write_text(out / "scores.json", json.dumps(scores, indent=2) + "\n")
+
+
+def _f1_macro(true: NDArray[np.intp], predicted: NDArray[np.intp]) -> Callable[[NDArray[np.intp]], float]:
+    def statistic(rows: NDArray[np.intp]) -> float:
+        confusion = confusion_matrix(true[rows], predicted[rows])
+        value = macro(f1(confusion), confusion)
+        assert value is not None  # there are images
+        return value
+
+    return statistic
+
+
+def _found(folder: Path, images: pd.DataFrame) -> dict[str, Path]:
+    """By id, the mask of each test image that has one; that of a healthy one may be missing."""
+    known = set(images["id"])
+    files = [
+        (name, path)
+        for path in sorted(folder.rglob("*.png"))
+        if (name := path.stem.removesuffix(ENDING)) in known
+    ]
+    needed = images["id"][images["label"] != HEALTHY]
+    _check_whole(folder, pd.Series([name for name, _ in files], dtype=str), needed, "masks")
+    return dict(files)
+
+
+def _check_whole(where: Path, got: "pd.Series[str]", needed: "pd.Series[str]", what: str) -> None:
+    if twice := sorted(set(got[got.duplicated()])):
+        raise _bad(f"two {what} of one image", where, ", ".join(twice[:SHOWN]), "one of each image")
+    missing = sorted(set(needed) - set(got))
+    if missing:
+        shown = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
+        raise InputError(
+            f"{what} missing",
+            where=where,
+            got=f"none of {len(missing)} of {len(needed)} test images ({shown})",
+            expected="one of each",
+            mend="Name them by the images' ids; an image in which nothing is found needs an empty mask too.",
+        )
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        grey = read_grey(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _bad("no mask", path, " ".join(str(error).split()), "a PNG") from None
+    if 1 < grey.max(initial=0) <= MASK_LEVEL:
+        raise _bad("no mask", path, f"values up to {grey.max()}", "0 and 255, or 0 and 1")
+    return grey
+
+
+def _truths(source: Folder | Zip) -> Callable[[str], bytes]:
+    """Gives the file with the publisher's mask of an image, if it is the one of the manifest."""
+    root = next(iter(source.manifests()), MANIFEST).removesuffix(MANIFEST)
+    entries = read_manifest(source.read(root + MANIFEST, FILE_LIMIT), source.where(root + MANIFEST))
+
+    def truth(name: str) -> bytes:
+        path = f"{TRUTH}{name}.png"
+        if path not in entries:
+            raise _bad("no mask of the publisher's", source.path, f"no {path}", "BRISC 2025")
+        content = source.read(root + path, entries[path].size)
+        if (got := hashlib.sha256(content).hexdigest()) != entries[path].sha256:
+            raise _bad("a file differs", source.where(root + path), got, entries[path].sha256)
+        return content
+
+    return truth
+
+
+def _bad(what: str, where: object, got: object, expected: str) -> InputError:
+    return InputError(what, where=where, got=got, expected=expected, mend="See brisc score --help.")
