@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,6 +22,8 @@ GLIOMA, MENINGIOMA, PITUITARY, HEALTHY = (
     f"brisc2025_test_0000{k}_{code}_ax_t1" for k, code in enumerate(("gl", "me", "pi", "no"), start=1)
 )
 SIDE = 16
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("BRISC_ARCHIVE", "unset"))
 
 
 @pytest.fixture
@@ -178,3 +182,14 @@ def test_the_command_prints_a_table_and_writes_files(
     assert said[2] == "| images | 3 | 2 | 1 |"
     assert json.loads(Path("out/scores.json").read_text())["clean"]["n_pairs"] == 2
     assert len(pd.read_csv("out/per_image.csv")) == 4
+
+
+@pytest.mark.skipif(
+    not (DATA / score.TRUTH).is_dir(), reason="BRISC_ARCHIVE names no folder with the data set"
+)
+def test_the_publishers_masks_are_without_fault(tmp_path: Path) -> None:
+    shutil.copytree(DATA / score.TRUTH, tmp_path / "mine")
+    judged = score.judge_masks(tmp_path / "mine", DATA, score.read_images(ROOT), track=silent)
+    scores = score.score_masks(judged)
+    assert [of["n_pairs"] for of in scores.values()] == [860, 289, 134]
+    assert all(of["dice_native"] == of["dice_native_low"] == 1 for of in scores.values())

@@ -30,6 +30,7 @@ from brisc.vocabulary import HEALTHY, LABEL_CODES, LABELS, TEST_SUBSETS
 
 RESAMPLES, SEED = 10_000, 42  # those of the study's reports
 ENDING = "_mask"  # of what brisc predict writes
+FORMATS = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 TRUTH = "segmentation_task/test/masks/"
 SHOWN = 3  # names in a message
 
@@ -50,7 +51,8 @@ def read_images(repository: Path) -> pd.DataFrame:
 
 
 def judge_masks(folder: Path, data: Path, images: pd.DataFrame, *, track: Track) -> pd.DataFrame:
-    """`images` with `predicted_pixels` and `dice` of the masks below `folder`: <id>.png or <id>_mask.png.
+    """`images` with `predicted_pixels` and `dice` of the masks below `folder`: <id>.png or <id>_mask.png, or
+    in another of FORMATS.
 
     data: the data set, a folder or a zip in the publisher's layout. Tumour is what is above 127, or above 0
     in a mask of 0 and 1. A mask of another size than its image's is brought to it by bilinear interpolation
@@ -147,8 +149,8 @@ def table(scores: Scores) -> str:
     for key in metrics:
         ends = [(of[key], of[f"{key}_low"], of[f"{key}_high"]) for of in scores.values()]
         rows.append([f"`{key}`", *(with_interval(*each, percent, NO_INTERVAL) for each in ends)])
-    if "false_alarms" in scores[TEST_SUBSETS[0]]:
-        seen = [of["false_alarms"] for of in scores.values()]
+    seen = [of["false_alarms"] for of in scores.values() if "false_alarms" in of]
+    if len(seen) == len(scores):
         rows.append(["false positives", *(f"{each['images']} of {each['n']}" for each in seen)])
     return Table("", ["%, 95 % interval", *scores], rows).markdown()
 
@@ -174,8 +176,8 @@ def _found(folder: Path, images: pd.DataFrame) -> dict[str, Path]:
     known = set(images["id"])
     files = [
         (name, path)
-        for path in sorted(folder.rglob("*.png"))
-        if (name := path.stem.removesuffix(ENDING)) in known
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in FORMATS and (name := path.stem.removesuffix(ENDING)) in known
     ]
     needed = images["id"][images["label"] != HEALTHY]
     _check_whole(folder, pd.Series([name for name, _ in files], dtype=str), needed, "masks")
@@ -193,7 +195,7 @@ def _check_whole(where: Path, got: "pd.Series[str]", needed: "pd.Series[str]", w
             where=where,
             got=f"none of {len(missing)} of {len(needed)} test images ({shown})",
             expected="one of each",
-            mend="Name them by the images' ids; an image in which nothing is found needs an empty mask too.",
+            mend="Name them <id>.png; an image in which nothing is found needs an empty mask too.",
         )
 
 
@@ -201,7 +203,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
     try:
         grey = read_grey(path.read_bytes())
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _bad("no mask", path, " ".join(str(error).split()), "a PNG") from None
+        raise _bad("no mask", path, " ".join(str(error).split()), "an image") from None
     if 1 < grey.max(initial=0) <= MASK_LEVEL:
         raise _bad("no mask", path, f"values up to {grey.max()}", "0 and 255, or 0 and 1")
     return grey
@@ -225,4 +227,6 @@ def _truths(source: Folder | Zip) -> Callable[[str], bytes]:
 
 
 def _bad(what: str, where: object, got: object, expected: str) -> InputError:
-    return InputError(what, where=where, got=got, expected=expected, mend="See brisc score --help.")
+    return InputError(
+        what, where=where, got=got, expected=expected, mend="See benchmark/brisc2025/README.md."
+    )
