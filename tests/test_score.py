@@ -84,6 +84,7 @@ def test_masks_are_scored_by_subset(place: Path) -> None:
     scores = score.score_masks(judged)
     assert [scores[name]["n_pairs"] for name in ("official", "clean", "strict")] == [3, 2, 1]
     assert [of["dice_native"] for of in scores.values()] == pytest.approx([5 / 9, 1 / 3, 0])
+    assert [of["iou_native"] for of in scores.values()] == pytest.approx([1.5 / 3, 0.25, 0])
     assert scores["official"]["by_class"] == pytest.approx({"glioma": 1, "meningioma": 2 / 3, "pituitary": 0})
     assert scores["official"]["false_alarms"]["images"] == scores["strict"]["false_alarms"]["n"] == 1
     assert scores["official"]["dice_native_low"] == 0  # three times the same group

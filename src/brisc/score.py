@@ -23,7 +23,7 @@ from brisc.data.source import Folder, Zip, open_source
 from brisc.errors import InputError
 from brisc.evaluation.classification import codes, confusion_matrix, f1, macro
 from brisc.evaluation.segmentation import dice
-from brisc.evaluation.statistics import bootstrap_mean, bootstrap_statistic, wilson
+from brisc.evaluation.statistics import Interval, bootstrap_mean, bootstrap_statistic, wilson
 from brisc.progress import Track
 from brisc.report.cells import NO_INTERVAL, Cell, Table, percent, with_interval
 from brisc.vocabulary import HEALTHY, LABEL_CODES, LABELS, TEST_SUBSETS
@@ -33,6 +33,7 @@ ENDING = "_mask"  # of what brisc predict writes
 FORMATS = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 TRUTH = "segmentation_task/test/masks/"
 SHOWN = 3  # names in a message
+METRICS = ("dice_native", "iou_native", "accuracy", "f1_macro")
 
 Scores = dict[str, dict[str, Any]]
 
@@ -51,8 +52,8 @@ def read_images(repository: Path) -> pd.DataFrame:
 
 
 def judge_masks(folder: Path, data: Path, images: pd.DataFrame, *, track: Track) -> pd.DataFrame:
-    """`images` with `predicted_pixels` and `dice` of the masks below `folder`: <id>.png or <id>_mask.png, or
-    in another of FORMATS.
+    """`images` with `predicted_pixels`, `dice` and `iou` of the masks below `folder`: <id>.png or
+    <id>_mask.png, or in another of FORMATS.
 
     data: the data set, a folder or a zip in the publisher's layout. Tumour is what is above 127, or above 0
     in a mask of 0 and 1. A mask of another size than its image's is brought to it by bilinear interpolation
@@ -73,7 +74,8 @@ def judge_masks(folder: Path, data: Path, images: pd.DataFrame, *, track: Track)
             if found.shape != truth.shape:
                 found = from_square(found.astype(np.float64), shape=truth.shape, fit="squeeze") > 0.5
             counts[:, k] = (found & truth).sum(), found.sum(), truth.sum()
-    return judged.assign(predicted_pixels=counts[1], dice=dice(*counts))
+    found_dice = dice(*counts)
+    return judged.assign(predicted_pixels=counts[1], dice=found_dice, iou=found_dice / (2 - found_dice))
 
 
 def judge_labels(path: Path, images: pd.DataFrame) -> pd.DataFrame:
@@ -97,24 +99,22 @@ def judge_labels(path: Path, images: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_masks(judged: pd.DataFrame) -> Scores:
-    """By subset: `dice_native`, the mean over tumour images, with its 95 % interval, and in how many healthy
-    images a pixel is called tumour."""
+    """By subset: `dice_native` and `iou_native`, means over tumour images, with their 95 % intervals, and in
+    how many healthy images a pixel is called tumour."""
     scores: Scores = {}
     for subset in TEST_SUBSETS:
         rows = judged[judged[subset] == 1]
         pairs, healthy = rows[rows["label"] != HEALTHY], rows[rows["label"] == HEALTHY]
-        low, high = bootstrap_mean(pairs["dice"], groups=pairs["group"], resamples=RESAMPLES, seed=SEED)
-        scores[subset] = {
-            "n_pairs": len(pairs),
-            "dice_native": float(pairs["dice"].mean()),
-            "dice_native_low": low,
-            "dice_native_high": high,
-            "by_class": {label: float(of["dice"].mean()) for label, of in pairs.groupby("label")},
-        }
+        drawn = {"groups": pairs["group"], "resamples": RESAMPLES, "seed": SEED}
+        scores[subset] = {"n_pairs": len(pairs)}
+        for column in ("dice", "iou"):
+            ends = bootstrap_mean(pairs[column], **drawn)
+            scores[subset] |= _measured(f"{column}_native", pairs[column].mean(), ends)
+        scores[subset]["by_class"] = {label: float(of["dice"].mean()) for label, of in pairs.groupby("label")}
         if len(healthy):
             seen = int((healthy["predicted_pixels"] > 0).sum())
-            ends = dict(zip(("low", "high"), wilson(seen, len(healthy)), strict=True))
-            scores[subset]["false_alarms"] = {"images": seen, "n": len(healthy), **ends}
+            low, high = wilson(seen, len(healthy))
+            scores[subset]["false_alarms"] = {"images": seen, "n": len(healthy), "low": low, "high": high}
     return scores
 
 
@@ -125,24 +125,18 @@ def score_labels(judged: pd.DataFrame) -> Scores:
         rows = judged[judged[subset] == 1].reset_index(drop=True)
         true, predicted = codes(rows["label"]), codes(rows["predicted"])
         drawn = {"groups": rows["group"], "resamples": RESAMPLES, "seed": SEED}
-        accuracy = bootstrap_mean(true == predicted, **drawn)
-        statistic = _f1_macro(true, predicted)
-        f1_low, f1_high = bootstrap_statistic(statistic, **drawn)
+        correct, statistic = true == predicted, _f1_macro(true, predicted)
         scores[subset] = {
             "n_images": len(rows),
-            "accuracy": float((true == predicted).mean()),
-            "accuracy_low": accuracy[0],
-            "accuracy_high": accuracy[1],
-            "f1_macro": statistic(np.arange(len(rows))),
-            "f1_macro_low": f1_low,
-            "f1_macro_high": f1_high,
+            **_measured("accuracy", correct.mean(), bootstrap_mean(correct, **drawn)),
+            **_measured("f1_macro", statistic(np.arange(len(rows))), bootstrap_statistic(statistic, **drawn)),
         }
     return scores
 
 
 def table(scores: Scores) -> str:
     """Markdown, percent."""
-    metrics = [key for key in ("dice_native", "accuracy", "f1_macro") if key in scores[TEST_SUBSETS[0]]]
+    metrics = [key for key in METRICS if key in scores[TEST_SUBSETS[0]]]
     rows: list[list[str | Cell]] = [
         ["images", *(f"{of.get('n_pairs', of.get('n_images'))}" for of in scores.values())]
     ]
@@ -159,6 +153,10 @@ def write_scores(out: Path, scores: Mapping[str, Any], judged: pd.DataFrame) -> 
     """scores.json and per_image.csv, for paired tests, in the folder `out`."""
     write_text(out / "per_image.csv", judged.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     write_text(out / "scores.json", json.dumps(scores, indent=2) + "\n")
+
+
+def _measured(name: str, value: float, interval: Interval) -> dict[str, float | None]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), (float(value), *interval), strict=True))
 
 
 def _f1_macro(true: NDArray[np.intp], predicted: NDArray[np.intp]) -> Callable[[NDArray[np.intp]], float]:
@@ -194,8 +192,8 @@ def _check_whole(where: Path, got: "pd.Series[str]", needed: "pd.Series[str]", w
             f"{what} missing",
             where=where,
             got=f"none of {len(missing)} of {len(needed)} test images ({shown})",
-            expected="one of each",
-            mend="Name them <id>.png; an image in which nothing is found needs an empty mask too.",
+            expected="one of each, named by its id",
+            mend="Add them. An image in which nothing was found needs an empty mask.",
         )
 
 
