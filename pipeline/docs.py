@@ -29,7 +29,6 @@ from pipeline import command
 Json = dict[str, Any]
 
 LATEST = "reports/laptop"
-EARLIER = "reports/archive/2026-11-26-laptop"  # the whole study, till the latest has all of its runs
 MODELS = "src/brisc/models"
 BLOCK = re.compile(r"(<!-- begin (\w+) -->\n)(.*?)(<!-- end \2 -->)", re.S)
 
@@ -92,19 +91,18 @@ def filled(text: str, root: Path, page: Path) -> str:
     return BLOCK.sub(block, text)
 
 
-def results(root: Path, shown: str = LATEST) -> str:
+def results(root: Path) -> str:
     """Each model on the test images, beside the study's figures, and what all trainings took."""
-    metrics, published = _json(root / shown / "metrics.json"), _json(root / "published.json")["models"]
+    metrics, published = _json(root / LATEST / "metrics.json"), _json(root / "published.json")["models"]
     rows = []
-    runs = _json(root / shown / "runs.json")
-    for model in _models(root / shown):
+    runs = _json(root / LATEST / "runs.json")
+    for model in _models(root / LATEST):
         theirs = published.get(model, {}).get("test", {})
-        known = runs[model].get("of_study", True)  # the archive's results are all of the study
-        name = f"`{model}`" if known else f"`{model}`, not of the study"
+        name = f"`{model}`" if runs[model]["of_study"] else f"`{model}`, not of the study"
         rows.append([name, *_mask(metrics[model], theirs), *_label(metrics[model], theirs)])
     header = ["model", "`dice_study`: published", "official", "`dice_per_image`: official", "clean"]
     header += ["false positives", "accuracy: published", "official", "clean"]
-    return f"{Table('', header, rows).markdown()}\n\n{_trainings(root, shown)}"
+    return f"{Table('', header, rows).markdown()}\n\n{_trainings(root)}"
 
 
 def _mask(scores: Json, published: Json) -> list[str]:
@@ -130,12 +128,8 @@ def _published(figures: Json, metric: str) -> str:
     return f"{figures[metric]:.2f}" if metric in figures else ""
 
 
-def earlier(root: Path) -> str:
-    return results(root, EARLIER)
-
-
-def _trainings(root: Path, shown: str) -> str:
-    costs = pd.read_csv(root / shown / "costs.csv")
+def _trainings(root: Path) -> str:
+    costs = pd.read_csv(root / LATEST / "costs.csv")
     number = {words: int((costs["kind"] == kind).sum()) for kind, words in KINDS.items()}
     return TRAININGS.format(
         parts=", ".join(f"{count} {words}" for words, count in number.items() if count),
@@ -170,19 +164,15 @@ def _above(reports: Path, metric: str, baseline: float) -> str:
 
 
 def differences(root: Path) -> str:
-    """Each from the latest results, or from the earlier ones where those have not both runs."""
-    heads = {
-        revision: _json(root / reports / "comparisons.json")["heads"]
-        for revision, reports in (("latest", LATEST), ("earlier", EARLIER))
-    }
+    """Those of whose two runs there are results."""
+    heads = _json(root / LATEST / "comparisons.json")["heads"]
     rows = []
     for question, model, baseline, head in QUESTIONS:
-        tested = {name: _tested(of[head], model, baseline) for name, of in heads.items()}
-        revision, pairs = next((name, pairs) for name, pairs in tested.items() if pairs)
-        told = [question, f"`{model}` less `{baseline}`", f"`{HEADS[head].primary}`", revision]
-        rows.append([*told, *(_difference(pair, model) for pair in pairs)])
-    header = ["question", "difference", "metric", "revision", "official", "clean"]
-    return Table("", header, rows, left=4).markdown()
+        if pairs := _tested(heads[head], model, baseline):
+            told = [question, f"`{model}` less `{baseline}`", f"`{HEADS[head].primary}`"]
+            rows.append([*told, *(_difference(pair, model) for pair in pairs)])
+    header = ["question", "difference", "metric", "official", "clean"]
+    return Table("", header, rows, left=3).markdown()
 
 
 def _tested(head: Json, model: str, baseline: str) -> list[Json]:
@@ -202,8 +192,10 @@ def _difference(pair: Json, model: str) -> str:
 
 def seeds(root: Path) -> str:
     """The runs that differ in the seed alone, each below the model that it is like."""
-    runs, metrics = (_json(root / EARLIER / f"{name}.json") for name in ("runs", "metrics"))
+    runs, metrics = (_json(root / LATEST / f"{name}.json") for name in ("runs", "metrics"))
     like = {run: told["like"] for run, told in runs.items() if told["kind"] == "seed"}
+    if not like:
+        return "None was repeated yet."
     repeated = dict.fromkeys(like.values())
     asked = [(model, run) for model in repeated for run in runs if model in (run, like.get(run))]
     rows = [
@@ -298,7 +290,7 @@ def bench(root: Path) -> str:
 
 BLOCKS: dict[str, Callable[[Path], str]] = {
     made.__name__: made
-    for made in (results, earlier, finding, differences, seeds, runs, architectures, stages, profiles, bench)
+    for made in (results, finding, differences, seeds, runs, architectures, stages, profiles, bench)
 }
 
 
