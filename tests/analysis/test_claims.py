@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from brisc.analysis import claims
-from brisc.analysis.claims import Code, Finding, Ours, Verdict, by_topic, judge_all, missed, tally
+from brisc.analysis.claims import Code, Finding, Ours, Verdict, by_topic, judge_all, missed, of_study, tally
 from brisc.analysis.published import Claim, published_claims
 from brisc.analysis.results import Record, Results
 from brisc.errors import InputError
@@ -200,6 +200,11 @@ def test_no_figure_is_comparable_with_phantoms() -> None:
         NOT_COMPARABLE: len(findings),
         NOT_RUN: 0,
     }
+
+
+def test_what_others_report_is_not_of_the_study() -> None:
+    findings = judge_all(small_results())
+    assert [found.claim.figure for found in findings if found not in of_study(findings)] == ["about_score"]
 
 
 def test_each_topic_has_its_own_tally() -> None:

@@ -117,6 +117,11 @@ def judge(results: Results, claim: Claim) -> Finding:
     return Finding(claim, ours, verdict, Reason(reason.code, {**ours.facts, **reason.numbers}))
 
 
+def of_study(findings: Sequence[Finding]) -> list[Finding]:
+    """Without what others than the study report."""
+    return [found for found in findings if found.claim.topic != "others"]
+
+
 def tally(findings: Sequence[Finding]) -> dict[Verdict, int]:
     """How many claims have each verdict."""
     verdicts = [finding.verdict for finding in findings]

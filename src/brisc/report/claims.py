@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from brisc.analysis.claims import SAME_SPEED, Finding, by_topic, missed, tally
+from brisc.analysis.claims import SAME_SPEED, Finding, by_topic, missed, of_study, tally
 from brisc.analysis.published import head_of
 from brisc.analysis.results import Results
 from brisc.report import cells
@@ -22,15 +22,16 @@ HEADER = ["figure", "published", "ours", "95 % interval", "verdict", "why"]
 def claims_text(environment: jinja2.Environment, results: Results, findings: Sequence[Finding]) -> str:
     """claims.md: the rules, the settings that differ, and a table for each topic."""
     words = environment.get_template("claims_words.md.jinja").make_module(WORDS)
-    topics = by_topic(findings)
+    judged = of_study(findings)
+    topics = dict.fromkeys(found.claim.topic for found in findings)
     return environment.get_template("claims.md.jinja").render(
         profile=results.profile,
         phantom=results.phantom,
         words=words,
-        total=len(findings),
-        tally=tally(findings),
-        missed=missed(findings),
-        topics=topics,
+        total=len(judged),
+        tally=tally(judged),
+        missed=missed(judged),
+        topics=by_topic(judged),
         same_speed=cells.whole_percent(SAME_SPEED),
         deviations=deviations(results),
         tables={topic: table(words, [f for f in findings if f.claim.topic == topic]) for topic in topics},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from brisc.analysis.claims import Finding, judge_all, missed, tally
+from brisc.analysis.claims import Finding, judge_all, missed, of_study, tally
 from brisc.analysis.findings import find
 from brisc.analysis.results import Results, read_results
 from brisc.analysis.standing import tiers
@@ -84,14 +84,15 @@ def render(reports: Path, *, profile: str, published: Path, estimate: Path) -> N
 
 def report_texts(results: Results, drawn: Sequence[Chart], claims: Sequence[Finding]) -> dict[str, str]:
     """report.md, and details.md, whose tables and figures have a D before their number."""
+    judged = of_study(claims)
     context = {
         "results": results,
         "found": find(results),
         "provenance": results.provenance,
         "size": results.provenance["data"]["size"],
-        "total": len(claims),
-        "tally": tally(claims),
-        "missed": missed(claims),
+        "total": len(judged),
+        "tally": tally(judged),
+        "missed": missed(judged),
         "compared": [head for head in HEADS.values() if tiers(results, head, "official") is not None],
         "chapters": CHAPTERS,
         "figures": {chart.name for chart in drawn},
