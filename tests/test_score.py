@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from brisc import score
-from brisc.data.lists import LISTS, write_lists
+from brisc.data.lists import LISTS, read_list, write_lists
 from brisc.errors import InputError
 from brisc.inference import command
 from brisc.progress import silent
@@ -42,7 +42,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         size = path.stat().st_size
         lines.append(f"{score.TRUTH}{name}.png,test,glioma,axial,{SIDE},{SIDE},{size},{digest}")
-    (tmp_path / "data" / "manifest.csv").write_text("\n".join(lines))
+    manifest = "\r\n".join(lines).encode()
+    (tmp_path / "data" / "manifest.csv").write_bytes(manifest)
+    monkeypatch.setattr(score, "PUBLISHED", hashlib.sha256(manifest).hexdigest())
     monkeypatch.setattr(command, "HERE", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -60,10 +62,10 @@ def save(path: Path, mask: np.ndarray) -> None:
 
 
 def given(place: Path) -> Path:
-    """The glioma whole, as brisc predict names it; of the meningioma half, at half its size, in 0 and 1; the
-    pituitary not seen; a pixel of the healthy one."""
+    """The glioma whole, as brisc predict names it; of the meningioma half, at half its size; the pituitary
+    not seen; a pixel of the healthy one."""
     save(place / "mine" / f"{GLIOMA}_mask.png", bar(8))
-    save(place / "mine" / "deeper" / f"{MENINGIOMA}.png", bar(2, side=SIDE // 2, value=1))
+    save(place / "mine" / "deeper" / f"{MENINGIOMA}.png", bar(2, side=SIDE // 2))
     save(place / "mine" / f"{PITUITARY}.png", bar(0))
     healthy = bar(0)
     healthy[3, 3] = 255
@@ -81,6 +83,7 @@ def test_masks_are_scored_by_subset(place: Path) -> None:
     judged = judge(place, given(place))
     assert judged["dice"].tolist() == pytest.approx([1, 2 / 3, 0, 0])
     assert judged["predicted_pixels"].tolist() == [128, 64, 0, 1]
+    assert judged["resized"].tolist() == [0, 1, 0, 0]
     scores = score.score_masks(judged)
     assert [scores[name]["n_pairs"] for name in ("official", "clean", "strict")] == [3, 2, 1]
     assert [of["dice_native"] for of in scores.values()] == pytest.approx([5 / 9, 1 / 3, 0])
@@ -89,6 +92,13 @@ def test_masks_are_scored_by_subset(place: Path) -> None:
     assert scores["official"]["false_alarms"]["images"] == scores["strict"]["false_alarms"]["n"] == 1
     assert scores["official"]["dice_native_low"] == 0  # three times the same group
     assert scores["strict"]["dice_native_low"] is None
+
+
+def test_masks_may_all_be_of_0_and_1(place: Path) -> None:
+    scores = judge(place, given(place))["dice"].tolist()
+    for path in (place / "mine").rglob("*.png"):
+        save(path, np.asarray(Image.open(path)) // 255)
+    assert judge(place, place / "mine")["dice"].tolist() == scores
 
 
 def test_healthy_images_need_no_mask(place: Path) -> None:
@@ -100,7 +110,7 @@ def test_healthy_images_need_no_mask(place: Path) -> None:
 
 def test_labels_are_scored_by_subset(place: Path) -> None:
     """A glioma taken for a meningioma: F1 0, 2/3, 1 and 1 on official, where clean is without a fault."""
-    lines = [f"{GLIOMA}.jpg,meningioma", f"x/{MENINGIOMA}.jpg,meningioma", f"{PITUITARY},pituitary"]
+    lines = [f"{GLIOMA}.jpg, meningioma", f"x/{MENINGIOMA}.jpg,meningioma", f"y\\{PITUITARY} ,pituitary"]
     (place / "mine.csv").write_text("\n".join(["file,predicted", *lines, f"{HEALTHY},no_tumor"]))
     scores = score.score_labels(score.judge_labels(place / "mine.csv", score.read_images(place)))
     assert [of["accuracy"] for of in scores.values()] == [0.75, 1, 1]
@@ -120,6 +130,31 @@ def of_classes(place: Path) -> None:
     save(place / "mine" / f"{PITUITARY}.png", bar(4, value=3))
 
 
+def of_probabilities(place: Path) -> None:
+    Image.fromarray(np.full((SIDE, SIDE), 0.9, np.float32)).save(place / "mine" / f"{PITUITARY}.tif")
+    (place / "mine" / f"{PITUITARY}.png").unlink()
+
+
+def picture(place: Path) -> None:
+    save(place / "mine" / f"{PITUITARY}.png", np.arange(SIDE**2, dtype=np.uint8).reshape(SIDE, SIDE))
+
+
+def crop(place: Path) -> None:
+    save(place / "mine" / f"{PITUITARY}.png", bar(3)[:10])
+
+
+def one_healthy_of_two(place: Path) -> None:
+    groups = read_list("groups", place / LISTS)
+    groups.loc[len(groups)] = [HEALTHY.replace("00004", "00005"), 9]
+    lists = {name: read_list(name, place / LISTS) for name in ("clean", "strict")}
+    write_lists(place / LISTS, {"groups": groups, **lists})
+
+
+def other_version(place: Path) -> None:
+    with (place / "data" / "manifest.csv").open("a") as file:
+        file.write("\n")
+
+
 def broken(place: Path) -> None:
     (place / "mine" / f"{PITUITARY}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
 
@@ -131,9 +166,17 @@ def other_truth(place: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (remove, rf"mine: masks missing: got none of 1 of 3 test images \({PITUITARY}\)"),
+        (remove, rf"mine: masks missing: got none of 1 of 4 test images \({PITUITARY}\)"),
         (twice, rf"mine: two masks of one image: got {PITUITARY}"),
-        (of_classes, rf"{PITUITARY}\.png: no mask: got values up to 3, expected 0 and 255, or 0 and 1"),
+        (
+            of_classes,
+            rf"{PITUITARY}\.png: no mask: got values up to 3, expected 0 and 255, or in all masks 0 and 1",
+        ),
+        (of_probabilities, rf"{PITUITARY}\.tif: no mask: got an image of mode F"),
+        (picture, rf"{PITUITARY}\.png: no mask: got 91% of the pixels neither dark nor bright"),
+        (crop, rf"{PITUITARY}\.png: a mask of another shape: got 16 x 10 px, expected 16 x 16 px"),
+        (one_healthy_of_two, "mine: masks missing: got none of 1 of 5 test images"),
+        (other_version, r"manifest\.csv: another version of the data set"),
         (broken, rf"{PITUITARY}\.png: no mask"),
         (other_truth, rf"{PITUITARY}\.png: (a file differs|file too large)"),
     ],
@@ -156,6 +199,10 @@ def test_masks_that_cannot_be_scored_are_told(place: Path, spoil, told: str) -> 
                 [f"{name},astro\n" for name in ("id,predicted\nx", GLIOMA, MENINGIOMA, PITUITARY, HEALTHY)]
             ),
             "astro",
+        ),
+        (
+            f"id,predicted\n{GLIOMA},\n{MENINGIOMA},None\n{PITUITARY},NA\n{HEALTHY},no_tumor\n",
+            "got , NA, None",
         ),
         ("", "no table"),
     ],

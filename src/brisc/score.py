@@ -7,7 +7,7 @@ Masks are scored at their images' own sizes, like `dice_native`: no method is as
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from PIL import Image
 
 from brisc.atomic import write_text
 from brisc.data.lists import LISTS, read_list
-from brisc.data.manifest import FILE_LIMIT, MANIFEST, read_manifest
+from brisc.data.manifest import FILE_LIMIT, MANIFEST, normalised, read_manifest
 from brisc.data.picture import MASK_LEVEL, from_square, read_grey
 from brisc.data.source import Folder, Zip, open_source
 from brisc.errors import InputError
@@ -32,7 +32,11 @@ RESAMPLES, SEED = 10_000, 42  # those of the study's reports
 ENDING = "_mask"  # of what brisc predict writes
 FORMATS = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 TRUTH = "segmentation_task/test/masks/"
+MODES = ("1", "L", "P", "RGB")  # of Pillow: others lose what they hold when they are made grey
+DARK, BRIGHT = 10, 245  # JPEG rings that far around 0 and 255
+MOST_BETWEEN = 0.05  # of the pixels; an MR image has far more
 SHOWN = 3  # names in a message
+PUBLISHED = "4eaa0c3b88ce1fd246d90382c1dcd1010cc126fff1bd3a4a415159661ca8b605"  # SHA-256 of the manifest
 METRICS = ("dice_native", "iou_native", "accuracy", "f1_macro")
 
 Scores = dict[str, dict[str, Any]]
@@ -52,48 +56,54 @@ def read_images(repository: Path) -> pd.DataFrame:
 
 
 def judge_masks(folder: Path, data: Path, images: pd.DataFrame, *, track: Track) -> pd.DataFrame:
-    """`images` with `predicted_pixels`, `dice` and `iou` of the masks below `folder`: <id>.png or
+    """`images` with `resized`, `predicted_pixels`, `dice` and `iou` of the masks below `folder`: <id>.png or
     <id>_mask.png, or in another of FORMATS.
 
     data: the data set, a folder or a zip in the publisher's layout. Tumour is what is above 127, or above 0
-    in a mask of 0 and 1. A mask of another size than its image's is brought to it by bilinear interpolation
-    and cut at a half. Healthy images may have no mask: then their rows are left out. Raises InputError for a
-    tumour image without one, for two of one image, and for what is no mask.
+    where all masks are of 0 and 1. A mask of another size than its image's is stretched to it, by bilinear
+    interpolation, and cut at a half; `resized` is 1 for it. Without any mask of a healthy image their rows
+    are left out. Raises InputError for images without a mask, for two of one image, for what is no mask, and
+    for one of another shape that is not square.
     """
     masks = _found(folder, images)
     judged = images[images["id"].isin(masks)].reset_index(drop=True)
-    counts = np.zeros((3, len(judged)), np.int64)
+    level = 0 if all(_read(masks[name]).max(initial=0) <= 1 for name in judged["id"]) else MASK_LEVEL
+    counts, resized = np.zeros((3, len(judged)), np.int64), np.zeros(len(judged), np.int64)
     with open_source(data) as source:
         truth_of = _truths(source)
         for k, (name, label) in enumerate(
             track(list(zip(judged["id"], judged["label"], strict=True)), "masks")
         ):
-            grey = _read(masks[name])
-            found = grey > (MASK_LEVEL if grey.max(initial=0) > 1 else 0)
+            found = _cut(masks[name], level)
             truth = np.zeros_like(found) if label == HEALTHY else read_grey(truth_of(name)) > MASK_LEVEL
             if found.shape != truth.shape:
+                _check_shape(masks[name], found.shape, truth.shape)
+                resized[k] = 1
                 found = from_square(found.astype(np.float64), shape=truth.shape, fit="squeeze") > 0.5
             counts[:, k] = (found & truth).sum(), found.sum(), truth.sum()
     found_dice = dice(*counts)
-    return judged.assign(predicted_pixels=counts[1], dice=found_dice, iou=found_dice / (2 - found_dice))
+    ious = found_dice / (2 - found_dice)
+    return judged.assign(resized=resized, predicted_pixels=counts[1], dice=found_dice, iou=ious)
 
 
 def judge_labels(path: Path, images: pd.DataFrame) -> pd.DataFrame:
     """`images` with `predicted`, from a CSV with a row for each: `id`, or `file` whose name is the id, and
     `predicted`, a class. Raises InputError where one is missing, comes twice or has another class."""
     try:
-        table = pd.read_csv(path, dtype=str)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except OSError as error:
         raise _bad("not readable", path, error.strerror, "a folder of masks or a CSV") from None
     except ValueError as error:
         raise _bad("no table", path, " ".join(str(error).split()), "a CSV with id and predicted") from None
     if "id" not in table and "file" in table:
-        table["id"] = [Path(name).stem for name in table["file"].astype(str)]
+        table["id"] = table["file"]
     if missing := [column for column in ("id", "predicted") if column not in table]:
         raise _bad("missing columns", path, f"no {', '.join(missing)}", "id (or file) and predicted")
+    table["id"] = [PurePosixPath(name.strip().replace("\\", "/")).stem for name in table["id"]]
+    table["predicted"] = table["predicted"].str.strip()
     table = table[table["id"].isin(images["id"])]
-    _check_whole(path, table["id"], images["id"], "rows")
-    if unknown := sorted(set(table["predicted"].astype(str)) - set(LABELS)):
+    _check_whole(path, table["id"], images["id"], "rows", mend="Each test image needs one; id is its name.")
+    if unknown := sorted(set(table["predicted"]) - set(LABELS)):
         raise _bad("unknown class", path, ", ".join(unknown[:SHOWN]), f"one of {', '.join(LABELS)}")
     return images.merge(table[["id", "predicted"]], on="id")
 
@@ -177,12 +187,17 @@ def _found(folder: Path, images: pd.DataFrame) -> dict[str, Path]:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in FORMATS and (name := path.stem.removesuffix(ENDING)) in known
     ]
-    needed = images["id"][images["label"] != HEALTHY]
-    _check_whole(folder, pd.Series([name for name, _ in files], dtype=str), needed, "masks")
+    names = pd.Series([name for name, _ in files], dtype=str)
+    healthy = images["label"] == HEALTHY
+    needed = images["id"] if names.isin(images["id"][healthy]).any() else images["id"][~healthy]
+    mend = "Where nothing was found an empty mask is needed; healthy images all have one, or none."
+    _check_whole(folder, names, needed, "masks", mend=mend)
     return dict(files)
 
 
-def _check_whole(where: Path, got: "pd.Series[str]", needed: "pd.Series[str]", what: str) -> None:
+def _check_whole(
+    where: Path, got: "pd.Series[str]", needed: "pd.Series[str]", what: str, *, mend: str
+) -> None:
     if twice := sorted(set(got[got.duplicated()])):
         raise _bad(f"two {what} of one image", where, ", ".join(twice[:SHOWN]), "one of each image")
     missing = sorted(set(needed) - set(got))
@@ -193,24 +208,49 @@ def _check_whole(where: Path, got: "pd.Series[str]", needed: "pd.Series[str]", w
             where=where,
             got=f"none of {len(missing)} of {len(needed)} test images ({shown})",
             expected="one of each, named by its id",
-            mend="Add them. An image in which nothing was found needs an empty mask.",
+            mend=mend,
         )
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
     try:
+        with Image.open(path) as image:
+            mode = image.mode
         grey = read_grey(path.read_bytes())
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _bad("no mask", path, " ".join(str(error).split()), "an image") from None
-    if 1 < grey.max(initial=0) <= MASK_LEVEL:
-        raise _bad("no mask", path, f"values up to {grey.max()}", "0 and 255, or 0 and 1")
+    if mode not in MODES:
+        raise _bad("no mask", path, f"an image of mode {mode}", "8 bit without transparency, 0 and 255")
     return grey
+
+
+def _cut(path: Path, level: int) -> NDArray[np.bool_]:
+    grey = _read(path)
+    if level and 0 < grey.max(initial=0) <= level:
+        raise _bad("no mask", path, f"values up to {grey.max()}", "0 and 255, or in all masks 0 and 1")
+    between = float(((grey > DARK) & (grey < BRIGHT)).mean())
+    if between > MOST_BETWEEN:
+        raise _bad("no mask", path, f"{between:.0%} of the pixels neither dark nor bright", "0 and 255")
+    return grey > level
+
+
+def _check_shape(path: Path, found: tuple[int, ...], truth: tuple[int, ...]) -> None:
+    """A square may be a squeezed image; another shape than the image's is a crop or turned."""
+    scaled = found[1] * truth[0] / truth[1]
+    if found[0] != found[1] and abs(found[0] - scaled) > 1:
+        sizes = [f"{width} x {height}" for height, width in (found, truth)]
+        raise _bad(
+            "a mask of another shape", path, f"{sizes[0]} px", f"{sizes[1]} px, a multiple or a square"
+        )
 
 
 def _truths(source: Folder | Zip) -> Callable[[str], bytes]:
     """Gives the file with the publisher's mask of an image, if it is the one of the manifest."""
-    root = next(iter(source.manifests()), MANIFEST).removesuffix(MANIFEST)
-    entries = read_manifest(source.read(root + MANIFEST, FILE_LIMIT), source.where(root + MANIFEST))
+    root = min(source.manifests(), key=lambda name: name.count("/"), default=MANIFEST).removesuffix(MANIFEST)
+    where, content = source.where(root + MANIFEST), normalised(source.read(root + MANIFEST, FILE_LIMIT))
+    if (got := hashlib.sha256(content).hexdigest()) != PUBLISHED:
+        raise _bad("another version of the data set", where, f"SHA-256 {got}", PUBLISHED)
+    entries = read_manifest(content, where)
 
     def truth(name: str) -> bytes:
         path = f"{TRUTH}{name}.png"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from brisc.errors import InputError
+from brisc.errors import InputError, InputErrors
 from brisc.progress import Items
 from brisc.vocabulary import PLANES
 
@@ -34,7 +34,7 @@ def main() -> int:
     try:
         done: int = arguments.do(arguments)
         return done
-    except InputError as error:
+    except (InputError, InputErrors) as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(
@@ -42,7 +42,7 @@ def main() -> int:
             file=sys.stderr,
         )
     except KeyboardInterrupt:
-        print("interrupted; what predictions.csv lists is whole", file=sys.stderr)
+        print("interrupted; what is written is whole", file=sys.stderr)
     return 1
 
 
@@ -142,6 +142,8 @@ def run_score(arguments: argparse.Namespace) -> int:
             )
         judged = score.judge_masks(arguments.predictions, arguments.data, images, track=bar)
         scores = score.score_masks(judged)
+        if resized := int(judged["resized"].sum()):
+            print(f"stretched to the size of their images: {resized} of {len(judged)} masks", file=sys.stderr)
     else:
         judged = score.judge_labels(arguments.predictions, images)
         scores = score.score_labels(judged)
