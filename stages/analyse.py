@@ -39,7 +39,7 @@ def main(profile: str) -> None:
         "source": plan.source,
         "prepare": asdict(plan.prepare),
     }
-    collect(runs, reports, provenance=provenance, study=published["models"])
+    collect(runs, reports, provenance=provenance, study=published["models"], settings=plan.evaluate)
     found = beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate, conflicts=conflicts)
     write_json(reports / "beyond.json", found)
     write_json(reports / "comparisons.json", comparisons)

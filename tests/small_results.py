@@ -46,7 +46,7 @@ PUBLISHED = {
             "settings": [{"setting": "model.growth_rate", "name": "growth rate", "value": 32}],
         },
         "mobilenetv2": {"test": {"accuracy": 94.1}},
-        "joint": {"against_separate": {"dice_study": -4.91}},
+        "joint": {"against_separate": {"dice_study": -4.91}, "gaps": {"dice_study": "of validation"}},
     },
     "grid": {
         "epochs": 20,
@@ -60,7 +60,7 @@ PUBLISHED = {
             "source": "others",
             "model": "unet",
             "metric": "dice_native",
-            "about": 86,
+            "value": 86,
             "unknown": "their average",
         }
     ],

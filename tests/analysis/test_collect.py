@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from brisc.analysis.collect import collect
+from brisc.analysis.collect import collect, f1_weighted_interval
 from brisc.analysis.runs import read_runs
+from brisc.config import load
 from brisc.vocabulary import SUBSETS
 
 COST = dict.fromkeys(("device", "threads", "precision", "seconds", "images_per_second", "peak_memory_mb"))
@@ -18,8 +20,10 @@ COST = dict.fromkeys(("device", "threads", "precision", "seconds", "images_per_s
 def gather(runs: Path, tmp_path: Path) -> Callable[..., Path]:
     def gathered(*names: str) -> Path:
         provenance = {"profile": "p", "source": "s", "prepare": {"size": 64}}
-        collect(read_runs(runs, names), tmp_path / "reports", provenance=provenance, study=["unet"])
-        return tmp_path / "reports"
+        settings = load("demo", "evaluate")
+        reports = tmp_path / "reports"
+        collect(read_runs(runs, names), reports, provenance=provenance, study=["unet"], settings=settings)
+        return reports
 
     return gathered
 
@@ -126,3 +130,16 @@ def test_a_second_time_changes_no_byte(gather: Callable[..., Path], write_run: C
     )
     assert first == second
     assert "old.csv" not in {path.name for path in first}
+
+
+def test_the_weighted_f1_has_the_interval_of_its_groups() -> None:
+    """Two groups alike: each resample has F1 2/3 and 4/5, of two images each; of one nothing is known."""
+    half = [("glioma", "glioma"), ("glioma", "meningioma"), *[("meningioma", "meningioma")] * 2]
+    table = pd.DataFrame(half * 2, columns=["label", "predicted"]).assign(group=[0] * 4 + [1] * 4)
+    settings = load("demo", "evaluate")
+    expected = (2 * 2 / 3 + 2 * 4 / 5) / 4
+    assert f1_weighted_interval(table, settings) == {
+        "f1_weighted_low": pytest.approx(expected),
+        "f1_weighted_high": pytest.approx(expected),
+    }
+    assert set(f1_weighted_interval(table[:4], settings).values()) == {None}

@@ -19,6 +19,8 @@ def test_deviations_hold_what_differs_and_nothing_else(build: Build, read: Calla
         ["precision", "32-true", "bf16-mixed", "all"],
         ["epochs at most", "100", "3", "all"],
         ["channels of the first level", "64", "16", "all"],
+        ["weight of the Dice loss", "0.5", "1", "all"],
+        ["weight of binary cross-entropy", "0.5", "1", "all"],
     ]
 
 
@@ -50,3 +52,12 @@ def test_settings_are_apart_where_models_differ(build: Build, read: Callable[[Pa
     assert own["`loss.cross_entropy`"] == ["0", "1"]
     assert own["`model.levels`"] == ["5", Cell(DASH, "the model has no such setting")]
     assert set(common) & set(own) == set()
+
+
+def test_a_setting_of_the_model_stands_for_that_of_the_study(
+    build: Build, read: Callable[[Path], Results]
+) -> None:
+    """The study trained its classifiers for 50 epochs at most, others for 100."""
+    folder = build(source="brisc2025", models=("unet", "mobilenetv2"))
+    rows = [row for row in provenance.deviations(read(folder)).rows if row[0] == "epochs at most"]
+    assert rows == [["epochs at most", "100", "3", "`unet`"], ["epochs at most", "50", "3", "`mobilenetv2`"]]

@@ -16,20 +16,34 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brisc.analysis.runs import Evaluated, of_kind, read_result
 from brisc.atomic import atomic, write_json
+from brisc.config import Evaluate
+from brisc.evaluation.classification import codes, confusion_matrix, f1, weighted
+from brisc.evaluation.rows import subset_of
+from brisc.evaluation.statistics import bootstrap_statistic
 from brisc.vocabulary import HEADS, VALIDATION
 
 
 def collect(
-    runs: Sequence[Evaluated], reports: Path, *, provenance: dict[str, Any], study: Container[str]
+    runs: Sequence[Evaluated],
+    reports: Path,
+    *,
+    provenance: dict[str, Any],
+    study: Container[str],
+    settings: Evaluate,
 ) -> None:
     """Write the files above into the folder `reports`. provenance: what is known of the profile. study: the
     architectures that the study has."""
     models, judged = of_kind(runs, "model"), [run for run in runs if run.kind != "fold"]
-    write_json(reports / "metrics.json", {run.name: {**run.metrics, "cost": _cost(run)} for run in judged})
+    write_json(
+        reports / "metrics.json",
+        {run.name: {**_metrics(run, settings), "cost": _cost(run)} for run in judged},
+    )
     write_json(reports / "scores.json", {run.name: score(run) for run in judged if run.kind != "seed"})
     write_json(reports / "runs.json", {run.name: _described(run, study) for run in runs})
     write_json(reports / "provenance.json", {**provenance, **_in_common(models)})
@@ -48,6 +62,36 @@ def score(run: Evaluated) -> float | None:
     """The primary metric of the run's first head on validation; None where its training diverged."""
     known = run.metrics.get(VALIDATION, {})
     return next((known[head.primary] for head in HEADS.values() if head.primary in known), None)
+
+
+def _metrics(run: Evaluated, settings: Evaluate) -> dict[str, Any]:
+    """Those of the run; where it names labels, also the interval of `f1_weighted`, which is published."""
+    if not any("f1_weighted" in scores for scores in run.metrics.values()):
+        return run.metrics
+    table = run.images()
+    return {
+        subset: {**scores, **f1_weighted_interval(subset_of(table, subset), settings)}
+        for subset, scores in run.metrics.items()
+    }
+
+
+def f1_weighted_interval(table: pd.DataFrame, settings: Evaluate) -> dict[str, float | None]:
+    """95 %, from the bootstrap over groups. table: group, label and predicted of each image."""
+    true, predicted = codes(table["label"]), codes(table["predicted"])
+
+    def statistic(rows: NDArray[np.intp]) -> float:
+        confusion = confusion_matrix(true[rows], predicted[rows])
+        value = weighted(f1(confusion), confusion)
+        assert value is not None  # a resample has images
+        return value
+
+    low, high = bootstrap_statistic(
+        statistic,
+        groups=table["group"],
+        resamples=settings.bootstrap_resamples,
+        seed=settings.bootstrap_seed,
+    )
+    return {"f1_weighted_low": low, "f1_weighted_high": high}
 
 
 def _cost(run: Evaluated) -> dict[str, Any]:

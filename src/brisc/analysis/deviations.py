@@ -29,13 +29,12 @@ def deviations(results: Results) -> list[tuple[Deviation, list[str]]]:
 def differing(results: Results, model: str, *, prefix: str = "") -> list[Deviation]:
     """The settings whose dotted name starts with `prefix` in which `model` differs from the study."""
     known = results.published_model(model)
-    compared = [
-        *results.published.record("study").listed("settings"),  # the same for all models
-        *(known.listed("settings") if "settings" in known else []),
-    ]
+    own = known.listed("settings") if "settings" in known else []
+    common = results.published.record("study").listed("settings")  # of all models that have none of their own
+    compared = {entry["setting"]: entry for entry in [*common, *own]}
     return [
         Deviation(entry["name"], entry["value"], ours)
-        for entry in compared
+        for entry in compared.values()
         if entry["setting"].startswith(prefix)
         and not _idle(results, model, entry["setting"])
         and (ours := _value(results, model, entry["setting"])) != entry["value"]

@@ -19,6 +19,7 @@ MEASURED_HEAD = {
     "pixel_accuracy": "mask",
     "accuracy": "label",
     "f1_macro": "label",
+    "f1_weighted": "label",
     "f1": "label",  # of one class
 }
 TOPICS = {"mask": "segmentation", "label": "classification"}
@@ -93,9 +94,10 @@ def _orders(models: Mapping[str, Record]) -> Iterator[Claim]:
 
 
 def _gaps(models: Mapping[str, Record]) -> Iterator[Claim]:
-    """A joint net less separate ones."""
+    """A joint net less separate ones. of: what the published figure is of."""
     for model, metric, value in _of_models(models, "against_separate"):
-        yield Claim("joint", "gap", value / 100, {"model": model, "metric": metric})
+        about = {"model": model, "metric": metric, "of": models[model].record("gaps")[metric]}
+        yield Claim("joint", "gap", value / 100, about)
 
 
 def _grid(grid: Record) -> Iterator[Claim]:
@@ -129,11 +131,10 @@ def _speeds(cost: Record, grid: Record) -> Iterator[Claim]:
 def _others(published: Record) -> Iterator[Claim]:
     """What others than the study report."""
     for record in published.listed("others"):
-        value = record.number("about")
+        value = record.number("value")
         if value is not None:
             about = {key: record[key] for key in ("model", "metric", "source", "unknown")}
-            about |= {"subset": "official"}
-            yield Claim("others", "about_score", value / 100, about)
+            yield Claim("others", "other_score", value / 100, about | {"subset": "official"})
 
 
 def _of_models(models: Mapping[str, Record], block: str) -> Iterator[tuple[str, str, float]]:

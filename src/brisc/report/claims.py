@@ -66,15 +66,11 @@ def _line(text: str) -> str:
 
 def _shows(words: Any) -> dict[str, tuple[Show, Show]]:
     """How the published value and ours are written, by kind of figure."""
-
-    def about(fraction: float) -> str:
-        return str(words.about(f"{100 * fraction:.4g}"))
-
     return {
         "count": (cells.thousands, cells.thousands),
         "score": (cells.percent, cells.percent),
         "class_score": (cells.coarse_percent, cells.percent),
-        "about_score": (about, cells.percent),
+        "other_score": (cells.percent, cells.percent),
         "validation_score": (cells.percent, cells.percent),
         "order": (cells.signed_points, cells.signed_points),
         "gap": (cells.signed_points, cells.signed_points),
