@@ -164,13 +164,13 @@ def _above(reports: Path, metric: str, baseline: float) -> str:
 
 
 def differences(root: Path) -> str:
-    """Those of whose two runs there are results."""
+    """With the runs that are not trained yet."""
     heads = _json(root / LATEST / "comparisons.json")["heads"]
     rows = []
     for question, model, baseline, head in QUESTIONS:
-        if pairs := _tested(heads[head], model, baseline):
-            told = [question, f"`{model}` less `{baseline}`", f"`{HEADS[head].primary}`"]
-            rows.append([*told, *(_difference(pair, model) for pair in pairs)])
+        pairs = _tested(heads[head], model, baseline)
+        shown = [_difference(pair, model) for pair in pairs] or ["not trained yet"] * len(ASKED)
+        rows.append([question, f"`{model}` less `{baseline}`", f"`{HEADS[head].primary}`", *shown])
     header = ["question", "difference", "metric", "official", "clean"]
     return Table("", header, rows, left=3).markdown()
 

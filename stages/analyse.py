@@ -11,6 +11,7 @@ from brisc.analysis.compare import compare, published_gap
 from brisc.analysis.costs import gather_costs
 from brisc.analysis.folds import out_of_fold
 from brisc.analysis.grid import read_cells
+from brisc.analysis.published import architectures
 from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import of_kind, read_runs
 from brisc.analysis.seeds import by_seed
@@ -33,13 +34,14 @@ def main(profile: str) -> None:
         settings=plan.evaluate,
     )
     conflicts = set(read_list("mask_conflicts")["test_id"]) if plan.source == LISTS.name else set()
+    study = architectures(published["models"])
     provenance = {
         "profile": profile,
         "runs_of_profile": plan.runs,
         "source": plan.source,
         "prepare": asdict(plan.prepare),
     }
-    collect(runs, reports, provenance=provenance, study=published["models"], settings=plan.evaluate)
+    collect(runs, reports, provenance=provenance, study=study, settings=plan.evaluate)
     found = beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate, conflicts=conflicts)
     write_json(reports / "beyond.json", found)
     write_json(reports / "comparisons.json", comparisons)

@@ -9,7 +9,7 @@ import pytest
 
 from brisc.analysis import claims
 from brisc.analysis.claims import Code, Finding, Ours, Verdict, by_topic, judge_all, missed, of_study, tally
-from brisc.analysis.published import Claim, published_claims
+from brisc.analysis.published import Claim, architectures, published_claims
 from brisc.analysis.results import Record, Results
 from brisc.errors import InputError
 from small_results import small_results
@@ -184,6 +184,11 @@ def test_no_figure_is_comparable_with_phantoms() -> None:
         NOT_COMPARABLE: len(findings),
         NOT_RUN: 0,
     }
+
+
+def test_architectures_of_the_study_are_its_models_and_those_that_its_settings_name() -> None:
+    named = {"settings": [{"setting": "model.arch", "value": "twin"}, {"setting": "epochs", "value": 3}]}
+    assert architectures({"net": named, "other": {}}) == {"net", "twin", "other"}
 
 
 def test_what_others_report_is_not_of_the_study() -> None:

@@ -18,6 +18,7 @@ def test_deviations_hold_what_differs_and_nothing_else(build: Build, read: Calla
         ["validation split", "random", "grouped", "all"],
         ["precision", "32-true", "bf16-mixed", "all"],
         ["epochs at most", "100", "3", "all"],
+        ["architecture, as it is called here", "unet_bilinear", "unet", "all"],
         ["channels of the first level", "64", "16", "all"],
         ["weight of the Dice loss", "0.5", "1", "all"],
         ["weight of binary cross-entropy", "0.5", "1", "all"],

@@ -51,6 +51,12 @@ def published_claims(published: Record) -> list[Claim]:
     ]
 
 
+def architectures(models: Mapping[str, Any]) -> set[str]:
+    """Those that the study has, as they are called here: by its models' names, and by their settings."""
+    settings = [entry for known in models.values() for entry in known.get("settings", ())]
+    return {*models, *(entry["value"] for entry in settings if entry["setting"] == "model.arch")}
+
+
 def head_of(metric: str) -> str:
     """The name of the head that the metric measures."""
     if metric not in MEASURED_HEAD:

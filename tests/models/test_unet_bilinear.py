@@ -1,0 +1,49 @@
+"""The study's U-Nets: parts by hand, and the gates as the one thing that they differ in."""
+
+import torch
+
+from brisc.models import build
+from brisc.models.attention_unet_bilinear import AdditiveGate
+
+UNET = {"in_channels": 1, "base_channels": 2, "levels": 3}
+
+
+def test_parameters_by_hand() -> None:
+    """Base 2, three levels. Encoder: 1->2->2, 2->4->4 and below 4->4->4; decoder: 8->2->2, 4->2->2. Each
+    convolution has 9 weights a pair of channels, each normalisation 2 numbers a channel; the head 2 weights
+    and a bias."""
+    pairs = (1 * 2 + 2 * 2) + (2 * 4 + 4 * 4) + (4 * 4 + 4 * 4) + (8 * 2 + 2 * 2) + (4 * 2 + 2 * 2)
+    channels = 2 * (2 + 4 + 4 + 2 + 2)
+    net = build(arch="unet_bilinear", **UNET)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 9 * pairs + 2 * channels + 3
+
+
+def test_the_corners_of_a_map_stay_when_it_is_up_sampled() -> None:
+    """Of 2 to 4 pixels the two between lie at a third and two thirds."""
+    net = build(arch="unet_bilinear", **UNET)
+    row = [0.0, 1.0, 2.0, 3.0]
+    torch.testing.assert_close(net.up(torch.tensor([[[[0.0, 3.0]]]])), torch.tensor([[[row, row]]]))
+
+
+def test_gate_by_hand() -> None:
+    """One channel. W_x(skip) + W_g(gating) = 2 skip - gating: 1 and -2; psi of its positive part: 1 and 0."""
+    gate = AdditiveGate(channels=1, inner_channels=1).eval()
+    with torch.no_grad():
+        for part, weight in ((gate.w_x, 2.0), (gate.w_g, -1.0), (gate.psi, 1.0)):
+            part[0].weight.fill_(weight)
+            part[1].eps = 0.0
+    skip, gating = torch.tensor([[[[1.0, 1.0]]]]), torch.tensor([[[[1.0, 4.0]]]])
+    expected = torch.sigmoid(torch.tensor([[[[1.0, 0.0]]]]))
+    torch.testing.assert_close(gate(skip, gating), expected)
+
+
+def test_without_its_gates_it_is_the_u_net() -> None:
+    unet, attention_unet = (
+        build(arch=arch, **UNET).eval() for arch in ("unet_bilinear", "attention_unet_bilinear")
+    )
+    missing = attention_unet.load_state_dict(unet.state_dict(), strict=False).missing_keys
+    assert {name.split(".")[0] for name in missing} == {"gates"}
+    attention_unet.attended = unet.attended
+    image = torch.rand(1, 1, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(unet(image)["mask"], attention_unet(image)["mask"])
