@@ -101,7 +101,7 @@ def test_the_head_tells_each_topic_apart() -> None:
     results = small_results()
     text = claims_text(ENVIRONMENT, results, judge_all(results))
     head = next(line for line in text.splitlines() if line.startswith("Reproduced of judged"))
-    assert "data 4 of 4, segmentation 1 of 3, classification 2 of 2, joint or separate 0 of 0," in head
+    assert "data 4 of 4, segmentation 1 of 3, classification 1 of 1, joint or separate 0 of 0," in head
 
 
 def test_an_order_is_told_by_both_metrics() -> None:
