@@ -26,7 +26,7 @@ from brisc.config import Evaluate
 from brisc.evaluation.classification import codes, confusion_matrix, f1, weighted
 from brisc.evaluation.rows import subset_of
 from brisc.evaluation.statistics import bootstrap_statistic
-from brisc.vocabulary import HEADS, VALIDATION
+from brisc.vocabulary import HEADS, SUBSETS, VALIDATION
 
 
 def collect(
@@ -66,13 +66,12 @@ def score(run: Evaluated) -> float | None:
 
 def _metrics(run: Evaluated, settings: Evaluate) -> dict[str, Any]:
     """Those of the run; where it names labels, also the interval of `f1_weighted`, which is published."""
-    if not any("f1_weighted" in scores for scores in run.metrics.values()):
-        return run.metrics
-    table = run.images()
-    return {
-        subset: {**scores, **f1_weighted_interval(subset_of(table, subset), settings)}
-        for subset, scores in run.metrics.items()
-    }
+    metrics = dict(run.metrics)
+    for subset in SUBSETS:
+        if "f1_weighted" in metrics.get(subset, {}):
+            interval = f1_weighted_interval(subset_of(run.images(), subset), settings)
+            metrics[subset] = {**metrics[subset], **interval}
+    return metrics
 
 
 def f1_weighted_interval(table: pd.DataFrame, settings: Evaluate) -> dict[str, float | None]:
