@@ -218,13 +218,13 @@ def test_the_command_prints_a_table_and_writes_files(
 ) -> None:
     given(place)
 
-    def brisc(*words: str) -> int:
+    def run(*words: str) -> int:
         monkeypatch.setattr(sys, "argv", ["brisc", "score", *words])
         return command.main()
 
-    assert brisc("mine") == 1
+    assert run("mine") == 1
     assert "--data" in capsys.readouterr().err
-    assert brisc("mine", "--data", "data", "--out", "out") == 0
+    assert run("mine", "--data", "data", "--out", "out") == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "| %, 95 % interval | official | clean | strict |"
     assert said[2] == "| images | 3 | 2 | 1 |"
