@@ -45,7 +45,8 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
     run = resolve("paper", "unet").run
     assert run.optimizer.learning_rate == 1e-3
     assert run.epochs == 60
-    assert run.model == {"arch": "unet_bilinear", "in_channels": 1, "base_channels": 64, "levels": 5}
+    sizes = {"in_channels": 1, "base_channels": 64, "levels": 5}
+    assert run.model == {"arch": "unet_bilinear", **sizes, "gates": False}
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ MAY_IMPORT = {
     "evaluation": BASE | {"data", "models", "training", "evaluation"},
     "analysis": BASE | {"evaluation", "analysis"},
     "export": BASE | {"data", "evaluation", "export", "inference", "training"},
-    "inference": BASE | {"data", "inference"},
+    # the console script has brisc score as well
+    "inference": BASE | {"data", "inference", "scoring"},
     "report": BASE | {"analysis", "report"},
+    "scoring": BASE | {"data", "evaluation", "report", "scoring"},
     "page": BASE | {"analysis", "page"},
 }
 

@@ -28,9 +28,9 @@ SCALED = {
 SMP = {"in_channels": 1, "pretrained": False}
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"arch": "unet", **UNET},
-    "unet_bilinear": {"arch": "unet_bilinear", **UNET, "base_channels": 8},
+    "unet_bilinear": {"arch": "unet_bilinear", **UNET, "base_channels": 8, "gates": False},
     "attention_unet": {"arch": "attention_unet", **UNET},
-    "attention_unet_bilinear": {"arch": "attention_unet_bilinear", **UNET, "base_channels": 8},
+    "unet_bilinear, gated": {"arch": "unet_bilinear", **UNET, "base_channels": 8, "gates": True},
     "bifpn_unet": {"arch": "bifpn_unet", **UNET, "bifpn_channels": 4, "bifpn_layers": 2},
     "mobilenetv2": {"arch": "mobilenetv2", **SCALED},
     "efficientnet_b0": {"arch": "efficientnet_b0", **SCALED},
@@ -230,7 +230,7 @@ def test_only_nets_of_a_library_import_it() -> None:
     [
         (
             {"arch": "vnet"},
-            "unknown arch: got 'vnet', expected one of attention_unet, attention_unet_bilinear, ",
+            "unknown arch: got 'vnet', expected one of attention_unet, bifpn_unet, ",
         ),
         ({"arch": "blocks"}, "unknown arch"),
         ({"arch": "unet", "in_channels": 1, "base_channels": 2}, "missing a required argument: 'levels'"),

@@ -3,7 +3,7 @@
 import torch
 
 from brisc.models import build
-from brisc.models.attention_unet_bilinear import AdditiveGate
+from brisc.models.unet_bilinear import AdditiveGate
 
 UNET = {"in_channels": 1, "base_channels": 2, "levels": 3}
 
@@ -14,13 +14,13 @@ def test_parameters_by_hand() -> None:
     and a bias."""
     pairs = (1 * 2 + 2 * 2) + (2 * 4 + 4 * 4) + (4 * 4 + 4 * 4) + (8 * 2 + 2 * 2) + (4 * 2 + 2 * 2)
     channels = 2 * (2 + 4 + 4 + 2 + 2)
-    net = build(arch="unet_bilinear", **UNET)
+    net = build(arch="unet_bilinear", gates=False, **UNET)
     assert sum(parameter.numel() for parameter in net.parameters()) == 9 * pairs + 2 * channels + 3
 
 
 def test_the_corners_of_a_map_stay_when_it_is_up_sampled() -> None:
     """Of 2 to 4 pixels the two between lie at a third and two thirds."""
-    net = build(arch="unet_bilinear", **UNET)
+    net = build(arch="unet_bilinear", gates=False, **UNET)
     row = [0.0, 1.0, 2.0, 3.0]
     torch.testing.assert_close(net.up(torch.tensor([[[[0.0, 3.0]]]])), torch.tensor([[[row, row]]]))
 
@@ -39,11 +39,11 @@ def test_gate_by_hand() -> None:
 
 def test_without_its_gates_it_is_the_u_net() -> None:
     unet, attention_unet = (
-        build(arch=arch, **UNET).eval() for arch in ("unet_bilinear", "attention_unet_bilinear")
+        build(arch="unet_bilinear", gates=gates, **UNET).eval() for gates in (False, True)
     )
     missing = attention_unet.load_state_dict(unet.state_dict(), strict=False).missing_keys
     assert {name.split(".")[0] for name in missing} == {"gates"}
-    attention_unet.attended = unet.attended
+    attention_unet.gates = torch.nn.ModuleList()
     image = torch.rand(1, 1, 16, 16)
     with torch.no_grad():
         assert torch.equal(unet(image)["mask"], attention_unet(image)["mask"])

@@ -121,7 +121,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 def run_score(arguments: argparse.Namespace) -> int:
     try:
-        from brisc import score
+        from brisc.scoring import score
     except ModuleNotFoundError as error:
         raise InputError(
             "brisc score needs more than brisc predict",

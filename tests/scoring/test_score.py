@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from brisc import score
 from brisc.data.lists import LISTS, read_list, write_lists
 from brisc.errors import InputError
 from brisc.inference import command
 from brisc.progress import silent
+from brisc.scoring import score
 
 GLIOMA, MENINGIOMA, PITUITARY, HEALTHY = (
     f"brisc2025_test_0000{k}_{code}_ax_t1" for k, code in enumerate(("gl", "me", "pi", "no"), start=1)
 )
 SIDE = 16
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("BRISC_ARCHIVE", "unset"))
 
 
