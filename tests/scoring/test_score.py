@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from brisc.config import load
 from brisc.data.lists import LISTS, read_list, write_lists
 from brisc.errors import InputError
 from brisc.inference import command
@@ -76,6 +77,13 @@ def given(place: Path) -> Path:
 
 def judge(place: Path, folder: Path) -> pd.DataFrame:
     return score.judge_masks(folder, place / "data", score.read_images(place), track=silent)
+
+
+def test_settings_are_those_of_the_profiles() -> None:
+    for profile in ("laptop", "paper"):
+        assert load(profile, "data").manifest_sha256 == score.PUBLISHED
+        evaluate = load(profile, "evaluate")
+        assert (evaluate.bootstrap_resamples, evaluate.bootstrap_seed) == (score.RESAMPLES, score.SEED)
 
 
 def test_masks_are_scored_by_subset(place: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brisc.atomic import write_text
+from brisc.data.index import LABEL_OF
 from brisc.data.lists import LISTS, read_list
 from brisc.data.manifest import FILE_LIMIT, MANIFEST, normalised, read_manifest
 from brisc.data.picture import MASK_LEVEL, from_square, read_grey
@@ -26,7 +27,7 @@ from brisc.evaluation.segmentation import dice
 from brisc.evaluation.statistics import Interval, bootstrap_mean, bootstrap_statistic, wilson
 from brisc.progress import Track
 from brisc.report.cells import NO_INTERVAL, Cell, Table, percent, with_interval
-from brisc.vocabulary import HEALTHY, LABEL_CODES, LABELS, TEST_SUBSETS
+from brisc.vocabulary import HEALTHY, LABELS, TEST_SUBSETS
 
 RESAMPLES, SEED = 10_000, 42  # those of the study's reports
 ENDING = "_mask"  # of what brisc predict writes
@@ -47,8 +48,7 @@ def read_images(repository: Path) -> pd.DataFrame:
     lists = repository / LISTS
     table = read_list("groups", lists)
     table = table[table["id"].str.contains("_test_")].sort_values("id", ignore_index=True)
-    label_of = {code: label for label, code in LABEL_CODES.items()}
-    table["label"] = [label_of[name.split("_")[3]] for name in table["id"]]
+    table["label"] = [LABEL_OF[name.split("_")[3]] for name in table["id"]]
     table["official"] = 1
     for subset in TEST_SUBSETS[1:]:
         table[subset] = table["id"].isin(read_list(subset, lists)["id"]).astype(int)
