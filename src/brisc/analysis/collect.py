@@ -66,12 +66,12 @@ def score(run: Evaluated) -> float | None:
 
 def _metrics(run: Evaluated, settings: Evaluate) -> dict[str, Any]:
     """Those of the run; where it names labels, also the interval of `f1_weighted`, which is published."""
-    metrics = dict(run.metrics)
-    for subset in SUBSETS:
-        if "f1_weighted" in metrics.get(subset, {}):
-            interval = f1_weighted_interval(subset_of(run.images(), subset), settings)
-            metrics[subset] = {**metrics[subset], **interval}
-    return metrics
+    named = [subset for subset in SUBSETS if "f1_weighted" in run.metrics.get(subset, {})]
+    if not named:
+        return run.metrics
+    table = run.images()
+    intervals = {subset: f1_weighted_interval(subset_of(table, subset), settings) for subset in named}
+    return {**run.metrics, **{subset: {**run.metrics[subset], **intervals[subset]} for subset in named}}
 
 
 def f1_weighted_interval(table: pd.DataFrame, settings: Evaluate) -> dict[str, float | None]:

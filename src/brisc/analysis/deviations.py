@@ -26,8 +26,8 @@ def deviations(results: Results) -> list[tuple[Deviation, list[str]]]:
     return found
 
 
-def differing(results: Results, model: str, *, prefix: str = "") -> list[Deviation]:
-    """The settings whose dotted name starts with `prefix` in which `model` differs from the study."""
+def differing(results: Results, model: str) -> list[Deviation]:
+    """The settings in which `model` differs from the study."""
     known = results.published_model(model)
     own = known.listed("settings") if "settings" in known else []
     common = results.published.record("study").listed("settings")  # of all models that have none of their own
@@ -35,8 +35,7 @@ def differing(results: Results, model: str, *, prefix: str = "") -> list[Deviati
     return [
         Deviation(entry["name"], entry["value"], ours)
         for entry in compared.values()
-        if entry["setting"].startswith(prefix)
-        and not _idle(results, model, entry["setting"])
+        if not _idle(results, model, entry["setting"])
         and (ours := _value(results, model, entry["setting"])) != entry["value"]
     ]
 
