@@ -216,11 +216,11 @@ def print_to_log(said: str) -> None:
 
 
 def chosen(profile: str, models: list[str], *, quick: bool) -> dict[str, Run]:
-    """One run of each architecture, or those named; --quick: the demo's small nets."""
+    """One run of each net, or those named; --quick: the demo's small nets."""
     runs: dict[str, Run] = {}
     for name in models or load_params().runs:
         run = resolve("demo" if quick else profile, name).run
-        if models or run.model["arch"] not in [other.model["arch"] for other in runs.values()]:
+        if models or run.model not in [other.model for other in runs.values()]:
             runs[name] = replace(run, portable_cpu=False)
     return runs
 
@@ -228,7 +228,7 @@ def chosen(profile: str, models: list[str], *, quick: bool) -> dict[str, Run]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.gpu")
     parser.add_argument("--profile", default="paper")
-    parser.add_argument("--models", default="", help="runs, separated by commas; else one an architecture")
+    parser.add_argument("--models", default="", help="runs, separated by commas; else one a net")
     parser.add_argument("--seconds", type=float, default=500.0, help="after which no further part starts")
     parser.add_argument("--quick", action="store_true", help="tiny nets on any device: does everything work?")
     parser.add_argument("--out", type=Path)

@@ -46,7 +46,7 @@ def test_values_arrive_as_their_types(repository: Path) -> None:
     assert run.optimizer.learning_rate == 1e-3
     assert run.epochs == 60
     sizes = {"in_channels": 1, "base_channels": 64, "levels": 5}
-    assert run.model == {"arch": "unet_bilinear", **sizes, "gates": False}
+    assert run.model == {"arch": "unet_bilinear", **sizes, "gates": False, "heads": ["mask"], "classes": 4}
 
 
 @pytest.mark.parametrize(

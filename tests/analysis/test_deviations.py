@@ -52,3 +52,19 @@ def test_a_setting_that_a_net_lacks_differs() -> None:
     results = small_results(runs=lambda runs: runs["unet"]["settings"].update(model={"arch": "smp"}))
     found = [deviation for deviation in differing(results, "unet") if deviation.name == "levels"]
     assert found == [Deviation("levels", 5, None)]
+
+
+def test_a_setting_that_a_net_lacks_may_have_a_value_all_the_same() -> None:
+    """published.json tells it: a net of timm lacks the multipliers of its width and is 1 wide."""
+
+    def found(width: float | None) -> list[Deviation]:
+        model = {"arch": "timm"} if width is None else {"arch": "mobilenetv2", "width": width}
+        setting = {"setting": "model.width", "name": "width", "value": 1.0, "absent": 1.0}
+        results = small_results(
+            runs=lambda runs: runs["unet"]["settings"].update(model=model),
+            published=lambda known: known["models"]["unet"].update(settings=[setting]),
+        )
+        return [deviation for deviation in differing(results, "unet") if deviation.name == "width"]
+
+    assert found(None) == found(1.0) == []
+    assert found(0.25) == [Deviation("width", 1.0, 0.25)]

@@ -12,13 +12,25 @@ from brisc.config import read_yaml
 from brisc.errors import InputError
 from brisc.models import build
 
-PAPER = read_yaml(Path(__file__).parents[2] / "profiles" / "paper.yaml")["runs"]
+FULL = read_yaml(Path(__file__).parents[2] / "profiles" / "laptop.yaml")["runs"]
 REFERENCE = {
     "mobilenetv2": "mobilenetv2_100",
     "efficientnet_b0": "efficientnet_b0",
     "densenet121": "densenet121",
 }
 SMP = {"arch": "smp", "architecture": "Unet", "encoder": "resnet18", "in_channels": 1, "pretrained": False}
+
+
+TIMM = {
+    "arch": "timm",
+    "name": "test_efficientnet",
+    "in_channels": 1,
+    "classes": 4,
+    "head_units": [],
+    "dropout": [0.0],
+    "drop_path": 0.0,
+    "pretrained": False,
+}
 
 
 def build_meta(**block: Any) -> torch.nn.Module:
@@ -34,7 +46,7 @@ def count(net: torch.nn.Module) -> int:
 def test_full_size_is_the_reference_net(name: str) -> None:
     with torch.device("meta"):
         reference = timm.create_model(REFERENCE[name], in_chans=1, num_classes=4)
-    ours = build_meta(**PAPER[name]["model"]).net
+    ours = build_meta(**FULL[name]["model"]).net
     assert [(key, value.shape) for key, value in ours.state_dict().items()] == [
         (key, value.shape) for key, value in reference.state_dict().items()
     ]
@@ -50,7 +62,7 @@ def test_full_size_is_the_reference_net(name: str) -> None:
     ],  # millions, ImageNet's three channels and 1000 classes
 )
 def test_parameters_beside_the_literature_s(name: str, literature: float) -> None:
-    net = build_meta(**{**PAPER[name]["model"], "in_channels": 3, "classes": 1000})
+    net = build_meta(**{**FULL[name]["model"], "in_channels": 3, "classes": 1000})
     assert round(count(net) / 1e6, 1) == literature
 
 
@@ -68,7 +80,7 @@ def test_parameters_beside_the_literature_s(name: str, literature: float) -> Non
 def test_size_settings_shrink_the_net_and_have_no_published_weights(
     name: str, setting: str, value: object
 ) -> None:
-    full = PAPER[name]["model"]
+    full = FULL[name]["model"]
     assert count(build_meta(**{**full, setting: value})) < count(build_meta(**full))
     with pytest.raises(InputError, match="no published weights for this size"):
         build(**{**full, setting: value, "pretrained": True})
@@ -80,13 +92,13 @@ def test_pretrained_loads_timm_s_weights_for_one_channel(name: str, monkeypatch:
     monkeypatch.setattr(
         "timm.models._builder.load_pretrained", lambda net, **options: loaded.append((net, options))
     )
-    net = build(**{**PAPER[name]["model"], "pretrained": True}).net
+    net = build(**{**FULL[name]["model"], "pretrained": True}).net
     ((loaded_into, options),) = loaded
     assert loaded_into is net
     assert (options["in_chans"], options["pretrained_cfg"]["architecture"]) == (1, REFERENCE[name])
 
 
-@pytest.mark.parametrize("block", [PAPER["mobilenetv2"]["model"], SMP, {**SMP, "encoder": "tu-resnet18"}])
+@pytest.mark.parametrize("block", [FULL["mobilenetv2"]["model"], SMP, {**SMP, "encoder": "tu-resnet18"}])
 def test_pretrained_without_a_network_is_told(
     block: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -119,4 +131,39 @@ def test_smp_takes_an_encoder_of_its_own_and_of_timm() -> None:
 def test_an_unknown_name_is_told(setting: str, value: str, expected: str) -> None:
     with pytest.raises(InputError) as caught:
         build(**{**SMP, setting: value})
+    assert expected in str(caught.value)
+
+
+def test_timm_takes_a_net_by_its_name_and_puts_layers_before_the_classes() -> None:
+    net = build_meta(**{**TIMM, "name": "resnet18", "head_units": [8], "dropout": [0.0, 0.5]}).net
+    with torch.device("meta"):
+        reference = timm.create_model("resnet18", in_chans=1, num_classes=0)
+    assert net[0].state_dict().keys() == reference.state_dict().keys()
+    assert [(layer.in_features, layer.out_features) for layer in net[1] if hasattr(layer, "in_features")] == [
+        (512, 8),
+        (8, 4),
+    ]
+
+
+def test_stochastic_depth_drops_blocks() -> None:
+    """In training what is left of the net differs from draw to draw."""
+    torch.manual_seed(0)
+    image = torch.rand(2, 1, 32, 32)
+    for rate, expected in ((0.0, 1), (0.5, 2)):
+        net = build(**{**TIMM, "name": "efficientnet_b0", "drop_path": rate}).net[0].train()
+        with torch.no_grad():
+            drawn = {tuple(net(image).flatten().tolist()) for _ in range(4)}
+        assert min(len(drawn), 2) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("name", "resnet19", "unknown model: got 'resnet19', expected a name that timm.list_models() lists"),
+        ("name", "densenet121", "a setting that this net does not take: got "),
+    ],
+)
+def test_what_timm_does_not_have_is_told(setting: str, value: str, expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        build(**{**TIMM, "drop_path": 0.2, setting: value})
     assert expected in str(caught.value)

@@ -1,11 +1,14 @@
 """The study's U-Nets: parts by hand, and the gates as the one thing that they differ in."""
 
+import pytest
 import torch
 
+from brisc.errors import InputError
 from brisc.models import build
 from brisc.models.unet_bilinear import AdditiveGate
 
-UNET = {"in_channels": 1, "base_channels": 2, "levels": 3}
+UNET = {"in_channels": 1, "base_channels": 2, "levels": 3, "heads": ["mask"], "classes": 4}
+LABEL = {"head_units": [3], "dropout": [0.0, 0.5]}
 
 
 def test_parameters_by_hand() -> None:
@@ -22,7 +25,7 @@ def test_the_corners_of_a_map_stay_when_it_is_up_sampled() -> None:
     """Of 2 to 4 pixels the two between lie at a third and two thirds."""
     net = build(arch="unet_bilinear", gates=False, **UNET)
     row = [0.0, 1.0, 2.0, 3.0]
-    torch.testing.assert_close(net.up(torch.tensor([[[[0.0, 3.0]]]])), torch.tensor([[[row, row]]]))
+    torch.testing.assert_close(net.decoder.up(torch.tensor([[[[0.0, 3.0]]]])), torch.tensor([[[row, row]]]))
 
 
 def test_gate_by_hand() -> None:
@@ -42,8 +45,36 @@ def test_without_its_gates_it_is_the_u_net() -> None:
         build(arch="unet_bilinear", gates=gates, **UNET).eval() for gates in (False, True)
     )
     missing = attention_unet.load_state_dict(unet.state_dict(), strict=False).missing_keys
-    assert {name.split(".")[0] for name in missing} == {"gates"}
-    attention_unet.gates = torch.nn.ModuleList()
+    assert {name.rsplit(".", 3)[0].split(".")[1] for name in missing} == {"gates"}
+    attention_unet.decoder.gates = torch.nn.ModuleList()
     image = torch.rand(1, 1, 16, 16)
     with torch.no_grad():
         assert torch.equal(unet(image)["mask"], attention_unet(image)["mask"])
+
+
+def test_the_mask_of_the_joint_net_is_the_u_net_s_and_its_label_that_of_label_alone() -> None:
+    mask, label, joint = (
+        build(arch="unet_bilinear", gates=False, **{**UNET, **LABEL, "heads": heads}).eval()
+        for heads in (["mask"], ["label"], ["mask", "label"])
+    )
+    joint.load_state_dict({**joint.state_dict(), **mask.state_dict()})
+    image = torch.rand(2, 1, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(mask(image)["mask"], joint(image)["mask"])
+        joint.load_state_dict({**joint.state_dict(), **label.state_dict()})
+        assert torch.equal(label(image)["label"], joint(image)["label"])
+
+
+def test_the_label_is_named_from_the_mean_of_the_deepest_map() -> None:
+    net = build(arch="unet_bilinear", gates=False, **{**UNET, **LABEL, "heads": ["label"]}).eval()
+    deepest = torch.tensor([1.0, -2.0, 3.0, 0.5])
+    maps = deepest[None, :, None, None] * torch.tensor([[0.0, 2.0]])
+    net.bottom.register_forward_hook(lambda module, given, output: maps)
+    with torch.no_grad():
+        torch.testing.assert_close(net(torch.rand(1, 1, 16, 16))["label"], net.label[2](deepest[None]))
+
+
+@pytest.mark.parametrize("heads", [[], ["edge"], ["mask", "mask"], ["mask", "edge"]])
+def test_wrong_heads_are_told(heads: list[str]) -> None:
+    with pytest.raises(InputError, match="wrong heads"):
+        build(arch="unet_bilinear", gates=False, **{**UNET, "heads": heads})

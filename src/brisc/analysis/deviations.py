@@ -36,7 +36,7 @@ def differing(results: Results, model: str) -> list[Deviation]:
         Deviation(entry["name"], entry["value"], ours)
         for entry in compared.values()
         if not _idle(results, model, entry["setting"])
-        and (ours := _value(results, model, entry["setting"])) != entry["value"]
+        and (ours := _value(results, model, entry["setting"], entry.content.get("absent"))) != entry["value"]
     ]
 
 
@@ -45,14 +45,15 @@ def _idle(results: Results, model: str, setting: str) -> bool:
     return setting.startswith("plateau_") and _value(results, model, "schedule") != "plateau"
 
 
-def _value(results: Results, model: str, setting: str) -> Any:
-    """A dotted setting of the run or, for what is done to the data, of the profile."""
+def _value(results: Results, model: str, setting: str, absent: Any = None) -> Any:
+    """A dotted setting of the run or, for what is done to the data, of the profile. absent: what a net has
+    that lacks the setting."""
     path = setting.split(".")
     run: Record = results.runs.record(model).record("settings")
     block: Any = run.content if path[0] in run else results.provenance.content
     for key in path:
         if not isinstance(block, dict) or key not in block:
-            return None
+            return absent
         block = block[key]
     if (setting, block) == ("precision", "auto"):
         return results.cost(model)["precision"] or block  # what it was in fact, where that was measured

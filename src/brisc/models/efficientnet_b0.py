@@ -1,7 +1,7 @@
 """EfficientNet-B0, Tan & Le 2019 (arXiv:1905.11946), Table 1, as timm builds it: 4.0 million parameters and
 the classifier.
 
-The paper trains with dropout and stochastic depth. The study does not say that it does; here both are off, as
+The paper trains with dropout and stochastic depth, and so does the study (timm.py); here both are off, as
 they are by default in timm.
 """
 

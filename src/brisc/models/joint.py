@@ -1,7 +1,7 @@
 """One U-Net encoder for two tasks: the decoder of unet.py draws the mask, a linear layer names the label.
 
-The study describes "one U-Net encoder, segmentation decoder + classification head" and not what the head is;
-this one is the plainest: global average pooling of the deepest map, then a linear layer.
+The study's own joint net is unet_bilinear.py's; the head here is the plainest: global average pooling of the
+deepest map, then a linear layer.
 """
 
 import torch
