@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-from brisc.analysis.results import GridResult, Record
+import pandas as pd
+
+from brisc.analysis.grid import cell_name
+from brisc.analysis.results import GridResult, Record, Results
 
 
 class GridCell(NamedTuple):
@@ -61,6 +64,26 @@ def rates_of(grid: GridResult, optimizer: str) -> list[float]:
     best = best_of(grid, optimizer)
     own = [cell for cell in scored(grid) if cell.optimizer == optimizer]
     return [] if best is None else sorted(cell.learning_rate for cell in own if cell.may_be_as_good_as(best))
+
+
+def published_score(results: Results, cell: GridCell) -> float | None:
+    """That of the cell in the study's log; None where it is not there, and of phantoms, which are not held
+    against it."""
+    log = results.published.record("grid").record("log").content.get("cells", {})
+    percent = log.get(cell_name(cell.optimizer, cell.learning_rate))
+    return None if results.phantom or percent is None else percent / 100
+
+
+def agreement(results: Results, grid: GridResult) -> float | None:
+    """Spearman's correlation of our scores with the study's over the cells that have both; None for fewer
+    than three, and where one side is the same for all."""
+    scores = pd.DataFrame(
+        [(cell.score, published_score(results, cell)) for cell in scored(grid)], columns=["ours", "theirs"]
+    )
+    ranks = scores.dropna().rank()
+    if len(ranks) < 3 or ranks.nunique().min() < 2:
+        return None
+    return float(ranks["ours"].corr(ranks["theirs"]))
 
 
 def _cell(record: Record) -> GridCell:

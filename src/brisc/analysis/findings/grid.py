@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from brisc.analysis.grid_cells import GridCell, best_of, cells, scored
+from brisc.analysis.grid_cells import GridCell, agreement, best_of, cells, scored
 from brisc.analysis.results import Record, Results
 
 
@@ -11,7 +11,7 @@ class Searched:
     """The grid. best: the cell with the highest score, None where all diverged before their first epoch was
     over; tied: the others that may be the best. best_rates: of each optimiser the cell with its highest
     score. claims: those of grid.json on what the study says, none for phantoms; study_epochs: those of the
-    study's cells, None where ours have as many."""
+    study's cells, None where ours have as many; agreement: of our order of the cells with that of its log."""
 
     model: str
     optimizers: int
@@ -25,6 +25,7 @@ class Searched:
     diverged: int
     claims: tuple[Record, ...]
     study_epochs: int | None
+    agreement: float | None
 
 
 def searched(results: Results) -> Searched | None:
@@ -47,4 +48,5 @@ def searched(results: Results) -> Searched | None:
         diverged=sum(cell.diverged_at is not None for cell in cells(grid)),
         claims=() if results.phantom else tuple(summary.listed("claims")),
         study_epochs=theirs if theirs != epochs else None,
+        agreement=agreement(results, grid) if summary["measure"] == "dice" else None,
     )

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
-from brisc.analysis.grid_cells import GridCell, cells, scored
+from brisc.analysis.grid_cells import GridCell, cells, published_score, scored
 from brisc.analysis.results import GridResult, Results
 from brisc.report.cells import setting
 from brisc.report.figures.style import (
@@ -35,7 +35,7 @@ def grid_charts(results: Results, grid: GridResult) -> list[Chart]:
 
 
 def heatmap(results: Results, grid: GridResult) -> Chart:
-    """Optimisers down, rates across; cells that may be the best are starred."""
+    """Optimisers down, rates across; cells that may be the best are starred; in brackets the study's."""
     optimizers, rates = grid.summary["optimizers"], [float(rate) for rate in grid.summary["learning_rates"]]
     figure = sheet(
         results, f"Grid: best validation {_measure(grid)} of each cell", 1.3 + 0.5 * len(optimizers)
@@ -45,10 +45,10 @@ def heatmap(results: Results, grid: GridResult) -> Chart:
     texts = pd.DataFrame("", index=optimizers, columns=rates)
     for cell in cells(grid):
         values.loc[cell.optimizer, cell.learning_rate] = np.nan if cell.score is None else 100 * cell.score
-        texts.loc[cell.optimizer, cell.learning_rate] = _text(cell)
+        texts.loc[cell.optimizer, cell.learning_rate] = _text(cell, published_score(results, cell))
     values.columns = texts.columns = pd.Index([setting(rate) for rate in rates])
-    known = [100 * cell.score for cell in cells(grid) if cell.score is not None]
-    low, high = (10 * np.floor(min(known) / 10), 10 * np.ceil(max(known) / 10)) if known else (0, 100)
+    ours = [100 * cell.score for cell in cells(grid) if cell.score is not None]
+    low, high = (10 * np.floor(min(ours) / 10), 10 * np.ceil(max(ours) / 10)) if ours else (0, 100)
     sns.heatmap(
         values,
         ax=ax,
@@ -67,14 +67,18 @@ def heatmap(results: Results, grid: GridResult) -> Chart:
     ax.set(xlabel="learning rate (no unit)", ylabel="")
     ax.grid(False)
     ax.tick_params(left=False, bottom=False, labelrotation=0)
-    return Chart("grid_heatmap", figure, _facts(results, grid))
+    study = results.published.record("grid").count("epochs")
+    known = any(published_score(results, cell) is not None for cell in cells(grid))
+    return Chart("grid_heatmap", figure, {**_facts(results, grid), "study_epochs": study if known else None})
 
 
-def _text(cell: GridCell) -> str:
+def _text(cell: GridCell, published: float | None) -> str:
+    theirs = "" if published is None else f"\n({100 * published:.1f})"
     if cell.score is None:
-        return "diverged"
+        return f"diverged{theirs}"
     star = " *" if cell.may_be_best else ""
-    return f"{100 * cell.score:.1f}{star}" + ("" if cell.diverged_at is None else "\ndiverged later")
+    later = "" if cell.diverged_at is None else "\ndiverged later"
+    return f"{100 * cell.score:.1f}{star}{later}{theirs}"
 
 
 def _measure(grid: GridResult) -> str:
