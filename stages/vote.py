@@ -1,9 +1,11 @@
-"""vote: several nets as one, from the masks that each of them was evaluated by."""
+"""vote: several nets as one, from the masks that each of them was evaluated by. A member that the profile does
+not have is left out; one that it has and that is not listed under runs leaves no vote."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import command
-from brisc.config import AnalysePlan, Vote, load_param, read_plan
+from brisc.config import AnalysePlan, Vote, load_param, read_plan, read_yaml
 from brisc.data.dataset import load_samples
 from brisc.evaluation.vote import vote
 
@@ -11,6 +13,8 @@ from brisc.evaluation.vote import vote
 def main(profile: str) -> None:
     plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
     rule, runs = load_param(Vote, "vote"), load_param(list[str], "runs")
+    known = read_yaml(Path(f"profiles/{profile}.yaml"))["runs"]
+    rule = replace(rule, members=[name for name in rule.members if name in known])
     vote(
         {name: Path(f"runs/{profile}/eval/{name}") for name in rule.members if name in runs},
         load_samples(Path(f"data/{profile}/cache")),

@@ -81,7 +81,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.write_text(yaml.safe_dump(smaller(read_yaml(path)), sort_keys=False))
     params = read_yaml(place / "params.yaml") | {"runs": RUNS, "export": ["unet", "mobilenetv2"]}
     params["grid"] |= {"optimizers": ["adam"], "learning_rates": [1.0e-3]}
-    params["vote"] = {"members": ["unet", "joint"], "agree": 2}
+    params["vote"] = {"members": ["unet", "of_another_profile", "joint"], "agree": 2}
     (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

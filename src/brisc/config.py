@@ -244,8 +244,8 @@ class Compare(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Vote(Strict):
-    """A pixel is tumour where at least `agree` of the members say so. No vote where one of them is not
-    listed under runs."""
+    """A pixel is tumour where at least `agree` of the members say so, those that the profile has. No vote
+    where one of them is not listed under runs."""
 
     members: list[str]
     agree: Positive
