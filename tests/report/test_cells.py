@@ -61,6 +61,8 @@ def test_small_p_are_bounded_and_not_zero(p: float, shown: str) -> None:
     ("value", "shown"),
     [
         ([0.02, 0.1], "0.02 to 0.1"),
+        ([512, 256], "512, 256"),
+        ([0.5, 0.5], "0.5, 0.5"),
         ([6, 12, 24, 16], "6, 12, 24, 16"),
         (["mask", "label"], "mask, label"),
         (True, "yes"),

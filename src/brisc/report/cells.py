@@ -126,7 +126,7 @@ def with_interval(
 
 
 def setting(value: Any) -> str:
-    """The value of a setting in words; two numbers are the ends of a range."""
+    """The value of a setting in words; two numbers, the lower first, are the ends of a range."""
     if value is None:
         return "not set"
     if isinstance(value, bool):
@@ -134,8 +134,10 @@ def setting(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list):
-        of_two_numbers = len(value) == 2 and not any(isinstance(item, str) for item in value)
-        return (" to " if of_two_numbers else ", ").join(setting(item) for item in value)
+        numbers = not any(isinstance(item, str) for item in value)
+        return (" to " if numbers and len(value) == 2 and value[0] < value[1] else ", ").join(
+            setting(item) for item in value
+        )
     return str(value)
 
 
