@@ -1,5 +1,5 @@
-"""vote: several nets as one, from the masks that each of them was evaluated by. A member that the profile does
-not have is left out; one that it has and that is not listed under runs leaves no vote."""
+"""vote: several nets as one, from the masks that each of them was evaluated by. A member that the profile
+does not have is left out; one that it has and that is not listed under runs leaves no vote."""
 
 from dataclasses import replace
 from pathlib import Path
