@@ -50,12 +50,23 @@ mirrored left to right; `clean` leaves them out. Copying the mask of the most si
 learns nothing, gives a mean Dice of {dice[0]} % on `official` and {dice[1]} % on `clean`; copying its class,
 an accuracy of {accuracy[0]} % and {accuracy[1]} %. On `clean` {masks} segmentation models and {labels}
 classifiers have their whole interval above that."""
+WORTH = """\
+Having seen them is worth {official} points of `{measure}` on `official` to `{model}`
+(on `clean`, where none can help, {clean}): trained without as many others, less without them."""
 TRAININGS = """\
 Percent, with 95 % intervals from a bootstrap over groups of similar slices. {parts}:
 {number} trainings, {hours:.1f} hours, {core_hours:.1f} core-hours. The study counts about {theirs} GPU-hours
 for its own, larger ones."""
 
-KINDS = {"model": "models", "seed": "seeds", "recipe": "recipes", "grid": "cells of the grid"}
+KINDS = {
+    "model": "models",
+    "seed": "seeds",
+    "pruned": "without copies or as many others",
+    "fold": "folds",
+    "recipe": "recipes",
+    "grid": "cells of the grid",
+}
+ENDS = ("", "_low", "_high")
 VERDICTS = {True: "significant", False: "not significant", None: "not tested"}
 
 
@@ -141,11 +152,11 @@ def _trainings(root: Path) -> str:
 
 
 def finding(root: Path) -> str:
-    """The copies, and what a method reaches that learns nothing."""
+    """The copies, what a method reaches that learns nothing, and what having seen them is worth."""
     reports = root / LATEST
     audit = _json(reports / "audit.json")
     mask, label = (audit["baselines"][f"nearest_{what}"] for what in ("mask", "class"))
-    return FINDING.format(
+    copies = FINDING.format(
         copied=audit["test_with_copy_in_train"]["total"],
         images=audit["images"]["test"],
         mirrored=audit["test_with_copy_in_train_by_relation"]["mirrored"],
@@ -154,6 +165,17 @@ def finding(root: Path) -> str:
         masks=_above(reports, "dice_per_image", mask["clean"]["dice"]),
         labels=_above(reports, "accuracy", label["clean"]["accuracy"]),
     )
+    return "\n".join([copies, *_worths(reports)])
+
+
+def _worths(reports: Path) -> Iterator[str]:
+    for part in _json(reports / "beyond.json")["copies"]:
+        if part["seeds"]:
+            of = {subset: [part["subsets"][subset][f"worth{end}"] for end in ENDS] for subset in ASKED}
+            shown = {
+                subset: "{} [{}, {}]".format(*map(signed_points, values)) for subset, values in of.items()
+            }
+            yield WORTH.format(model=part["model"], measure=part["measure"], **shown)
 
 
 def _above(reports: Path, metric: str, baseline: float) -> str:
