@@ -51,8 +51,9 @@ learns nothing, gives a mean Dice of {dice[0]} % on `official` and {dice[1]} % o
 an accuracy of {accuracy[0]} % and {accuracy[1]} %. On `clean` {masks} segmentation models and {labels}
 classifiers have their whole interval above that."""
 WORTH = """\
-Having seen them is worth {official} points of `{measure}` on `official` to `{model}`
-(on `clean`, where none can help, {clean}): trained without as many others, less without them."""
+Having seen the copies is worth {worth} points of `{measure}` on `official` to `{model}`, against having \
+seen as many others.
+Without any it still changes by {unseen} points from `official` to `clean`: they differ in themselves."""
 TRAININGS = """\
 Percent, with 95 % intervals from a bootstrap over groups of similar slices. {parts}:
 {number} trainings, {hours:.1f} hours, {core_hours:.1f} core-hours. The study counts about {theirs} GPU-hours
@@ -66,7 +67,6 @@ KINDS = {
     "recipe": "recipes",
     "grid": "cells of the grid",
 }
-ENDS = ("", "_low", "_high")
 VERDICTS = {True: "significant", False: "not significant", None: "not tested"}
 
 
@@ -171,11 +171,14 @@ def finding(root: Path) -> str:
 def _worths(reports: Path) -> Iterator[str]:
     for part in _json(reports / "beyond.json")["copies"]:
         if part["seeds"]:
-            of = {subset: [part["subsets"][subset][f"worth{end}"] for end in ENDS] for subset in ASKED}
-            shown = {
-                subset: "{} [{}, {}]".format(*map(signed_points, values)) for subset, values in of.items()
-            }
-            yield WORTH.format(model=part["model"], measure=part["measure"], **shown)
+            official, clean = (part["subsets"][subset] for subset in ASKED)
+            worth, low, high = (signed_points(official[f"worth{end}"]) for end in ("", "_low", "_high"))
+            yield WORTH.format(
+                model=part["model"],
+                measure=part["measure"],
+                worth=f"{worth} [{low}, {high}]",
+                unseen=signed_points(clean["without_copies"] - official["without_copies"]),
+            )
 
 
 def _above(reports: Path, metric: str, baseline: float) -> str:

@@ -10,6 +10,7 @@ import pytest
 from brisc.analysis.claims import judge_all
 from brisc.analysis.results import Results
 from brisc.report import tables
+from brisc.report.cells import MINUS
 from brisc.report.figures import charts
 from brisc.report.render import render, report_texts
 
@@ -24,7 +25,17 @@ COPIES = {
 }
 STRATUM = {"n": 7, "dice_per_image": 0.6, "low": 0.5, "high": 0.7}
 BEYOND: dict[str, Any] = {
-    "copies": [{"model": "unet", "seeds": [42], "subsets": {"official": {**COPIES, **WORTH}}}],
+    "copies": [
+        {
+            "model": "unet",
+            "measure": "dice_per_image",
+            "seeds": [42],
+            "subsets": {
+                "official": {**COPIES, **WORTH},
+                "clean": {**COPIES, **WORTH, "without_copies": 0.58},
+            },
+        }
+    ],
     "augmentation": [
         {
             "model": "unet",
@@ -102,6 +113,16 @@ def test_each_table_has_its_numbers(build: Callable[..., Path], read: Callable[[
     ):
         assert made is not None
         assert "+10.00 [+5.00, +15.00]" in made.rows[0]
+
+
+def test_the_answer_tells_what_copies_are_worth(
+    build: Callable[..., Path], read: Callable[[Path], Results]
+) -> None:
+    results = read(with_beyond(build()))
+    text = report_texts(results, charts(results), judge_all(results))["report.md"]
+    answer = text.split("## 1.")[0]
+    assert "**+5.00 points** of `dice_per_image` on official (95 % interval +1.00 to +9.00" in answer
+    assert f"changes by {MINUS}12.00 points from official to clean" in answer
 
 
 def test_only_what_was_run_is_told(build: Callable[..., Path], published: Path) -> None:

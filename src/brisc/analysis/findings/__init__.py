@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from brisc.analysis.findings.attention import Attention, attention, trained_pair
 from brisc.analysis.findings.classification import Calibration, Confusion, calibration, confusion
-from brisc.analysis.findings.copies import Copies, Files, conflicts, copies, files
+from brisc.analysis.findings.copies import Copies, Files, Worth, conflicts, copies, files, worths
 from brisc.analysis.findings.efficiency import Efficiency, efficiency
 from brisc.analysis.findings.grid import Searched, searched
 from brisc.analysis.findings.joint import JointAgainstSeparate, joint
@@ -33,6 +33,7 @@ class Findings:
     grid: Searched | None
     recipes: tuple[Study, ...]
     copies: Copies | None
+    worths: tuple[Worth, ...]
     conflicts: tuple[tuple[str, int], ...]
     files: Files
 
@@ -51,6 +52,7 @@ def find(results: Results) -> Findings:
         grid=searched(results),
         recipes=studies(results),
         copies=copies(results),
+        worths=worths(results),
         conflicts=conflicts(results),
         files=files(results),
     )

@@ -27,6 +27,19 @@ class Files:
     problems: int
 
 
+@dataclass(frozen=True)
+class Worth:
+    """What having seen the copies gives `model` on official, with its interval; unseen: how the score changes
+    from official to clean where it was trained without them."""
+
+    model: str
+    measure: str
+    worth: float | None
+    low: float | None
+    high: float | None
+    unseen: float | None
+
+
 def copies(results: Results) -> Copies | None:
     """None without an audit."""
     if results.audit is None:
@@ -34,6 +47,25 @@ def copies(results: Results) -> Copies | None:
     copied = results.audit.record("test_with_copy_in_train").count("total")
     images = results.audit.record("subsets").record("official").count("total")
     return Copies(images, copied, copied / images if images > 0 else None)
+
+
+def worths(results: Results) -> tuple[Worth, ...]:
+    """Of the models that were trained without the copies, and without as many others."""
+    trained = [] if results.beyond is None else results.beyond.listed("copies")
+    return tuple(_worth(part) for part in trained if part["seeds"])
+
+
+def _worth(part: Record) -> Worth:
+    official, clean = (part.record("subsets").record(subset) for subset in ("official", "clean"))
+    before, after = (subset.number("without_copies") for subset in (official, clean))
+    return Worth(
+        model=part["model"],
+        measure=part["measure"],
+        worth=official.number("worth"),
+        low=official.number("worth_low"),
+        high=official.number("worth_high"),
+        unseen=None if before is None or after is None else after - before,
+    )
 
 
 def conflicts(results: Results) -> tuple[tuple[str, int], ...]:
