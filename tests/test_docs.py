@@ -149,7 +149,7 @@ def test_what_copies_are_worth_is_told_of_the_models_trained_without_them(tmp_pa
     (tmp_path / "beyond.json").write_text(json.dumps({"copies": copies}))
     [told] = docs._worths(tmp_path)
     assert "+2.50 [+1.00, +4.00] points of `dice_per_image` on `official` to `unet`" in told
-    assert f"it changes by {MINUS}10.00 points" in told
+    assert f"it still changes by {MINUS}10.00 points" in told
 
 
 def test_outputs_are_gathered_by_folder() -> None:
