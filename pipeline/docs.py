@@ -53,7 +53,7 @@ classifiers have their whole interval above that."""
 WORTH = """\
 Having seen the copies is worth {worth} points of `{measure}` on `official` to `{model}`, against having \
 seen as many others.
-Without them it still changes by {unseen} points from `official` to `clean`: they differ in themselves."""
+Without them it still changes by {unseen} points from `official` to `clean`: so much is not theirs."""
 TRAININGS = """\
 Percent, with 95 % intervals from a bootstrap over groups of similar slices. {parts}:
 {number} trainings, {hours:.1f} hours, {core_hours:.1f} core-hours. The study counts about {theirs} GPU-hours
