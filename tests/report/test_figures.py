@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib as mpl
@@ -23,6 +24,7 @@ from brisc.report.figures import (
     style,
     training,
 )
+from brisc.report.figures.style import look
 
 Build = Callable[..., Path]
 Read = Callable[[Path], Results]
@@ -268,6 +270,12 @@ def test_the_difference_is_drawn_with_each_seed(read: Read, five: Path) -> None:
         own = [cross for cross in crosses if i < cross[1] < i + 0.5]  # below its row
         assert [cross[0] for cross in own] == pytest.approx(x)
     assert len(crosses) == 8
+
+
+def test_no_two_models_look_alike() -> None:
+    names = [str(place) for place in range(60)]
+    results: Any = SimpleNamespace(models=names)
+    assert len({look(results, name) for name in names}) == 60
 
 
 def test_the_grid_marks_what_may_be_best_and_what_diverged(read: Read, five: Path) -> None:

@@ -24,9 +24,10 @@ COLOURS = {"official": BLUE, "clean": ORANGE, "strict": GREEN, "validation": GRE
 MARKERS = {"official": "o", "clean": "s", "strict": "^", "validation": "v"}
 DASHES = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1))]
 
-# One look for each model, by its place in the list of models.
+# One look for each model, by its place in the list of models; two markers more than colours, so that the
+# eleventh is not the first.
 MODEL_COLOURS = [BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY]
-MODEL_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "h"]
+MODEL_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "d"]
 
 INK = "#222222"  # of numbers on shades
 
