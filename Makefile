@@ -4,6 +4,8 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # This tree's code, also where .venv was copied or moved here with the repository and names another.
 export PYTHONPATH := $(CURDIR)/src
+# onnxruntime would tell its maker of every session.
+export ORT_DISABLE_TELEMETRY := 1
 
 .PHONY: help use repro pack unpack show grid site print lists verify keep gc bench docs test check
 help:
@@ -17,7 +19,7 @@ help:
 	@echo "make print   report, details and claims as one HTML file for paper, from the report that make repro wrote"
 	@echo "make lists   benchmark/: copies, subsets, groups, folds and mask conflicts of BRISC 2025, from what audit and prepare found"
 	@echo "make verify  is every file in DVC's cache what it was when it was stored?"
-	@echo "make keep    put the small results of finished trainings into kept/, which git carries; weights stay in DVC's cache"
+	@echo "make keep    put the small results of finished trainings and the weights of a few into kept/, which git carries"
 	@echo "make gc      what can go from DVC's cache, since no profile, commit or experiment names it; GO=1 removes it"
 	@echo "make bench   speed as ratios in one run, and whether the fast ways give the plain ways' results; QUICK=1 to try it"
 	@echo "make docs    the tables of README and docs/, from the results shown there and of the benchmark"
@@ -25,7 +27,7 @@ help:
 	@echo "make check   lint, format and types"
 
 use: .venv/installed
-	@python -m pipeline.profile $(PROFILE) $(RUNS)
+	@python -m pipeline.profile "$(PROFILE)" "$(RUNS)"
 
 # Without WORKERS as many stages at a time as there are GPUs, or cores where a training takes one. ON=ray: on the
 # cluster of RAY_ADDRESS, else a Ray of this machine; TIMEOUT=3600 ends a stage there that takes longer.

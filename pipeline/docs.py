@@ -18,7 +18,9 @@ import pandas as pd
 
 from bench.table import markdown
 from brisc.analysis.costs import core_seconds
+from brisc.analysis.findings.copies import worths
 from brisc.analysis.findings.scores import ASKED
+from brisc.analysis.results import Record
 from brisc.atomic import write_text
 from brisc.config import read_yaml, resolve
 from brisc.errors import InputError
@@ -42,6 +44,8 @@ QUESTIONS = (
     ("Do learned weights of the losses help the mask?", "joint_uncertainty", "joint", "mask"),
     ("Do they help the label?", "joint_uncertainty", "joint", "label"),
     ("Does the best classifier of the study beat the U-Net's encoder?", "densenet121", "label_only", "label"),
+    ("Does an encoder that knows ImageNet segment better?", "unet_lite0", "unet", "mask"),
+    ("Does a net that knows ImageNet classify better?", "efficientnet_lite0", "densenet121", "label"),
 )
 
 FINDING = """\
@@ -51,13 +55,12 @@ learns nothing, gives a mean Dice of {dice[0]} % on `official` and {dice[1]} % o
 an accuracy of {accuracy[0]} % and {accuracy[1]} %. On `clean` {masks} segmentation models and {labels}
 classifiers have their whole interval above that."""
 WORTH = """\
-Having seen the copies is worth {worth} points of `{measure}` on `official` to `{model}`, against having \
-seen as many others.
-Without them it still changes by {unseen} points from `official` to `clean`: so much is not theirs."""
+Having seen the copies gives `{model}` {worth} points of `{measure}` on `official`, against having
+seen as many others ({trainings}). Without them it still changes by {fall} points from `official` to
+`clean`, by {mixed} with the classes mixed as in `official`."""
 TRAININGS = """\
-Percent, with 95 % intervals from a bootstrap over groups of similar slices. {parts}:
-{number} trainings, {hours:.1f} hours, {core_hours:.1f} core-hours. The study counts about {theirs} GPU-hours
-for its own, larger ones."""
+Percent, with 95 % intervals from a bootstrap over groups of similar slices. {parts}: {number} trainings,
+{hours:.1f} hours, {core_hours:.1f} core-hours; the study counts about {theirs} GPU-hours for its own."""
 
 KINDS = {
     "model": "models",
@@ -169,16 +172,16 @@ def finding(root: Path) -> str:
 
 
 def _worths(reports: Path) -> Iterator[str]:
-    for part in _json(reports / "beyond.json")["copies"]:
-        if part["seeds"]:
-            official, clean = (part["subsets"][subset] for subset in ASKED)
-            worth, low, high = (signed_points(official[f"worth{end}"]) for end in ("", "_low", "_high"))
-            yield WORTH.format(
-                model=part["model"],
-                measure=part["measure"],
-                worth=f"{worth} [{low}, {high}]",
-                unseen=signed_points(clean["without_copies"] - official["without_copies"]),
-            )
+    for found in worths(Record(_json(reports / "beyond.json"), str(reports / "beyond.json"))):
+        fall = found.unseen
+        yield WORTH.format(
+            model=found.model,
+            measure=found.measure,
+            worth=with_interval(found.worth, found.low, found.high, signed_points, DASH),
+            trainings="one training each" if found.seeds == 1 else f"{found.seeds} trainings each",
+            fall=with_interval(fall.change, fall.low, fall.high, signed_points, DASH),
+            mixed=DASH if fall.mixed is None else signed_points(fall.mixed),
+        )
 
 
 def _above(reports: Path, metric: str, baseline: float) -> str:
@@ -246,9 +249,11 @@ def runs(root: Path) -> str:
 
 
 def _changes(changes: Json) -> Iterator[tuple[str, Any]]:
-    """Without the model's own settings, where it has an architecture of its own."""
+    """Of a model with an architecture of its own nothing else but that it is pretrained."""
+    own = "model.arch" in changes
     for key, value in changes.items():
-        if key == "model.arch" or not (key.startswith("model.") and "model.arch" in changes):
+        told = key == "model.arch" or (key == "model.pretrained" and value)
+        if told or not (own and key.startswith("model.")):
             yield key.removeprefix("model."), value
 
 

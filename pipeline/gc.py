@@ -29,14 +29,17 @@ MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)$", re.M)
 
 
 def named(root: Path) -> set[str]:
-    """Every MD5 in a dvc.lock of the work tree, or of a commit that a ref or the reflog leads to."""
+    """Every MD5 in a dvc.lock, or a .dvc file of `dvc add`, of the work tree or of a commit that a ref or the
+    reflog leads to."""
     which = ("--all", "--reflog", "--full-history", "-m")
-    changes = git(root, "log", *which, "--format=", "--raw", "--no-abbrev", "--", LOCK)
+    changes = git(root, "log", *which, "--format=", "--raw", "--no-abbrev", "--", LOCK, "*.dvc")
     blobs = {line.split()[3] for line in changes.splitlines() if line.startswith(":")}
     blobs.discard("0" * 40)  # of a commit that removes the file
     texts = [git(root, "cat-file", "blob", blob) for blob in sorted(blobs)]
-    if (root / LOCK).exists():
-        texts.append((root / LOCK).read_text(encoding="utf-8"))
+    added = git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", LOCK, "*.dvc")
+    texts += [
+        path.read_text(encoding="utf-8") for name in added.split("\0") if (path := root / name).is_file()
+    ]
     return {digest for text in texts for digest in MD5.findall(text)}
 
 

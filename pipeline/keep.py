@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dvc.repo import Repo
+
 from brisc.config import load_params, read_yaml
 from brisc.errors import InputError
 from pipeline import command
@@ -53,6 +55,9 @@ def keep() -> str:
             expected="at least one",
             mend=f"Run make repro, or dvc repro evaluate@{profile}-<run>.",
         )
+    with Repo() as repo:  # DVC pushes what params.yaml names, of which dvc.lock may have more
+        known = {Path(out.fs_path).relative_to(Path.cwd()) for out in repo.index.outs}
+    finished = [path for path in finished if path in known]
     subprocess.run([*DVC, "push", "--quiet", "--remote", "kept", *map(str, finished)], check=True)
     for path in unnamed(KEPT, {out["md5"] for out in results(stages)}):
         remove(path)

@@ -174,16 +174,15 @@ class Node:
 
         self.bundle, self.pack, self.settings, self.work = bundle, pack, settings, settings.work
         self.part = bundle.size_of(settings.part, "RESULT_PART")
-        self.stages: dict[str, Any] = {
-            name: stage
-            for name, stage in pack["stages"].items()
-            if not settings.runs or stage["run"] in settings.runs
-        }
-        self.made = {output for stage in pack["stages"].values() for output in stage["outputs"]}
+        self.stages: dict[str, Any] = pack["stages"]
+        self.asked = [
+            name for name, stage in self.stages.items() if not settings.runs or stage["run"] in settings.runs
+        ]
+        self.made = {output for stage in self.stages.values() for output in stage["outputs"]}
         self.digests: dict[str, str] = {}  # of what was packed: it does not change
         self.began = time.monotonic()
         self.jobs: list[Job] = []
-        self.waiting = list(self.stages)
+        self.waiting = list(self.asked)
         self.failed: dict[str, Any] = {}
         self.done: dict[str, Any] = {}
         self.stopped: list[int] = []
@@ -197,23 +196,25 @@ class Node:
             time.sleep(POLL_SECONDS)
         for job in self.jobs:
             self._end(job)
-        left = [name for name in self.stages if name not in self.done and name not in self.failed]
-        said = f"{len(self.done)} of {len(self.stages)} stages are done"
+        done = [name for name in self.asked if name in self.done]
+        left = [name for name in self.asked if name not in self.done and name not in self.failed]
+        said = f"{len(done)} of {len(self.asked)} stages are done"
         said += f", {len(left)} are left: run the same line again" if left else ""
         print(f"{said}; results in {self.settings.results}", flush=True)
         return 128 + self.stopped[0] if self.stopped else int(bool(self.failed))
 
     def _take_up(self) -> None:
-        """What an earlier start has finished, of the same inputs."""
-        for name in list(self.waiting):
+        """What earlier starts have finished, of the same inputs, with these RUNS or others."""
+        for name in self.stages:
             path = self._record(name)
             if not path.is_file() or not self._ready(name):
                 continue
             record = json.loads(path.read_text(encoding="utf-8"))
             if record["inputs"] == self._inputs(name) and record["outputs"] == self._outputs(name):
                 self.done[name] = record
-                self.waiting.remove(name)
-                print(f"{name} is done already", flush=True)
+                if name in self.waiting:
+                    self.waiting.remove(name)
+                    print(f"{name} is done already", flush=True)
 
     def _step(self) -> bool:
         """Take in what has ended or begin what is ready. False when there is neither."""
@@ -340,7 +341,7 @@ def hold(work: Path) -> IO[str]:
             where=work,
             got="a held lock",
             expected="none",
-            mend="Wait for it, or set WORK to another folder.",
+            mend="Wait for it, or set both WORK and RESULTS to other folders.",
         ) from None
     return lock
 

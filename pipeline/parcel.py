@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dvc.stage import PipelineStage
 
 from brisc.atomic import atomic, write_text
 from brisc.errors import InputError
-from brisc.plan import EXEMPT
+from brisc.plan import EXEMPT, digest
 from pipeline.objects import files_of
 
 # What every stage may import undeclared: code that cannot change a result, and what starts a stage.
@@ -41,7 +42,8 @@ class Parcel:
 
 
 def parcel_of(stage: PipelineStage) -> Parcel:
-    """Of a stage whose inputs are at hand."""
+    """Of a stage whose inputs are at hand. Raises InputError for code that was edited since it was planned,
+    whose result would pass for that of the plan."""
     root = Path(stage.repo.root_dir)
     params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
     inputs = sorted(_relative(root, (dep.fs_path for dep in stage.deps if dep not in params)))
@@ -52,7 +54,19 @@ def parcel_of(stage: PipelineStage) -> Parcel:
         if file not in inputs
     }
     outputs = sorted(_relative(root, (out.fs_path for out in stage.outs)))
-    code = sorted({*COMMON, *_named_by_plans(root, inputs)} - set(inputs))
+    planned = dict(_planned(root, inputs))
+    for name, expected in planned.items():
+        if (root / name).is_file() and (
+            found := _digest(root / name, (root / name).stat().st_mtime_ns)
+        ) != expected:
+            raise InputError(
+                f"code of {stage.addressing} was edited since it was planned",
+                where=root / name,
+                got=found,
+                expected=expected,
+                mend="Run the same command again.",
+            )
+    code = sorted({*COMMON, *planned} - set(inputs))
     return Parcel(stage.name, stage.cmd, tuple(inputs), tuple(code), settings, tuple(outputs))
 
 
@@ -119,11 +133,16 @@ def is_plan(path: str) -> bool:
     return path.endswith("/plan.json") or ("/plan/" in path and path.endswith(".json"))
 
 
-def _named_by_plans(root: Path, inputs: Iterable[str]) -> Iterator[str]:
-    """The source files that the plans among a stage's inputs have a digest of."""
+def _planned(root: Path, inputs: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The source files that the plans among a stage's inputs name, and their digests."""
     for name in inputs:
         if is_plan(name):
-            yield from json.loads((root / name).read_text(encoding="utf-8")).get("code", {})
+            yield from json.loads((root / name).read_text(encoding="utf-8")).get("code", {}).items()
+
+
+@cache
+def _digest(path: Path, changed: int) -> str:
+    return digest(path)
 
 
 def _relative(root: Path, paths: Iterable[str]) -> list[str]:

@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def rows_of(read: Read, base: dict[str, Any]) -> Iterator[Row]:
-    """The runs in metrics.json, by the primary metric of each head, and the cells in grid.json.
+    """The runs in metrics.json, by the primary metric of each head, the cells in grid.json, and the folds.
 
     base: runs.json of the commit. Of a run with other settings than there these are told, of another run what
     it changes.
@@ -69,6 +69,7 @@ def rows_of(read: Read, base: dict[str, Any]) -> Iterator[Row]:
                     _minutes(subsets["cost"]["seconds"]),
                 )
     yield from _cells(json.loads(read("grid.json") or '{"cells": []}'))
+    yield from _folds(json.loads(read("out_of_fold.json") or '{"models": {}}'))
 
 
 def _changes(about: dict[str, Any], base: dict[str, Any] | None) -> str:
@@ -98,6 +99,14 @@ def _cells(grid: dict[str, Any]) -> Iterator[Row]:
         changes = f"like {grid['model']}; {cell['optimizer']} at {cell['learning_rate']:g}"
         metric = NAMES.get(grid["measure"], grid["measure"])
         yield Row(metric, cell["score"], name, changes, None, None, cell["epochs"], _minutes(cell["seconds"]))
+
+
+def _folds(out_of_fold: dict[str, Any]) -> Iterator[Row]:
+    """Those of a model together, which have no test images but their own."""
+    for model, found in out_of_fold["models"].items():
+        names, dice = ", ".join(map(str, found["folds"])), _percent(found["dice_per_image"])
+        changes = f"like {model}; {dice} on the {found['n_pairs']:,} slices of folds {names}"
+        yield Row("Dice", found["validation"], f"{model}, out of fold", changes, None, None, None, None)
 
 
 def collect(root: Path, profile: str) -> list[Row]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import command
 from brisc.analysis.beyond import beyond
 from brisc.analysis.collect import collect
-from brisc.analysis.compare import compare, published_gap
+from brisc.analysis.compare import compare, published_gaps
 from brisc.analysis.costs import gather_costs
 from brisc.analysis.folds import out_of_fold
 from brisc.analysis.grid import read_cells
@@ -30,7 +30,7 @@ def main(profile: str) -> None:
         {run.name: run.images() for run in of_kind(runs, "model")},
         seeds=by_seed(runs),
         joint=joint,
-        gap=published_gap(published, joint.joint),
+        gaps=published_gaps(published, joint.joint),
         settings=plan.evaluate,
     )
     conflicts = set(read_list("mask_conflicts")["test_id"]) if plan.source == LISTS.name else set()

@@ -5,16 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import command
-from brisc.config import AnalysePlan, Vote, load_param, read_plan, read_yaml
+from brisc.config import Vote, VotePlan, load_param, read_plan
 from brisc.data.dataset import load_samples
 from brisc.evaluation.vote import vote
 
 
 def main(profile: str) -> None:
-    plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
+    plan = read_plan(VotePlan, Path(f"data/{profile}/plan/vote.json"))
     rule, runs = load_param(Vote, "vote"), load_param(list[str], "runs")
-    known = read_yaml(Path(f"profiles/{profile}.yaml"))["runs"]
-    rule = replace(rule, members=[name for name in rule.members if name in known])
+    rule = replace(rule, members=[name for name in rule.members if name in plan.runs])
     vote(
         {name: Path(f"runs/{profile}/eval/{name}") for name in rule.members if name in runs},
         load_samples(Path(f"data/{profile}/cache")),

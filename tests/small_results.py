@@ -83,7 +83,7 @@ def label(accuracy: float) -> dict[str, Any]:
 def run(**model: Any) -> dict[str, Any]:
     common = {"epochs": 100, "precision": "auto", "schedule": "plateau", "plateau_patience": 7}
     settings = {"model": model, **common, "optimizer": {"learning_rate": 0.0001}}
-    return {"kind": "model", "settings": settings}
+    return {"kind": "model", "of_study": True, "settings": settings}
 
 
 def cell(optimizer: str, rate: float, score: float, ranks: tuple[int, int]) -> dict[str, Any]:

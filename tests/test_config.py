@@ -1,5 +1,6 @@
 """Profiles: the same keys everywhere, and one clear error for anything else."""
 
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from brisc.config import WHOLE, Fold, load, load_param, load_params, read_yaml, resolve, resolve_grid
 from brisc.errors import InputError, InputErrors
 from brisc.vocabulary import FOLDS
-from pipeline.profile import use, use_recorded
+from pipeline.profile import main, use, use_recorded
 
 PROFILES = ("demo", "laptop", "paper")
 BLOCKS = ("data", "phantom", "audit", "prepare", "train", "evaluate")
@@ -155,10 +156,54 @@ def test_the_recorded_runs_and_grid_are_those_of_the_committed_report(repository
     assert Path("params.yaml").read_text().count("optimizers:") == 1
 
 
+def test_blank_lines_and_comments_are_part_of_the_list(repository: Path) -> None:
+    path = repository / "params.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("  - unet\n", "  - unet\n\n  # others\n", 1).rstrip("\n"))
+    use("demo")
+    assert path.read_text() == before
+
+
+def test_a_list_that_cannot_be_rewritten_is_left_alone(repository: Path) -> None:
+    path = repository / "params.yaml"
+    text = path.read_text()
+    path.write_text(text[: text.index("runs:")] + "runs: &all\n  - unet\n")
+    before = path.read_text()
+    with pytest.raises((InputError, InputErrors), match=r"params\.yaml"):
+        use("laptop")
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(("demo", "unet joint"), "RUNS=unet"), (("", "recorded"), "PROFILE")]
+)
+def test_what_make_use_does_not_know_is_refused(
+    repository: Path, words: tuple[str, str], expected: str
+) -> None:
+    with pytest.raises(InputError, match=expected):
+        main(*words)
+
+
+def test_without_a_grid_it_says_so(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main("demo")
+    assert "Without a grid" not in capsys.readouterr().out
+    path = repository / "params.yaml"
+    path.write_text(re.sub(r"optimizers: .*", "optimizers: []", path.read_text()))
+    main("laptop")
+    assert "Without a grid" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         ("  - unet\n", "  - []\n", "bad value for runs.0: got []"),
+        ("  - unet\n", "  - unet\n  - unet\n", "a run that is listed twice: got unet"),
+        (
+            "members: [unet, ",
+            "members: [unett, ",
+            "a run that no profile has, under compare or vote: got unett",
+        ),
+        ("agree: 2", "agree: 20", "a vote of more than there are: got vote.agree: 20"),
         ("runs: #", "runz: #", "missing setting runs"),
         ("  run: unet", "  run: vnet", "a grid of a run that is not listed: got vnet"),
         ("optimizers: [adam, ", "optimizers: [adma, ", "bad value for grid.optimizers.0: got 'adma'"),

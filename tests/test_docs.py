@@ -138,18 +138,24 @@ def test_models_are_above_a_baseline_with_their_whole_interval(tmp_path: Path) -
 
 
 def test_what_copies_are_worth_is_told_of_the_models_trained_without_them(tmp_path: Path) -> None:
-    official = {"worth": 0.025, "worth_low": 0.01, "worth_high": 0.04, "without_copies": 0.8}
+    official = {"worth": 0.025, "worth_low": 0.01, "worth_high": 0.04}
+    fall = {"change": -0.1, "change_low": -0.12, "change_high": -0.08, "mixed": -0.05}
     trained = {
         "model": "unet",
         "measure": "dice_per_image",
         "seeds": [42],
-        "subsets": {"official": official, "clean": {"without_copies": 0.7}},
+        "subsets": {"official": official, "copied": {"worth": 0.03}, "clean": {"worth": 0.01}},
+        **{"excess": 0.02, "excess_low": 0.01, "excess_high": 0.03},
+        "falls": {"without_copies": fall, "without_others": fall},
     }
     copies = [trained, {"model": "densenet121", "measure": "accuracy", "seeds": [], "subsets": {}}]
     (tmp_path / "beyond.json").write_text(json.dumps({"copies": copies}))
     [told] = docs._worths(tmp_path)
-    assert "+2.50 [+1.00, +4.00] points of `dice_per_image` on `official` to `unet`" in told
-    assert f"it still changes by {MINUS}10.00 points" in told
+    assert "gives `unet` +2.50 [+1.00, +4.00] points of `dice_per_image` on `official`" in told
+    assert (
+        f"by {MINUS}10.00 [{MINUS}12.00, {MINUS}8.00] points from `official` to\n`clean`, by {MINUS}5.00 with"
+        in told
+    )
 
 
 def test_outputs_are_gathered_by_folder() -> None:

@@ -252,6 +252,14 @@ class Vote(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VotePlan(Strict):
+    """What the vote stage takes from the profile: the names of all its runs, and how masks are judged."""
+
+    runs: list[str]
+    evaluate: Evaluate
+
+
+@dataclass(frozen=True, kw_only=True)
 class Params(Strict):
     """params.yaml: which profile, which runs, and the grid's axes. No number of a training."""
 
@@ -354,7 +362,21 @@ PARAMS = Path("params.yaml")
 
 def load_params() -> Params:
     """params.yaml as its dataclass: which profile, and the lists that the stages of dvc.yaml are made of."""
-    params: Params = checked(Params, read_yaml(PARAMS), PARAMS, "")
+    return params_of(read_yaml(PARAMS))
+
+
+def params_of(content: Any) -> Params:
+    """The content of params.yaml, checked. Raises InputError for a run that is not listed, or that no profile
+    has."""
+    params: Params = checked(Params, content, PARAMS, "")
+    if twice := [name for name in dict.fromkeys(params.runs) if params.runs.count(name) > 1]:
+        raise InputError(
+            "a run that is listed twice",
+            where=PARAMS,
+            got=", ".join(twice),
+            expected="each once",
+            mend="Take one of them out of runs.",
+        )
     if params.grid.run not in params.runs:
         raise InputError(
             "a grid of a run that is not listed",
@@ -371,6 +393,28 @@ def load_params() -> Params:
             got=", ".join(unknown),
             expected=f"of {', '.join(params.runs)}",
             mend="Add it to runs, or take it out of export.",
+        )
+    profiles = [path.stem for path in sorted(profile_path("").parent.glob("*.yaml"))]
+    known = {name for profile in profiles for name in run_names(profile)}
+    compared, vote = params.compare, params.vote
+    named = [*compared.joint, *asdict(compared.like_for_like).values()]
+    named += [*compared.separate.mask, *compared.separate.label, *vote.members]
+    unknown = [name for name in dict.fromkeys(named) if name not in known]
+    if unknown and known:
+        raise InputError(
+            "a run that no profile has, under compare or vote",
+            where=PARAMS,
+            got=", ".join(unknown),
+            expected=f"runs of {', '.join(profiles)}",
+            mend="Correct the name.",
+        )
+    if vote.members and vote.agree > len(vote.members):
+        raise InputError(
+            "a vote of more than there are",
+            where=PARAMS,
+            got=f"vote.agree: {vote.agree}",
+            expected=f"at most {len(vote.members)}, the number of vote.members",
+            mend="Correct one of them.",
         )
     return params
 
@@ -554,15 +598,24 @@ def read_yaml(path: Path) -> Any:
     """The content of a YAML 1.2 file, parsed safely."""
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        of_profile = path.parent == profile_path("").parent
         raise InputError(
-            "no such profile",
+            "no such profile" if of_profile else "a file is missing",
             where=path,
             got="no file",
-            expected=f"one of: {known}",
-            mend="Name an existing profile in params.yaml.",
+            expected=f"one of: {known}" if of_profile else "a file of the repository",
+            mend="Name an existing profile in params.yaml."
+            if of_profile
+            else "Run it in the repository's root, or bring the file back with git.",
         )
+    return yaml_of(path.read_bytes(), path)
+
+
+def yaml_of(content: bytes | str, path: Path) -> Any:
+    """The content of a YAML 1.2 file; path: where it is, or is to be."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Yaml12)
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        return yaml.load(text, Loader=_Yaml12)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(
             "not readable as YAML",

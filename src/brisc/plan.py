@@ -41,6 +41,7 @@ def write_plans(profile: str, runs: Sequence[str], out: Path, *, grid_run: str, 
             "evaluate": asdict(evaluate),
             "runs": len(run_names(profile)),
         },
+        "vote": {"runs": run_names(profile), "evaluate": asdict(evaluate)},
     }
     with atomic(out) as folder:
         for stage, content in stages.items():

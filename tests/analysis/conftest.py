@@ -1,7 +1,7 @@
 """Evaluated runs of given scores, as the stages train and evaluate leave them."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ def write_run(runs: Path, run: Run) -> Callable[..., None]:
         if cost is not None:
             write_json(folder / "training" / "cost.json", cost)
         write_json(folder / "data.json", {"fingerprint": "f" * 64})
-        write_json(folder / "run.json", {"kind": kind, "like": like, "changes": changes, "judge": judge})
+        told = {name: asdict(to) if is_dataclass(to) else to for name, to in changes.items()}
+        write_json(folder / "run.json", {"kind": kind, "like": like, "changes": told, "judge": judge})
         subsets = () if diverged else ("validation",) if kind == "recipe" else SUBSETS
         write_json(folder / "metrics.json", {name: {"dice_per_image": scores.mean()} for name in subsets})
         if diverged:

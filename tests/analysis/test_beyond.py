@@ -1,5 +1,6 @@
 """What was done beyond the study, from scores made by hand: half of the official images are clean."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import Evaluated
 from brisc.atomic import write_json
 from brisc.config import Evaluate
+from brisc.errors import InputError
 
 N = 40
 
@@ -73,6 +75,58 @@ def test_copies_are_worth_the_others_score_minus_theirs(
     assert official["more_images"] == pytest.approx(0.05)
     assert 0 < official["worth_low"] < 0.075 < official["worth_high"]
     assert clean["worth"] == clean["more_images"] == 0
+
+
+def test_a_run_of_another_kind_is_no_seed_and_a_seed_that_is_taken_is_told(
+    tmp_path: Path, no_vote: Path, quick: Evaluate
+) -> None:
+    runs, again = pruned_runs(tmp_path), {"seed": 43}
+    recipe = evaluated(tmp_path, "tried", table(0.1, 0.1), kind="recipe", like="net", changes=again, seed=43)
+    (found,) = beyond([*runs, recipe], no_vote, quick, conflicts=[])["copies"]
+    assert found["subsets"]["official"]["by_seed"] == {"42": 0.1, "43": 0.05}
+    short = {"kind": "pruned", "like": "few", "changes": {"epochs": 2}, "prune": "copies"}
+    runs.append(evaluated(tmp_path, "few-short", table(0.1, 0.1), **short))
+    with pytest.raises(InputError, match="few and few-short, both with 42"):
+        beyond(runs, no_vote, quick, conflicts=[])
+
+
+def test_a_subset_without_images_has_no_score(tmp_path: Path, no_vote: Path, quick: Evaluate) -> None:
+    none = table(0.5, 0.5).assign(strict=0)
+    found = beyond([evaluated(tmp_path, "net", none)], no_vote, quick, conflicts=[])
+    assert found["flips"][0]["subsets"]["strict"]["plain"] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_what_copies_give_is_held_against_clean_where_they_give_nothing(
+    tmp_path: Path, no_vote: Path, quick: Evaluate
+) -> None:
+    (found,) = beyond(pruned_runs(tmp_path), no_vote, quick, conflicts=[])["copies"]
+    # .2 and .1 on the odd images, nothing on the even ones, which are clean; without copies both have .6.
+    assert found["subsets"]["copied"]["worth"] == pytest.approx(0.15)
+    assert (found["excess"], found["excess_low"]) == (pytest.approx(0.15), pytest.approx(0.15))
+    assert found["falls"]["without_copies"]["change"] == 0
+    # .75 on the odd ones and .6 on the even ones: .6 less the mean of both.
+    assert found["falls"]["without_others"]["change"] == pytest.approx(-0.075)
+
+
+@pytest.mark.parametrize(("number", "mixed"), [(120, -0.2), (60, None)])
+def test_clean_is_mixed_as_official(
+    tmp_path: Path, no_vote: Path, quick: Evaluate, number: int, mixed: float | None
+) -> None:
+    """Half of official is clean, and half of clean are meningiomas at .8; gliomas have .4 there and .8 where
+    copied: .7 on official, .6 on clean, and .75 x .4 + .25 x .8 = .5 of clean if it is mixed as official. The
+    change is -.1 and so mixed -.2. Of 60 images 15 of clean are of each class: too few."""
+    rare = [i % 4 == 2 for i in range(number)]
+    seen = images([0.4 if i % 4 == 0 else 0.8 for i in range(number)], split="test")
+    seen["label"] = ["meningioma" if is_rare else "glioma" for is_rare in rare]
+    runs = [evaluated(tmp_path, "net", seen)]
+    for name, prune in (("few", "copies"), ("rest", "random")):
+        changes = {"prune": prune}
+        runs.append(evaluated(tmp_path, name, seen, kind="pruned", like="net", changes=changes, prune=prune))
+    (found,) = beyond(runs, no_vote, quick, conflicts=[])["copies"]
+    fall = found["falls"]["without_copies"]
+    assert fall["change"] == pytest.approx(-0.1)
+    assert fall["mixed"] == (mixed and pytest.approx(mixed))
 
 
 def test_a_model_s_augmentation_is_compared_on_validation_over_the_seeds_that_both_have(

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from brisc.analysis import claims
-from brisc.analysis.claims import Code, Finding, Ours, Verdict, by_topic, judge_all, missed, of_study, tally
+from brisc.analysis.claims import (
+    Code,
+    Finding,
+    Ours,
+    Verdict,
+    by_topic,
+    judge_all,
+    judged_scores,
+    of_study,
+    tally,
+)
 from brisc.analysis.published import Claim, architectures, published_claims
 from brisc.analysis.results import Record, Results
 from brisc.errors import InputError
@@ -148,8 +158,10 @@ def test_an_order_follows_our_test(shows: bool | None, verdict: Verdict, code: C
     ],
 )
 def test_a_speed_counts_on_the_same_device_alone(ours: float, same_device: bool, verdict: Verdict) -> None:
-    measured = Ours(ours, facts={"same_device": same_device})
-    assert claims.by_speed(Claim("cost", "speed", 45, {}), measured)[0] == verdict
+    for same_work in (True, False):
+        measured = Ours(ours, facts={"same_device": same_device, "same_work": same_work})
+        given = claims.by_speed(Claim("cost", "speed", 45, {}), measured)[0]
+        assert given == (verdict if same_work else NOT_COMPARABLE)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +217,14 @@ def test_each_topic_has_its_own_tally() -> None:
     assert topics["others"] == {REPRODUCED: 0, NOT_REPRODUCED: 0, NOT_COMPARABLE: 1, NOT_RUN: 0}
 
 
-def test_the_scores_outside_are_counted_and_those_above() -> None:
+def test_scores_are_counted_by_where_ours_is() -> None:
     """Two intervals lie above the published figure, one below, one holds it; a gap is no score."""
     intervals = [(0.9, 0.92), (0.95, 0.97), (0.7, 0.8), (0.85, 0.9)]
     claim, gap = (Claim("segmentation", figure, 0.88, {}) for figure in ("score", "gap"))
     both = [(claim, Ours((low + high) / 2, low, high)) for low, high in intervals]
     both.append((gap, Ours(0.95, 0.9, 0.99)))
-    assert missed([Finding(claim, ours, *claims.by_interval(claim, ours)) for claim, ours in both]) == (3, 2)
+    found = [Finding(claim, ours, *claims.by_interval(claim, ours)) for claim, ours in both]
+    assert judged_scores(found) == {"reproduced": 1, "above": 2, "below": 1}
 
 
 def test_a_metric_is_held_against_its_own_interval() -> None:
@@ -395,6 +408,7 @@ def test_times_are_those_of_all_trainings_on_the_same_device() -> None:
         4.1,  # four hours of models and four cells of 90 s
     ]
     assert found(results, "hours").reason.numbers["trainings"] == 8
+    assert outcome(found(results, "hours")) == (NOT_COMPARABLE, Code.OTHER_WORK)  # the study's are 27
     assert outcome(found(results, "speed")) == (NOT_REPRODUCED, Code.SAME_DEVICE)
     mixed = small_results(provenance=lambda origin: origin.update(device="NVIDIA GeForce RTX 3070; Some CPU"))
     assert outcome(found(mixed, "speed")) == (NOT_COMPARABLE, Code.OTHER_DEVICE)

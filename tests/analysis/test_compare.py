@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brisc.analysis.compare import compare, compare_scores, published_gap
+from brisc.analysis.compare import compare, compare_scores, published_gaps
 from brisc.config import Compare, Evaluate, LikeForLike, Separate, load
 from brisc.errors import InputError
 from brisc.evaluation.statistics import MIN_GROUPS
@@ -53,7 +53,7 @@ def labels(table: pd.DataFrame, wrong: Any = ()) -> pd.DataFrame:
 
 
 def compared(tables: dict[str, pd.DataFrame], settings: Evaluate, **given: Any) -> dict[str, Any]:
-    content = compare(tables, **{"seeds": {}, "joint": JOINT, "gap": {}, "settings": settings, **given})
+    content = compare(tables, **{"seeds": {}, "joint": JOINT, "gaps": {}, "settings": settings, **given})
     json.dumps(content, allow_nan=False)
     return content
 
@@ -262,7 +262,9 @@ def test_joint_is_held_against_its_twin_and_against_the_best_separate_model_on_v
         "joint": masks(labels(table, [0]), 0.7),
         "classifier": labels(table, [1, 2]),
     }
-    found = compared(tables, settings, gap={"dice_study": -0.1, "accuracy": -0.2})["joint_against_separate"]
+    found = compared(tables, settings, gaps={"joint": {"dice_study": -0.1, "accuracy": -0.2}})[
+        "joint_against_separate"
+    ]
     official = {(row["separate"], row["measure"]): row for row in found["subsets"]["official"]}
     assert {key: row["like_for_like"] for key, row in official.items()} == {
         ("twin", "dice_study"): True,
@@ -323,7 +325,19 @@ def test_each_joint_net_is_compared_and_models_that_are_not_listed_are_left_out(
     assert compared({"net": masks(table, 0.7)}, settings)["joint_against_separate"] is None
 
 
-def test_published_gap_is_that_of_the_first_joint_net_that_has_one():
+def test_published_gaps_are_of_the_nets_that_have_any(settings):
     published = {"models": {"net": {}, "joint_b": {"against_separate": {"dice_study": -4.91}}}}
-    assert published_gap(published, ["joint", "net", "joint_b"]) == {"dice_study": pytest.approx(-0.0491)}
-    assert published_gap(published, ["joint"]) == {}
+    gaps = published_gaps(published, ["joint", "net", "joint_b"])
+    assert gaps == {"joint_b": {"dice_study": pytest.approx(-0.0491)}}
+    table = images(tumours=30, healthy=10)
+    tables = {name: masks(labels(table, []), 0.7) for name in ("joint", "joint_b")} | {
+        "twin": masks(table, 0.7)
+    }
+    rows = compared(tables, settings, gaps=gaps)["joint_against_separate"]["subsets"]["official"]
+    told = {(row["joint"], row["measure"]): row["published"] for row in rows}
+    assert told == {
+        ("joint", "dice_study"): None,
+        ("joint", "dice_per_image"): None,
+        ("joint_b", "dice_study"): pytest.approx(-0.0491),
+        ("joint_b", "dice_per_image"): None,
+    }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from brisc.analysis.recipes import summarise_recipes
 from brisc.analysis.runs import read_runs
-from brisc.config import Evaluate
+from brisc.config import Evaluate, Run
 from brisc.errors import InputError
 
 PLAIN = np.random.default_rng(3).uniform(0.3, 0.7, 30)
@@ -35,6 +36,17 @@ Summary = Callable[[list[str]], list[dict[str, Any]]]
 @pytest.fixture
 def studies(runs: Path, settings: Evaluate) -> Summary:
     return lambda names: summarise_recipes(read_runs(runs, names), settings)["studies"]
+
+
+def test_a_recipe_without_mirror_images_has_no_row_with_flips(
+    write_run: Callable[..., None], run: Run, studies: Summary
+) -> None:
+    bare = replace(run.augment, horizontal_flip=0.0, vertical_flip=0.0)
+    write_run("plain", kind="recipe", like="net")
+    write_run("bare", kind="recipe", like="plain", augment=bare)
+    (study,) = studies(["plain", "bare"])
+    rows = [(row["run"], row["flips"]) for row in study["rows"]]
+    assert rows == [("plain", False), ("plain", True), ("bare", False)]
 
 
 @pytest.mark.usefixtures("recipes")

@@ -9,6 +9,7 @@ import pytest
 
 from brisc.analysis.runs import read_runs
 from brisc.analysis.seeds import by_seed, spread_over_seeds
+from brisc.errors import InputError
 from brisc.vocabulary import SUBSETS
 
 
@@ -29,6 +30,18 @@ def test_a_seed_run_belongs_to_the_model_that_it_is_like(runs: Path, write_run: 
     assert seeds == {"net": {"42": same(0.5), "44": same(0.25)}, "other": {"7": same(0.6), "43": same(0.75)}}
     # No seed of both, so nothing to pair.
     assert [pair["n"] for pair in spread_over_seeds(seeds)["pairs"]] == [0] * 4
+
+
+@pytest.mark.parametrize(("first", "second"), [(42, 43), (43, 43)])
+def test_a_seed_that_is_taken_is_told(
+    first: int, second: int, runs: Path, write_run: Callable[..., None]
+) -> None:
+    """Of the model itself, or of another run of it."""
+    write_run("net", seed=42)
+    write_run("net-b", kind="seed", like="net", seed=first)
+    write_run("net-c", kind="seed", like="net", seed=second)
+    with pytest.raises(InputError, match="same seed"):
+        by_seed(read_runs(runs, ["net", "net-b", "net-c"]))
 
 
 def of_seeds(**values: Any) -> dict[str, Any]:

@@ -67,8 +67,9 @@ def test_too_few_members_give_no_vote(
     assert json.loads((tmp_path / "vote" / "vote.json").read_text()) == {"members": [], "agree": agree}
 
 
-def test_a_member_without_masks_is_told(member, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["masks.npz", "per_image.csv"])
+def test_a_member_that_does_not_segment_test_images_is_told(file: str, member, tmp_path: Path) -> None:
     members = {name: member(name, np.zeros((20, 16, 16), np.uint8)) for name in ("one", "two")}
-    (tmp_path / "two" / "masks.npz").unlink()
+    (tmp_path / "two" / file).unlink()
     with pytest.raises(InputError, match="a member that cannot vote: got two"):
         agreed(members, agree=2)

@@ -110,6 +110,36 @@ def test_grey_values_are_rescaled_and_monochrome1_is_turned_round(tmp_path: Path
     assert (pixels - pixels.min() == values[0].max() - values[0].astype(np.float32)).all()
 
 
+def test_the_same_head_stored_dark_on_bright_is_the_same_picture(tmp_path: Path) -> None:
+    """Also where the values fill a few of the bits."""
+    values = frames() // 16
+    values -= values.min()
+    plain = dicom.read(write_series(tmp_path / "a", values), "auto", force=False)
+    inverted = write_series(tmp_path / "b", values.max() - values, PhotometricInterpretation="MONOCHROME1")
+    turned = dicom.read(inverted, "auto", force=False)
+    for one, other in zip(plain.image.slices, turned.image.slices, strict=True):
+        assert one is not None
+        assert (one == other).all()
+
+
+def test_names_that_were_taken_out_are_empty_in_the_mask(model: Model, tmp_path: Path) -> None:
+    anonymous = dict.fromkeys(["PatientID", "PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber"])
+    write_series(tmp_path / "in", frames(), **anonymous)
+    done, _ = run(model, [tmp_path / "in"], tmp_path / "out")
+    assert not done.problems
+    mask = pydicom.dcmread(tmp_path / "out" / "in_mask.dcm")
+    assert (mask.PatientID, mask.PatientBirthDate) == ("", "")
+
+
+def test_a_damaged_file_takes_its_series_with_it_and_says_so(model: Model, tmp_path: Path) -> None:
+    path = write_series(tmp_path / "in", frames())[2]
+    path.write_bytes(path.read_bytes()[:140])
+    done, rows = run(model, [tmp_path / "in"], tmp_path / "out")
+    assert rows == []
+    (problem,) = done.problems
+    assert "without it the 5 others of its series are not judged" in str(problem)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

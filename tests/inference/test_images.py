@@ -23,6 +23,14 @@ def test_the_bright_end_becomes_that_of_the_training_images() -> None:
     assert abs(int(to_grey(values).ravel()[5000]) - int(grey.ravel()[5000])) <= 1
 
 
+@pytest.mark.parametrize(("low", "warned"), [(-0.5, True), (-0.01, False)])
+def test_an_image_with_much_below_0_is_told(low: float, warned: bool) -> None:
+    """In parts of the brightest: of a normalised image, and what a resampling leaves."""
+    values = np.full((48, 40, 36), 100, np.float32)
+    values[:, :4] = 100 * low
+    assert ("negative" in cut(HERE, values, np.eye(4), "axial").warnings) is warned
+
+
 def head() -> np.ndarray:
     """(48, 40, 36) in RAS order, with a brighter place on the right, one in front and one on top."""
     values = np.full((48, 40, 36), 100, np.float32)

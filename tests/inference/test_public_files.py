@@ -40,6 +40,7 @@ def public(name: str, tmp_path: Path) -> Path:
 
 ENCODINGS = ("_RLE", "_bigendian", "_expb", "_implicit", "_jp2klossless", "_jpeg_ls_lossless", "_padded")
 SMALL = ("no_body_part", "no_contrast", "not_t1")
+CT = ("negative", "no_body_part", "no_timing")  # whose air is below 0
 MR2 = ("no_body_part", "no_contrast", "oblique")
 
 
@@ -51,9 +52,14 @@ MR2 = ("no_body_part", "no_contrast", "oblique")
         *((f"MR2_{kind}.dcm", (1, 1024, 1024), MR2, False) for kind in ("UNCI", "J2KI")),
         ("examples_overlay.dcm", (1, 300, 484), (), True),
         ("MR-SIEMENS-DICOM-WithOverlays.dcm", (1, 484, 484), (), True),
-        ("J2K_pixelrep_mismatch.dcm", (1, 512, 512), ("no_contrast", "no_timing", "oblique"), True),
-        ("CT_small.dcm", (1, 128, 128), ("no_body_part", "no_timing"), True),
-        ("eCT_Supplemental.dcm", (2, 512, 512), ("no_body_part", "no_timing"), True),
+        (
+            "J2K_pixelrep_mismatch.dcm",
+            (1, 512, 512),
+            ("negative", "no_contrast", "no_timing", "oblique"),
+            True,
+        ),
+        ("CT_small.dcm", (1, 128, 128), CT, True),
+        ("eCT_Supplemental.dcm", (2, 512, 512), CT, True),
         ("tests/data/anatomical.nii", (33, 41, 25), ("no_metadata",), False),
     ],
 )

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,74 @@ def test_links_pipes_and_names_that_are_no_text(
         "link.png",
         "odd\\udcff.png",
     ]
+
+
+def test_what_a_folder_leads_to_is_judged_or_told(model: Model, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    picture(top / "a.png")
+    picture(tmp_path / "other" / "b.png")
+    (top / "linked").symlink_to(tmp_path / "other")
+    (top / "gone.nii.gz").symlink_to("missing.nii.gz")
+    (top / "notes.txt").write_text("x")
+    run(model, [top / "a.png"], top / "found")  # whose outputs are no inputs
+    done, rows = run(model, [top], tmp_path / "out")
+    assert [row["file"] for row in rows] == [str(top / "a.png")]
+    told = sorted(str(problem) for problem in done.problems)
+    assert ["gone.nii.gz" in told[0], "linked" in told[1], len(told)] == [True, True, 2]
+    assert sorted(path.name for path in done.passed_over) == [
+        "a_mask.png",
+        "a_overlay.png",
+        "notes.txt",
+        "predictions.csv",
+    ]
+
+
+def test_the_table_names_the_mask(model: Model, tmp_path: Path) -> None:
+    inputs = [picture(tmp_path / name) for name in ("x/a.png", "y/a.png")]
+    _, rows = run(model, inputs, tmp_path / "out")
+    named = [row["mask"] for row in rows]
+    assert len(set(named)) == 2
+    assert all((tmp_path / "out" / name).is_file() for name in named)
+
+
+def test_a_service_that_ends_it_gets_what_was_done(tmp_path: Path) -> None:
+    write_model(tmp_path / "models" / "laptop" / "joint")
+    for number in range(400):
+        picture(tmp_path / "in" / f"{number:03}.png")
+    command = "import sys; from brisc.inference.command import main; sys.exit(main())"
+    words = ["--models", "models", "predict", "in", "--out", "out"]
+    with subprocess.Popen(
+        [sys.executable, "-c", command, *words], cwd=tmp_path, stderr=subprocess.PIPE
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "out" / "002_overlay.png").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.terminate()
+        said = process.communicate()[1].decode()
+    assert (process.returncode, "interrupted" in said) == (1, True)
+    assert (tmp_path / "out" / "predictions.csv").is_file()
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_onnxruntime_tells_nobody(tmp_path: Path) -> None:
+    """Its telemetry leaves a number of the device in the home folder, and queues what it would send."""
+    write_model(tmp_path / "models" / "laptop" / "joint")
+    picture(tmp_path / "a.png")
+    (tmp_path / "home").mkdir()
+    command = "import sys; from brisc.inference.command import main; sys.exit(main())"
+    words = ["--models", "models", "predict", "a.png", "--out", "out"]
+    environment = {**os.environ, "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", command, *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path for path in (tmp_path / "home").rglob("*") if "Microsoft" in str(path)] == []
 
 
 def test_libraries_do_not_talk_in_between(

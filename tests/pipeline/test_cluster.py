@@ -21,7 +21,7 @@ from pipeline import remote, repro
 
 def settings(place: Path) -> None:  # noqa: F811
     (place / "profiles").mkdir()
-    for name in ("params.yaml", "profiles/demo.yaml"):
+    for name in ("params.yaml", *(f"profiles/{name}.yaml" for name in ("demo", "laptop", "paper"))):
         shutil.copyfile(ROOT / name, place / name)
 
 

@@ -92,8 +92,11 @@ def test_what_any_commit_or_experiment_names_stays_and_all_else_goes(place: Plac
     place.commit()
     git(place.root, "reset", "--quiet", "--hard", merged)
 
+    wanted.append(place.store("of dvc add"))
+    (place.root / "notes.txt.dvc").write_text(f"outs:\n- md5: {wanted[5]}\n  path: notes.txt\n")
+
     wanted.append(place.store("of the work tree"))
-    place.lock(train=wanted[5])
+    place.lock(train=wanted[6])
     useful = place.remember("data/raw.zip", wanted[1])
 
     stale = place.store_folder("first a", "stale b")

@@ -83,7 +83,7 @@ elif name.startswith("train"):
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of two profiles whose data are prepared."""
     place = tmp_path_factory.mktemp("offline") / "template"
-    for name in (*COMMON, "params.yaml", "profiles/demo.yaml", "profiles/paper.yaml"):
+    for name in (*COMMON, "params.yaml", *(f"profiles/{name}.yaml" for name in ("demo", "laptop", "paper"))):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, place / name)
     (place / "dvc.yaml").write_text(DVC_YAML)
@@ -441,6 +441,16 @@ def test_only_the_runs_that_are_named_are_packed_and_run(template: Path, tmp_pat
     assert "grid/adam" in one_line(node(packed, RUNS="b"))
     assert node(packed, RUNS="a").returncode == 0
     assert ran(packed) == ["evaluate-a", "train-a"]
+
+
+def test_a_second_slot_keeps_what_the_first_has_finished(template: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "pack"
+    assert pack(template, OUT=str(packed), RUNS="a grid").returncode == 0
+    assert node(packed, RUNS="a").returncode == 0
+    done = node(packed, RUNS="grid/adam")
+    assert "1 of 1 stages are done" in done.stdout
+    results = json.loads((packed / "results" / "results.json").read_text())
+    assert sorted(results["stages"]) == ["evaluate@demo-a", "grid@demo-adam", "train@demo-a"]
 
 
 def test_a_part_that_was_damaged_on_the_way_stops_the_node(template: Path, tmp_path: Path) -> None:

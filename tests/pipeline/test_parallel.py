@@ -19,6 +19,8 @@ import pytest
 import yaml
 from started import ROOT, environment_of, start
 
+from brisc.atomic import write_json
+from brisc.plan import digest
 from pipeline import repro as driver
 from pipeline.parcel import COMMON
 
@@ -31,7 +33,7 @@ stages:
   train:
     matrix: {name: [a, b, c]}
     cmd: python stages/stub.py train-${item.name} runs/${item.name} prepared
-    deps: [prepared, stages/stub.py, "rate-${item.name}"]
+    deps: [prepared, stages/stub.py, "rate-${item.name}", "data/plan/train/${item.name}.json"]
     outs: ["runs/${item.name}"]
   report:
     cmd: python stages/stub.py report report.txt runs/a runs/b runs/c
@@ -75,8 +77,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copyfile(ROOT / name, place / name)
     for name, text in {"dvc.yaml": DVC_YAML, "stages/stub.py": STUB, "source": "1"}.items():
         (place / name).write_text(text)
+    (place / "net.py").write_text("layers = 1\n")
+    plan = {"code": {"net.py": digest(place / "net.py")}}
     for name in "abc":
         (place / f"rate-{name}").write_text("1")
+        write_json(place / "data" / "plan" / "train" / f"{name}.json", plan)
     (place / ".dvc").mkdir()
     (place / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
     (place / ".scratch").mkdir()
@@ -292,6 +297,19 @@ def test_a_stage_whose_input_was_edited_meanwhile_runs_again(place: Path) -> Non
     assert "train@a: its inputs were edited meanwhile" in (place / ".scratch" / "said").read_text()
     assert ran(place) == sorted([*ALL, "train-a"])
     assert dvc(place, "status").stdout == "Data and pipelines are up to date.\n"
+
+
+def test_code_that_was_edited_since_it_was_planned_trains_nothing(
+    place: Path, by_dvc: dict[str, bytes]
+) -> None:
+    """But a comment does."""
+    (place / "net.py").write_text("layers = 2\n")
+    refused = repro(place)
+    assert refused.returncode == 1
+    assert "net.py: code of train@a was edited since it was planned" in refused.stderr
+    assert ran(place) == ["prepare"]
+    (place / "net.py").write_text("layers = 1  # the first\n")
+    assert (repro(place).returncode, results(place)) == (0, by_dvc)
 
 
 def test_a_result_that_cannot_be_stored_is_told_and_the_next_run_goes_on(

@@ -59,6 +59,15 @@ def test_every_run_and_cell_sorted_by_validation(root: Path) -> None:
     assert (rows[2].epochs, rows[2].minutes) == (8, 1.5)
 
 
+def test_folds_stand_together(root: Path) -> None:
+    fold = {"folds": [0, 3], "validation": 0.8, "n_pairs": 1900, "dice_per_image": 0.75}
+    path = root / "reports" / "demo" / "out_of_fold.json"
+    path.write_text(json.dumps({"models": {"unet": fold}}))
+    (row,) = [row for row in collect(root, "demo") if "out of fold" in row.name]
+    assert (row.validation, row.official) == (0.8, None)
+    assert row.changes == "like unet; 75.00 on the 1,900 slices of folds 0, 3"
+
+
 def test_an_experiment_shows_what_differs_and_nothing_else(root: Path) -> None:
     head = git(root, "rev-parse", "HEAD")
     faster = {"optimizer": {"name": "adam", "learning_rate": 0.01}}

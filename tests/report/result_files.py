@@ -289,7 +289,7 @@ def comparisons(tables: Mapping[str, pd.DataFrame], metrics: Mapping[str, Any]) 
         like_for_like=LikeForLike(mask="unet", label="densenet121"),
         separate=Separate(mask=["attention_unet"], label=["mobilenetv2"]),
     )
-    return compare(tables, seeds=seeds, joint=joint, gap=GAPS, settings=SETTINGS)
+    return compare(tables, seeds=seeds, joint=joint, gaps={"joint": GAPS}, settings=SETTINGS)
 
 
 def seed_scores(metrics: Mapping[str, Any], gain: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ COPIES = {
     "share": 0.0667,
     "by_seed": {"42": 0.05},
 }
+FALL = {"change": -0.12, "change_low": -0.14, "change_high": -0.1, "mixed": -0.05}
 STRATUM = {"n": 7, "dice_per_image": 0.6, "low": 0.5, "high": 0.7}
 BEYOND: dict[str, Any] = {
     "copies": [
@@ -32,8 +33,11 @@ BEYOND: dict[str, Any] = {
             "seeds": [42],
             "subsets": {
                 "official": {**COPIES, **WORTH},
-                "clean": {**COPIES, **WORTH, "without_copies": 0.58},
+                "copied": {**COPIES, **WORTH, "worth": 0.06},
+                "clean": {**COPIES, **WORTH, "worth": 0.01},
             },
+            **{"excess": 0.05, "excess_low": 0.02, "excess_high": 0.08},
+            "falls": {"without_copies": FALL, "without_others": {**FALL, "change": -0.13}},
         }
     ],
     "augmentation": [
@@ -122,7 +126,10 @@ def test_the_answer_tells_what_copies_are_worth(
     text = report_texts(results, charts(results), judge_all(results))["report.md"]
     answer = text.split("## 1.")[0]
     assert "**+5.00 points** of `dice_per_image` on official (95 % interval +1.00 to +9.00" in answer
-    assert f"changes by {MINUS}12.00 points from official to clean" in answer
+    assert (
+        f"changes by {MINUS}12.00 points (95 % interval {MINUS}14.00 to {MINUS}10.00; {MINUS}5.00 with"
+        in answer
+    )
 
 
 def test_only_what_was_run_is_told(build: Callable[..., Path], published: Path) -> None:

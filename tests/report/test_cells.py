@@ -51,9 +51,17 @@ def test_shares_in_whole_percent(share: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("p", "shown"), [(0.0004, "< 0.001"), (0.001, "0.001"), (0.05, "0.050"), (1.0, "1.000")]
+    ("p", "shown"),
+    [
+        (0.0004, "< 0.001"),
+        (0.001, "0.001"),
+        (0.05, "0.050"),
+        (0.049992, "0.04999"),
+        (0.0502, "0.0502"),
+        (1.0, "1.000"),
+    ],
 )
-def test_small_p_are_bounded_and_not_zero(p: float, shown: str) -> None:
+def test_small_p_are_bounded_and_those_near_the_threshold_are_on_their_side(p: float, shown: str) -> None:
     assert cells.p_value(p) == shown
 
 

@@ -129,7 +129,7 @@ def test_how_sure_it_is(copied: Path, read: Read) -> None:
     )
     found = scores(read(copied), MASK)
     sure = found.certainty
-    assert (sure.half, sure.pairs, sure.significant) == (Span(0.125, 0.25), 3, 1)
+    assert (sure.width, sure.pairs, sure.significant) == (Span(0.25, 0.5), 3, 1)
     assert (sure.repeated, sure.seeds) == (2, (2,))
     assert sure.spread is not None
     assert sure.spread.high == pytest.approx(0.02 / 2**0.5)  # seeds that differ by two points
@@ -244,6 +244,19 @@ def test_the_most_common_confusion(copied: Path, read: Read) -> None:
     assert (found.true, found.predicted) == ("glioma", "meningioma")
 
 
+def test_for_how_many_models_a_temperature_helps(copied: Path, read: Read) -> None:
+    errors = {"mobilenetv2": (0.02, 0.01), "densenet121": (0.01, 0.03), "joint": (0.02, None)}
+
+    def plant(metrics: Any) -> None:
+        for model, (before, after) in errors.items():
+            metrics[model]["official"] |= {"ece": before, "ece_scaled": after}
+
+    edit(copied / "metrics.json", plant)
+    found = find(read(copied)).calibration
+    assert found is not None
+    assert (found.before, found.after, found.lower) == (Span(0.01, 0.02), Span(0.01, 0.03), 1)
+
+
 def test_the_cheapest_of_those_not_significantly_different_from_the_best(copied: Path, read: Read) -> None:
     def costs(metrics: Any) -> None:
         for model, macs in (("unet", 4e9), ("attention_unet", 2e9), ("joint", 1e9)):
@@ -295,6 +308,20 @@ def test_whether_a_joint_model_loses_anything(
     found = find(read(copied)).joint
     assert (found.verdict, found.compared, found.open) == (verdict, ("mask", "label"), ())
     assert [part.separate for part in found.models[0].differences] == ["unet", "densenet121"]
+
+
+def test_significant_differences_that_are_not_like_for_like(copied: Path, read: Read) -> None:
+    def plant(content: Any) -> None:
+        subsets = content["joint_against_separate"]["subsets"]
+        for subset, entries in subsets.items():
+            like = next(entry for entry in entries if entry["measure"] == "dice_study")
+            other = {"separate": "other", "like_for_like": False, "difference": -0.1}
+            entries.append({**like, **other, "significant": subset != "official"})
+
+    edit(copied / "comparisons.json", plant)
+    (found,) = find(read(copied)).joint.others
+    assert (found.model, found.separate, found.measure, found.lower) == ("joint", "other", "dice_study", True)
+    assert found.subsets == ("clean", "strict")
 
 
 def test_the_question_of_joint_models_is_open_for_a_head_not_compared(copied: Path, read: Read) -> None:

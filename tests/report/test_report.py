@@ -359,7 +359,7 @@ def test_a_grid_without_cells_is_no_grid(copied: Path, texts: Texts) -> None:
 def test_recipes_stand_with_their_settings_and_verdicts(five: Path, texts: Texts) -> None:
     part = chapter(texts(five)["report.md"], "7. Recipes")
     assert row(part, "**Table", "`unet-plain` with flips")[1:7] == [
-        "the same",
+        "as above",
         "53.00 [50.00, 56.00]",
         "+3.00 [+1.00, +5.00]",
         "0.040",

@@ -158,6 +158,17 @@ def test_missed_tumours_are_counted_by_class(build: Build, read: Read) -> None:
     ]
 
 
+def test_false_positives_of_more_than_a_few_pixels(build: Build, read: Read) -> None:
+    """12 of 4,096 pixels are less than .3 %, 13 are more; a tumour is no false positive."""
+    tumour = {"label": "glioma", "true_pixels": 9, "intersection": 9, "dice": 1.0}
+    healthy = {"label": "no_tumor", "true_pixels": 0, "intersection": 0, "dice": 0.0}
+    seen = [{**healthy, "id": f"h{n}", "predicted_pixels": n} for n in (0, 12, 13, 400)]
+    folder = with_images(build(), [{**tumour, "id": "t", "predicted_pixels": 900}, *seen])
+    table = tables.segmentation.false_positives(read(folder))
+    assert cell(table, "of 0.3 % of the image or more", "`unet`", "official") == "2"
+    assert cell(table, "of 0.3 % of the image or more", "`unet`", "validation") == "0"
+
+
 # --------------------------------------------------------------------------------
 # classification
 

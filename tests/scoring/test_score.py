@@ -174,7 +174,7 @@ def other_truth(place: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (remove, rf"mine: masks missing: got none of 1 of 4 test images \({PITUITARY}\)"),
+        (remove, rf"mine: masks missing: got 1 of 4 test images have none \({PITUITARY}\)"),
         (twice, rf"mine: two masks of one image: got {PITUITARY}"),
         (
             of_classes,
@@ -183,7 +183,7 @@ def other_truth(place: Path) -> None:
         (of_probabilities, rf"{PITUITARY}\.tif: no mask: got an image of mode F"),
         (picture, rf"{PITUITARY}\.png: no mask: got 91% of the pixels neither dark nor bright"),
         (crop, rf"{PITUITARY}\.png: a mask of another shape: got 16 x 10 px, expected 16 x 16 px"),
-        (one_healthy_of_two, "mine: masks missing: got none of 1 of 5 test images"),
+        (one_healthy_of_two, "mine: masks missing: got 1 of 5 test images have none"),
         (other_version, r"manifest\.csv: another version of the data set"),
         (broken, rf"{PITUITARY}\.png: no mask"),
         (other_truth, rf"{PITUITARY}\.png: (a file differs|file too large)"),
@@ -199,9 +199,9 @@ def test_masks_that_cannot_be_scored_are_told(place: Path, spoil, told: str) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("id,predicted\n", "rows missing: got none of 4 of 4"),
+        ("id,predicted\n", "rows missing: got 4 of 4 test images have none"),
         (f"id,predicted\n{GLIOMA},glioma\n{GLIOMA},glioma\n", "two rows of one image"),
-        (f"id,label\n{GLIOMA},glioma\n", "missing columns: got no predicted"),
+        (f"id,label\n{GLIOMA},glioma\n", "missing columns: got id, label, no predicted"),
         (
             "".join(
                 [f"{name},astro\n" for name in ("id,predicted\nx", GLIOMA, MENINGIOMA, PITUITARY, HEALTHY)]
@@ -210,7 +210,7 @@ def test_masks_that_cannot_be_scored_are_told(place: Path, spoil, told: str) -> 
         ),
         (
             f"id,predicted\n{GLIOMA},\n{MENINGIOMA},None\n{PITUITARY},NA\n{HEALTHY},no_tumor\n",
-            "got , NA, None",
+            "got an empty cell, NA, None",
         ),
         ("", "no table"),
     ],

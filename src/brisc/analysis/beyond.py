@@ -7,13 +7,18 @@ sides have, so an interval is about other images; by_seed shows what another tra
     copies          one for each model that was trained without the copies and without as many others
         model, measure, seeds
         removed     images that either was trained without; train_images: of the model itself
-        subsets.<official | clean>
+        subsets.<official | copied | clean | strict>    copied: of official, the slice is in train as well
             full, without_copies, without_others    mean scores
             worth, worth_low, worth_high, worth_p   without_others minus without_copies: what having seen the
                                                     copies gives, at the same number of images
             more_images, ..._low, ..._high, ..._p   full minus without_others: what as many other images give
             share           worth / without_others
             by_seed         {seed: worth}
+        excess, excess_low, excess_high     the worth on copied minus that on clean, where no copy can help
+        falls.<full | without_copies | without_others>  from official to clean
+            change, low, high       clean minus official
+            mixed                   the same with the classes of clean mixed as in official; null where one of
+                                    them has fewer images there than a mean needs
     augmentation    one for each recipe that changes a model's augmentation alone and is trained as long
         model, recipe, measure, seeds, images, changes
         chosen, published, difference (chosen minus published), low, high, p, by_seed    on validation
@@ -23,9 +28,9 @@ sides have, so an interval is about other images; by_seed shows what another tra
             pretrained, scratch, difference, low, high, p
     flips           one for each head of a model
         model, measure, subsets.<...>: plain, flips, difference, low, high, p
-    conflicts       one for each model that segments, where a test image has a copy in train whose mask
-                    contradicts its own: model, images, score, left_out, score_of_these, score_without, cost,
-                    see brisc.analysis.conflicts
+    conflicts       one for each model that segments, and each without copies or others, where a test image
+                    has a copy in train whose mask contradicts its own: model, images, score, left_out,
+                    score_of_these, score_without, cost, see brisc.analysis.conflicts
     vote            null where not all of its members are there
         members, agree, best: the member that is best on validation
         subsets.<...>: vote, low, high; best, difference (vote minus best), difference_low, difference_high,
@@ -38,18 +43,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brisc.analysis.compare import COMPARED
 from brisc.analysis.conflicts import without_conflicts
 from brisc.analysis.runs import Evaluated, of_kind, read_result, read_table
-from brisc.analysis.scores import check_same_images, interval, rounded
+from brisc.analysis.scores import check_same_images, interval, mean_of, rounded
 from brisc.config import Evaluate
-from brisc.evaluation.rows import subset_of
-from brisc.evaluation.statistics import MIN_GROUPS, paired_bootstrap
-from brisc.vocabulary import HEADS, SUBSETS, VALIDATION, Head
+from brisc.errors import InputError
+from brisc.evaluation.rows import class_weighted, subset_of
+from brisc.evaluation.statistics import MIN_GROUPS, bootstrap_statistic, paired_bootstrap
+from brisc.vocabulary import HEADS, SUBSETS, TEST_SUBSETS, VALIDATION, Head
 
-BY_SEED = ("official", "clean")
 AUGMENT = "augment."
+
+Rows = NDArray[Any]  # numbers of rows, or whether each is chosen
+Ends = tuple[float | None, float | None, float | None]  # a number and its interval
 
 
 def beyond(
@@ -64,7 +73,7 @@ def beyond(
         "flips": flips(runs, settings),
         "conflicts": [
             {"model": run.name, **without_conflicts(run.images(), conflicts)}
-            for run in of_kind(runs, "model")
+            for run in (*of_kind(runs, "model"), *of_kind(runs, "pruned"))
             if HEADS["mask"].column in run.images() and conflicts
         ],
         "vote": voted(runs, vote, settings),
@@ -85,7 +94,7 @@ def _pruned(runs: Sequence[Evaluated], model: str) -> dict[str, dict[int, Evalua
     found: dict[str, dict[int, Evaluated]] = {}
     for run in of_kind(runs, "pruned"):
         if _root(run, by_name) == model:
-            found.setdefault(run.summary["settings"]["prune"], {})[_seed(run)] = run
+            _add(found.setdefault(run.summary["settings"]["prune"], {}), run)
     return found
 
 
@@ -99,33 +108,88 @@ def _worth(
     seeds = sorted(full.keys() & no_copies.keys() & no_others.keys())
     sides = [[side[seed] for seed in seeds] for side in (full, no_copies, no_others)]
     head = _only_head(full[seeds[0]] if seeds else next(iter(full.values())))
-    subsets = {}
-    for name in BY_SEED if seeds else ():
-        tables = [[_scores(run, head, name) for run in side] for side in sides]
-        whole, without, others = (_mean_table(side) for side in tables)
-        worth, more = (_paired(a, b, settings) for a, b in ((others, without), (whole, others)))
-        base = others["score"].mean()
-        subsets[name] = {
-            "full": rounded(whole["score"].mean()),
-            "without_copies": rounded(without["score"].mean()),
-            "without_others": rounded(base),
-            **_named("worth", worth),
-            **_named("more_images", more),
-            "share": rounded(worth["difference"] / base) if base > 0 else None,
-            "by_seed": {
-                str(seed): rounded(float(b["score"].mean() - a["score"].mean()))
-                for seed, a, b in zip(seeds, tables[1], tables[2], strict=True)
-            },
-        }
     trained = [side[0].summary["train_images"] if side else None for side in sides]
-    return {
+    about = {
         "model": model,
         "measure": head.primary,
         "seeds": seeds,
         "train_images": trained[0],
         "removed": trained[0] - trained[1] if trained[0] is not None else None,
-        "subsets": subsets,
     }
+    if not seeds:
+        return {**about, "subsets": {}}
+    tables = [[_on_test(run, head) for run in side] for side in sides]
+    whole, without, others = (_mean_table(side) for side in tables)
+    gained = others.assign(score=others["score"] - without["score"])
+    named = {"full": whole, "without_copies": without, "without_others": others}
+    return {
+        **about,
+        "subsets": {
+            name: {
+                **{side: rounded(mean_of(table["score"][rows])) for side, table in named.items()},
+                **_worth_on(whole[rows], without[rows], others[rows], settings),
+                "by_seed": {
+                    str(seed): rounded(mean_of((b["score"] - a["score"])[rows]))
+                    for seed, a, b in zip(seeds, *tables[1:], strict=True)
+                },
+            }
+            for name, rows in _subsets(whole).items()
+        },
+        **_ends("excess", _between(gained, "clean", "copied", settings)),
+        "falls": {
+            name: {**_ends("change", _between(table, "official", "clean", settings)), "mixed": _mixed(table)}
+            for name, table in named.items()
+        },
+    }
+
+
+def _worth_on(
+    whole: pd.DataFrame, without: pd.DataFrame, others: pd.DataFrame, settings: Evaluate
+) -> dict[str, Any]:
+    worth, more = (_paired(a, b, settings) for a, b in ((others, without), (whole, others)))
+    base, gained = others["score"].mean(), worth["difference"]
+    share = gained / base if gained is not None and base > 0 else None
+    return {**_named("worth", worth), **_named("more_images", more), "share": rounded(share)}
+
+
+def _on_test(run: Evaluated, head: Head) -> pd.DataFrame:
+    """id, group, label, score and the subsets of the official images that the head is scored on."""
+    images = COMPARED[head.name].images(subset_of(run.images(), "official"))
+    own = images[["id", "group", "label", *TEST_SUBSETS]].assign(score=COMPARED[head.name].score(images))
+    return own.sort_values("id", ignore_index=True)
+
+
+def _subsets(table: pd.DataFrame) -> dict[str, Rows]:
+    """Which rows of `_on_test` are in each subset of the test images."""
+    of_test = {name: table[name].to_numpy() == 1 for name in TEST_SUBSETS}
+    return {"official": of_test["official"], "copied": ~of_test["clean"], **of_test}
+
+
+def _between(table: pd.DataFrame, first: str, second: str, settings: Evaluate) -> Ends:
+    """The mean score on the subset `second` less that on `first`, with its interval."""
+    scores, subsets = table["score"].to_numpy(), _subsets(table)
+
+    def change(drawn: Rows) -> float:
+        after, before = (scores[drawn[subsets[name][drawn]]].mean() for name in (second, first))
+        return float(after - before)
+
+    if not all(subsets[name].any() for name in (first, second)):
+        return None, None, None
+    low = high = None
+    if all(table["group"][subsets[name]].nunique() >= MIN_GROUPS for name in ("copied", "clean")):
+        resamples, seed = settings.bootstrap_resamples, settings.bootstrap_seed
+        low, high = bootstrap_statistic(change, groups=table["group"], resamples=resamples, seed=seed)
+    return change(np.arange(len(table))), low, high
+
+
+def _mixed(table: pd.DataFrame) -> float | None:
+    """As `change` of `_between`, with the classes of clean mixed as in official."""
+    clean, mix = table[table["clean"] == 1], table["label"].value_counts()
+    scores = clean.groupby("label")["score"]
+    known = scores.mean()[scores.count() >= MIN_GROUPS]
+    means = {label: float(known[label]) if label in known else None for label in mix.index}
+    mixed = class_weighted(means, mix.to_dict(), where="clean")
+    return None if mixed is None else rounded(mixed - float(table["score"].mean()))
 
 
 def augmentation(runs: Sequence[Evaluated], settings: Evaluate) -> list[dict[str, Any]]:
@@ -175,8 +239,8 @@ def _augmented(
     return {
         **row,
         "images": len(chosen),
-        "chosen": rounded(chosen["score"].mean()),
-        "published": rounded(published["score"].mean()),
+        "chosen": rounded(mean_of(chosen["score"])),
+        "published": rounded(mean_of(published["score"])),
         **_paired(chosen, published, settings),
         "by_seed": {
             str(seed): rounded(float(a["score"].mean() - b["score"].mean()))
@@ -196,7 +260,10 @@ def pretrained(runs: Sequence[Evaluated], settings: Evaluate) -> list[dict[str, 
         subsets = {}
         for name in SUBSETS:
             ours, theirs = (_scores(each, head, name) for each in (like, run))
-            means = {"pretrained": rounded(ours["score"].mean()), "scratch": rounded(theirs["score"].mean())}
+            means = {
+                "pretrained": rounded(mean_of(ours["score"])),
+                "scratch": rounded(mean_of(theirs["score"])),
+            }
             subsets[name] = {**means, **_paired(ours, theirs, settings)}
         row = {"model": like.name, "scratch": run.name, "measure": head.primary}
         rows.append({**row, "subsets": subsets})
@@ -216,7 +283,7 @@ def _flipped(run: Evaluated, head: Head, settings: Evaluate) -> dict[str, Any]:
     subsets = {}
     for name in SUBSETS:
         plain, flipped = (_scores(run, head, name, flips=flips) for flips in (False, True))
-        means = {"plain": rounded(plain["score"].mean()), "flips": rounded(flipped["score"].mean())}
+        means = {"plain": rounded(mean_of(plain["score"])), "flips": rounded(mean_of(flipped["score"]))}
         subsets[name] = {**means, **_paired(flipped, plain, settings)}
     return subsets
 
@@ -232,7 +299,7 @@ def voted(runs: Sequence[Evaluated], vote: Path, settings: Evaluate) -> dict[str
     for name in SUBSETS:
         ours, theirs = _score_table(table, head, name), _scores(by_name[best], head, name)
         low, high = interval(ours["score"], ours["group"], settings)
-        own = {"vote": ours["score"].mean(), "low": low, "high": high, "best": theirs["score"].mean()}
+        own = {"vote": mean_of(ours["score"]), "low": low, "high": high, "best": mean_of(theirs["score"])}
         subsets[name] = {
             **{key: rounded(value) for key, value in own.items()},
             **_named("difference", _paired(ours, theirs, settings)),
@@ -246,11 +313,24 @@ def _with_seeds(runs: Sequence[Evaluated], kind: str) -> dict[str, dict[int, Eva
     found: dict[str, dict[int, Evaluated]] = {}
     for run in runs:
         if run.kind == kind and run.about["changes"].keys() != {"seed"}:
-            found.setdefault(run.name, {})[_seed(run)] = run
+            found[run.name] = {_seed(run): run}
     for run in runs:
-        if run.about["changes"].keys() == {"seed"} and (root := _first(run, by_name)) in found:
-            found[root][_seed(run)] = run
+        again = run.kind in (kind, "seed") and run.about["changes"].keys() == {"seed"}
+        if again and (root := _first(run, by_name)) in found:
+            _add(found[root], run)
     return found
+
+
+def _add(by_seed: dict[int, Evaluated], run: Evaluated) -> None:
+    """Raises InputError where the seed is taken: each would be told as the other's spread."""
+    if (taken := by_seed.setdefault(_seed(run), run)) is not run:
+        raise InputError(
+            "two trainings of one kind with the same seed",
+            where="runs of params.yaml",
+            got=f"{taken.name} and {run.name}, both with {_seed(run)}",
+            expected="another seed for each",
+            mend="Take one of them out.",
+        )
 
 
 def _first(run: Evaluated, by_name: Mapping[str, Evaluated]) -> str:
@@ -321,3 +401,8 @@ def _named(name: str, paired: Mapping[str, float | None]) -> dict[str, float | N
         name: paired["difference"],
         **{f"{name}_{end}": paired[end] for end in ("low", "high", "p")},
     }
+
+
+def _ends(name: str, found: Ends) -> dict[str, float | None]:
+    value, low, high = map(rounded, found)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}

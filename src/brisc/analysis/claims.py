@@ -59,6 +59,7 @@ class Code(StrEnum):
     # speed
     SAME_DEVICE = "same_device"
     OTHER_DEVICE = "other_device"
+    OTHER_WORK = "other_work"
     # the study's validation images are augmented, ours are not
     AUGMENTED = "augmented"
     # the study's values by class cannot be of the test images
@@ -133,11 +134,12 @@ def tally(findings: Sequence[Finding]) -> dict[Verdict, int]:
     return {verdict: verdicts.count(verdict) for verdict in Verdict}
 
 
-def missed(findings: Sequence[Finding]) -> tuple[int, int]:
-    """(the scores that are not reproduced, those of them where ours is above the published one)."""
+def judged_scores(findings: Sequence[Finding]) -> dict[str, int]:
+    """How many scores are reproduced, and of how many ours is above or below the published one."""
     scores = [found for found in findings if found.claim.figure == "score"]
-    outside = [found for found in scores if found.verdict is Verdict.NOT_REPRODUCED]
-    return len(outside), sum(found.reason.numbers["side"] == "above" for found in outside)
+    outside = [found.reason.numbers["side"] for found in scores if found.verdict is Verdict.NOT_REPRODUCED]
+    reproduced = sum(found.verdict is Verdict.REPRODUCED for found in scores)
+    return {"reproduced": reproduced, **{side: outside.count(side) for side in ("above", "below")}}
 
 
 def by_topic(findings: Sequence[Finding]) -> dict[str, dict[Verdict, int]]:
@@ -184,9 +186,9 @@ def by_test(claim: Claim, ours: Ours) -> Judgement:
 
 
 def by_speed(claim: Claim, ours: Ours) -> Judgement:
-    """Measured on the same device, and the same within SAME_SPEED."""
-    if not ours.facts["same_device"]:
-        return _not_comparable(Code.OTHER_DEVICE)
+    """Of as much work, measured on the same device, and the same within SAME_SPEED."""
+    if not ours.facts["same_device"] or not ours.facts["same_work"]:
+        return _not_comparable(Code.OTHER_WORK if ours.facts["same_device"] else Code.OTHER_DEVICE)
     same = abs(ours.value - claim.published) <= SAME_SPEED * claim.published
     return Verdict.REPRODUCED if same else Verdict.NOT_REPRODUCED, Reason(Code.SAME_DEVICE)
 
@@ -323,23 +325,27 @@ def _size(results: Results, claim: Claim) -> Ours:
 def _speed(results: Results, claim: Claim) -> Ours:
     model = claim.about["model"]
     rate = results.cost(model).number("images_per_second") if model in results.models else None
-    return _timed(results, rate, {})
+    return _timed(results, rate, {"same_work": True})
 
 
 def _cell_minutes(results: Results, claim: Claim) -> Ours:
     """The mean of the cells that were measured."""
     runs = [] if results.grid is None else [cell.seconds for cell in cells(results.grid)]
     known = [seconds for seconds in runs if seconds is not None]
-    return _timed(results, sum(known) / len(known) / 60 if known else None, _epochs(results))
+    epochs = _epochs(results)
+    same = epochs["study_epochs"] == epochs["epochs"]
+    return _timed(results, sum(known) / len(known) / 60 if known else None, {**epochs, "same_work": same})
 
 
 def _hours(results: Results, claim: Claim) -> Ours:
-    """All models and cells together; not measured where one of them was not."""
-    runs = [results.cost(model).number("seconds") for model in results.models]
+    """All models of the study and cells together; not measured where one of them was not."""
+    models = [model for model in results.models if results.runs.record(model)["of_study"]]
+    runs = [results.cost(model).number("seconds") for model in models]
     runs += [] if results.grid is None else [cell.seconds for cell in cells(results.grid)]
     known = [seconds for seconds in runs if seconds is not None]
     hours = sum(known) / 3600 if len(known) == len(runs) else None
-    return _timed(results, hours, {"trainings": len(runs)})
+    same = len(runs) == claim.about["trainings"]
+    return _timed(results, hours, {"trainings": len(runs), "same_work": same})
 
 
 def _timed(results: Results, value: float | None, facts: Mapping[str, Any]) -> Ours:

@@ -26,7 +26,7 @@ comparisons.json: fractions from 0 to 1, null where undefined, 95 % intervals.
                             below 1 - level); accuracy also has p_bootstrap and mcnemar: a_only, b_only
                             (images that one alone gets right), p
     joint_against_separate  null without a joint net
-        published           the study's gaps, joint minus separate; empty when there are none
+        published           the study's gaps, joint minus separate, of the first net that has any; else empty
         like_for_like       by head the run that a joint net is compared with, trained or not
         subsets.<...>       a list: joint, separate, head, like_for_like, measure, n, groups, joint_value,
                             separate_value, difference (joint minus separate) to significant as in pairs, a
@@ -101,14 +101,14 @@ def compare(
     *,
     seeds: Seeds,
     joint: Compare,
-    gap: Mapping[str, float],
+    gaps: Mapping[str, Mapping[str, float]],
     settings: Evaluate,
 ) -> dict[str, Any]:
     """The content of comparisons.json.
 
-    tables: per_image.csv of each model. seeds: {model: {seed: {subset: {measure: value}}}}. gap: joint minus
-    separate in the study, by measure, as fractions. Raises InputError for tables that are not of the same
-    images.
+    tables: per_image.csv of each model. seeds: {model: {seed: {subset: {measure: value}}}}. gaps: by net,
+    joint minus separate in the study, by measure, as fractions. Raises InputError for tables that are not of
+    the same images.
     """
     tables = {model: table.sort_values("id", ignore_index=True) for model, table in tables.items()}
     _check(tables)
@@ -122,19 +122,20 @@ def compare(
         "seed": settings.bootstrap_seed,
         "min_groups": MIN_GROUPS,
         "heads": {name: _compare_head(name, models, settings) for name, models in by_head.items() if models},
-        "joint_against_separate": _joint_against_separate(by_head, joint, gap, settings),
+        "joint_against_separate": _joint_against_separate(by_head, joint, gaps, settings),
         "seeds": spread_over_seeds(seeds),
     }
 
 
-def published_gap(published: Mapping[str, Any], nets: Sequence[str]) -> dict[str, float]:
-    """Joint minus separate by measure, as fractions, of the first of these nets for which published.json has
-    it in percent."""
+def published_gaps(published: Mapping[str, Any], nets: Sequence[str]) -> dict[str, dict[str, float]]:
+    """{net: joint minus separate by measure, as fractions} of those nets for which published.json has it in
+    percent."""
     models = published["models"]
-    gaps = [
-        models[net]["against_separate"] for net in nets if net in models and "against_separate" in models[net]
-    ]
-    return {measure: percent / 100 for measure, percent in gaps[0].items()} if gaps else {}
+    return {
+        net: {measure: percent / 100 for measure, percent in models[net]["against_separate"].items()}
+        for net in nets
+        if "against_separate" in models.get(net, {})
+    }
 
 
 def compare_scores(
@@ -215,7 +216,7 @@ def _testable(groups: NDArray[Any]) -> bool:
 def _joint_against_separate(
     by_head: Mapping[str, Mapping[str, pd.DataFrame]],
     joint: Compare,
-    gap: Mapping[str, float],
+    gaps: Mapping[str, Mapping[str, float]],
     settings: Evaluate,
 ) -> dict[str, Any] | None:
     """by_head: the tables, sorted by id, of the models with each head; names that have none are left out."""
@@ -234,9 +235,11 @@ def _joint_against_separate(
         for measure in sorted({comparison["measure"] for comparison in comparisons}):
             _correct([comparison for comparison in comparisons if comparison["measure"] == measure])
         subsets[name] = [
-            {**comparison, "published": gap.get(comparison["measure"])} for comparison in comparisons
+            {**comparison, "published": gaps.get(comparison["joint"], {}).get(comparison["measure"])}
+            for comparison in comparisons
         ]
-    return {"published": dict(gap), "like_for_like": asdict(joint.like_for_like), "subsets": subsets}
+    published = next(iter(gaps.values()), {})
+    return {"published": dict(published), "like_for_like": asdict(joint.like_for_like), "subsets": subsets}
 
 
 def _partners(kind: str, tables: Mapping[str, pd.DataFrame], joint: Compare) -> list[tuple[str, str, bool]]:

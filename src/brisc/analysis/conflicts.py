@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from brisc.analysis.compare import COMPARED
-from brisc.analysis.scores import rounded
+from brisc.analysis.scores import mean_of, rounded
 from brisc.evaluation.rows import subset_of
 
 
@@ -19,16 +19,12 @@ def without_conflicts(table: pd.DataFrame, conflicts: Collection[str]) -> dict[s
     by = COMPARED["mask"]
     images = by.images(subset_of(table, "official"))
     score, contradicted = pd.Series(by.score(images)), images["id"].isin(conflicts).to_numpy()
-    whole, without = _mean(score), _mean(score[~contradicted])
+    whole, without = mean_of(score), mean_of(score[~contradicted])
     return {
         "images": len(images),
         "score": rounded(whole),
         "left_out": int(contradicted.sum()),
-        "score_of_these": rounded(_mean(score[contradicted])),
+        "score_of_these": rounded(mean_of(score[contradicted])),
         "score_without": rounded(without),
         "cost": None if whole is None or without is None else rounded(without - whole),
     }
-
-
-def _mean(score: pd.Series) -> float | None:
-    return float(score.mean()) if len(score) > 0 else None

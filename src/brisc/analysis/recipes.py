@@ -48,7 +48,12 @@ def _study(baseline: Evaluated, recipes: Sequence[Evaluated], settings: Evaluate
     compared = [baseline, *(recipe for recipe in recipes if recipe.about["like"] == baseline.name)]
     images = {run.name: run.images() for run in compared if run.summary["best_epoch"] is not None}
     check_same_images(baseline.folder.parent, images, what="recipes")
-    rows = [_row(run, flips, images, settings) for run in compared for flips in COLUMNS]
+    rows = [
+        _row(run, flips, images, settings)
+        for run in compared
+        for flips in COLUMNS
+        if not flips or _flips(run)
+    ]
     if baseline.name in images:
         _compare(rows, images, images[baseline.name], settings)
     return {
@@ -59,6 +64,12 @@ def _study(baseline: Evaluated, recipes: Sequence[Evaluated], settings: Evaluate
         "images": max((len(table) for table in images.values()), default=0),
         "rows": rows,
     }
+
+
+def _flips(run: Evaluated) -> bool:
+    """Whether training drew mirror images: a prediction takes no others, so without them nothing changes."""
+    augment = run.summary["settings"]["augment"]
+    return any(augment[name] > 0 for name in ("horizontal_flip", "vertical_flip"))
 
 
 def _row(run: Evaluated, flips: bool, images: Images, settings: Evaluate) -> dict[str, Any]:

@@ -45,5 +45,9 @@ def interval(values: pd.Series, groups: pd.Series, settings: Evaluate) -> tuple[
     )
 
 
+def mean_of(scores: pd.Series) -> float | None:
+    return float(scores.mean()) if len(scores) > 0 else None
+
+
 def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, DIGITS)

@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from brisc.analysis.runs import Evaluated, of_kind
+from brisc.errors import InputError
 from brisc.evaluation.statistics import student_interval
 from brisc.vocabulary import SUBSETS
 
@@ -27,6 +28,16 @@ def by_seed(runs: Sequence[Evaluated]) -> Seeds:
             model = by_name[model].about["like"]
         if model in by_name:
             found.setdefault(model, [by_name[model]]).append(run)
+    for again in found.values():
+        seeds = [run.summary["settings"]["seed"] for run in again]
+        if twice := [run.name for run, seed in zip(again, seeds, strict=True) if seeds.count(seed) > 1]:
+            raise InputError(
+                "two trainings of one model with the same seed",
+                where="runs of params.yaml",
+                got=" and ".join(twice),
+                expected="another seed for each",
+                mend="Take one of them out.",
+            )
     return {
         model: {str(run.summary["settings"]["seed"]): _measures(run) for run in again}
         for model, again in found.items()

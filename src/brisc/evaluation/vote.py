@@ -37,11 +37,12 @@ def vote(members: Mapping[str, Path], samples: Samples, out: Path, *, rule: Vote
 
 def agreed(members: Mapping[str, Path], *, agree: int) -> tuple[pd.Series, np.ndarray]:
     """The ids of the images, and of each the pixels (N, H, W) bool that at least `agree` members mark."""
-    tables = {name: pd.read_csv(folder / "per_image.csv")["id"] for name, folder in members.items()}
-    first, *_ = tables.values()
+    first: pd.Series | None = None
     votes: np.ndarray | None = None
     for name, folder in members.items():
-        if not (folder / "masks.npz").is_file() or not tables[name].equals(first):
+        there = all((folder / file).is_file() for file in ("per_image.csv", "masks.npz"))
+        ids = pd.read_csv(folder / "per_image.csv")["id"] if there else None
+        if ids is None or (first is not None and not ids.equals(first)):
             raise InputError(
                 "a member that cannot vote",
                 where="vote.members of params.yaml",
@@ -51,6 +52,7 @@ def agreed(members: Mapping[str, Path], *, agree: int) -> tuple[pd.Series, np.nd
             )
         with np.load(folder / "masks.npz") as packed:
             masks = np.unpackbits(packed["rows"], axis=2)
-        votes = masks if votes is None else votes + masks
+        first, votes = ids, masks if votes is None else votes + masks
+    assert first is not None
     assert votes is not None
     return first, votes >= agree

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ HERE = Path(__file__).resolve().parents[3]  # the repository
 RESEARCH = (
     "Research only: not a medical device, not for diagnosis or treatment; nobody has tested it on patients."
 )
+SHOWN = 5  # of a list of files
 PHANTOM = "This model was trained on generated phantoms: what it says of a patient's image means nothing."
 
 
@@ -31,6 +33,7 @@ def main() -> int:
     print(RESEARCH, file=sys.stderr)
     warnings.simplefilter("ignore")  # of libraries about files; what matters of them is refused or told
     logging.disable()  # the same
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is done so far is written
     try:
         done: int = arguments.do(arguments)
         return done
@@ -110,7 +113,11 @@ def run_predict(arguments: argparse.Namespace) -> int:
     for problem in done.problems:
         print(f"refused: {problem}", file=sys.stderr)
     if done.passed_over:
-        print(f"passed over: {len(done.passed_over)} files that are no images", file=sys.stderr)
+        names = ", ".join(path.as_posix() for path in done.passed_over[:SHOWN])
+        more = ", ..." if len(done.passed_over) > SHOWN else ""
+        print(
+            f"passed over: {len(done.passed_over)} files that are no images ({names}{more})", file=sys.stderr
+        )
     for name, count in done.warnings.items():
         print(f"warning: {name}, {count} of {len(done.rows)} slices: {WORDS[name]}", file=sys.stderr)
     files = len({row["file"] for row in done.rows})
@@ -139,6 +146,14 @@ def run_score(arguments: argparse.Namespace) -> int:
                 got="no --data",
                 expected="the data set, a folder or a zip",
                 mend="Say where it is with --data.",
+            )
+        if not arguments.data.exists():
+            raise InputError(
+                "no such data set",
+                where="--data",
+                got=arguments.data,
+                expected="the folder or zip that has manifest.csv",
+                mend="Check the path.",
             )
         judged = score.judge_masks(arguments.predictions, arguments.data, images, track=bar)
         scores = score.score_masks(judged)

@@ -77,7 +77,8 @@ def header(path: Path) -> Any:
     return _parsed(path, stop_before_pixels=True)
 
 
-def _parsed(path: Path, **how: Any) -> Any:
+def _parsed(path: Path, *, others: int = 0, **how: Any) -> Any:
+    """others: how many files of its series are not judged where this one cannot be read."""
     try:
         # A file without the preamble is sorted out by `sources`, so any that comes here is meant as DICOM.
         dataset = pydicom.dcmread(path, force=True, **how)
@@ -85,16 +86,17 @@ def _parsed(path: Path, **how: Any) -> Any:
             raise EOFError("no element in it")
         return dataset
     except UNREADABLE as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(path, error, others) from None
 
 
-def _unreadable(where: Path, error: Exception) -> InputError:
+def _unreadable(where: Path, error: Exception, others: int = 0) -> InputError:
+    without = f"; without it the {others} others of its series are not judged" if others else ""
     return refuse(
         where,
         "a DICOM file that cannot be read",
         got=" ".join(f"{type(error).__name__} {error}".split())[:200],
         expected="a whole file",
-        mend="Copy it again; it may have been cut off.",
+        mend=f"Copy it again; it may have been cut off{without}.",
     )
 
 
@@ -102,11 +104,11 @@ def read(paths: list[Path], axis: str, *, force: bool) -> Series:
     try:
         return _read(paths, axis, force=force)
     except UNREADABLE as error:  # pydicom reads an element when it is asked for
-        raise _unreadable(paths[0], error) from None
+        raise _unreadable(paths[0], error, len(paths) - 1) from None
 
 
 def _read(paths: list[Path], axis: str, *, force: bool) -> Series:
-    datasets = [_parsed(path) for path in paths]
+    datasets = [_parsed(path, others=len(paths) - 1) for path in paths]
     for path, dataset in zip(paths, datasets, strict=True):
         check(path, dataset, force=force)
     where = paths[0] if len(paths) == 1 else paths[0].parent
@@ -116,6 +118,8 @@ def _read(paths: list[Path], axis: str, *, force: bool) -> Series:
     decode_apart(paths, datasets)
     of = {id(dataset): path for path, dataset in zip(paths, datasets, strict=True)}
     pixels = np.stack([pixels_of(of[id(frame.dataset)], frame.dataset, frame.number) for frame in frames])
+    if frames[0].dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        pixels -= pixels.min()  # inverted within all bits, of which the values may fill a few
     image = cut(where, pixels.transpose(2, 1, 0), affine_of(frames), axis)
 
     def restore(masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:

@@ -17,9 +17,19 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from brisc.atomic import atomic
 
+# The standard asks for these, if only empty; programs that take names out leave them out as well.
+MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+
 
 def write_mask(path: Path, mask: NDArray[np.bool_], datasets: list[Any], *, model: str, version: str) -> None:
     """All frames (frames, rows, columns), empty ones too, as the data sets have them one after the other."""
+    for dataset in datasets:
+        for tag in MAY_BE_EMPTY:
+            if tag not in dataset:
+                setattr(dataset, tag, "")
     tumour = SegmentDescription(
         segment_number=1,
         segment_label="Tumour (research)",

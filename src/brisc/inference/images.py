@@ -19,6 +19,8 @@ DARKEST = 1e-30  # where nearly all is 0, what is not becomes white
 AIR = 0.1
 ANISOTROPIC = 1.2  # so much coarser than the others is the axis that slices were acquired along
 OBLIQUE_DEGREES = 20.0
+# More of the values than this lie so far below 0, in parts of the brightest: not by rounding.
+NEGATIVE_SHARE, NEGATIVE_PART = 0.01, 0.02
 FINEST_MM, COARSEST_MM = 0.05, 50.0
 SMALLEST_SIDE, MOST_PIXELS = 32, 64 * 2**20
 
@@ -45,15 +47,24 @@ def refuse(path: Path, what: str, *, got: object, expected: object, mend: str) -
     return InputError(what, where=path, got=" ".join(str(got).split()), expected=expected, mend=mend)
 
 
-def check_size(path: Path, shape: tuple[int, ...]) -> None:
+def check_size(path: Path, shape: tuple[int, ...], mend: str = "") -> None:
     if min(shape) < SMALLEST_SIDE or shape[0] * shape[1] > MOST_PIXELS:
-        raise refuse(
-            path,
-            "an image of a size that cannot be judged",
-            got=" x ".join(map(str, shape)),
-            expected=f"sides from {SMALLEST_SIDE} pixels, and at most {MOST_PIXELS:,} pixels",
-            mend="Give the image as it left the scanner.",
-        )
+        raise _size(path, " x ".join(map(str, shape)), mend)
+
+
+def too_large(path: Path) -> InputError:
+    """Of a picture that is not opened for its size."""
+    return _size(path, "far more pixels")
+
+
+def _size(path: Path, got: str, mend: str = "") -> InputError:
+    return refuse(
+        path,
+        "an image of a size that cannot be judged",
+        got=got,
+        expected=f"sides from {SMALLEST_SIDE} pixels, and at most {MOST_PIXELS:,} pixels",
+        mend=mend or "Give the image as it left the scanner.",
+    )
 
 
 def blank(path: Path) -> InputError:
@@ -85,10 +96,13 @@ def cut(path: Path, values: Array, affine: NDArray[np.float64], axis: str) -> Im
     turning = (slice(None), *(slice(None, None, -1 if signs[k] > 0 else 1) for k in axes[1:]))
     turned = np.nan_to_num(values, nan=0, posinf=0, neginf=0).transpose(axes)[turning]
     height, width = (float(spacing[k]) for k in axes[1:])
-    check_size(path, turned.shape[1:])
+    check_size(
+        path, turned.shape[1:], "Cut it along another axis: leave --axis out." if axis != "auto" else ""
+    )
     whites = [float(np.percentile(each, PERCENTILE)) for each in turned]
     if max(whites) <= 0 or turned.min() == turned.max():
         raise blank(path)
+    negative = float((turned < -NEGATIVE_PART * max(whites)).mean()) > NEGATIVE_SHARE
     isotropic = _isotropic(turned.shape[1:], height, width)
     slices = [
         _resized(to_grey(each, white), isotropic) if white > AIR * max(whites) else None
@@ -111,7 +125,10 @@ def cut(path: Path, values: Array, affine: NDArray[np.float64], axis: str) -> Im
         restore,
         mm=[round(float(mm), 3) for mm in places[:, order[along]]],
         pixel_mm2=min(height, width) ** 2,
-        warnings=["oblique"] if tilted > OBLIQUE_DEGREES else [],
+        warnings=[
+            *(["negative"] if negative else []),
+            *(["oblique"] if tilted > OBLIQUE_DEGREES else []),
+        ],
     )
 
 

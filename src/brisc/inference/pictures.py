@@ -10,7 +10,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from brisc.atomic import atomic
 from brisc.data.picture import read_grey
-from brisc.inference.images import Image, blank, check_size, refuse, to_grey
+from brisc.inference.images import Image, blank, check_size, refuse, to_grey, too_large
 
 # Channels of a grey picture that was stored in colour differ by what JPEG rounds; those of a colour picture
 # by more than this in more than this share of the pixels.
@@ -22,7 +22,9 @@ def read(path: Path) -> Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # `check_size` knows better
             return _read(path)
-    except (UnidentifiedImageError, SyntaxError, ValueError, Pillow.DecompressionBombError, OSError) as error:
+    except Pillow.DecompressionBombError:
+        raise too_large(path) from None
+    except (UnidentifiedImageError, SyntaxError, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.filename:
             raise
         raise refuse(

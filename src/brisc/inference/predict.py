@@ -70,9 +70,12 @@ def predict(model: Model, inputs: list[Path], out: Path, *, settings: Settings, 
                 problems.append(error)
             except OSError as error:
                 of_source = error.filename is not None and Path(error.filename) in source.paths
-                if not of_source and error.errno != errno.ENAMETOOLONG:
+                if error.errno == errno.ENAMETOOLONG:
+                    problems.append(_long_name(source))
+                elif of_source:
+                    problems.append(unreadable(source.where, error))
+                else:
                     raise  # the disk's
-                problems.append(unreadable(source.where, error))
     finally:
         if rows:
             write_text(out / TABLE, _table(rows, model))
@@ -90,26 +93,35 @@ def _check_new(out: Path) -> None:
         )
 
 
+def _long_name(source: Source) -> InputError:
+    return refuse(
+        source.where,
+        "a name that leaves no room for those of its outputs",
+        got=f"{len(source.name)} letters",
+        expected="some 30 fewer than a file's name may have here",
+        mend="Rename it.",
+    )
+
+
 def _judge(model: Model, source: Source, out: Path, settings: Settings) -> list[Row]:
     image, write = _read(model, source, settings)
     seen = [k for k, picture in enumerate(image.slices) if picture is not None]
     findings: list[Finding | None] = [None] * len(image.slices)
     for k, finding in zip(seen, model.find([image.slices[k] for k in seen]), strict=True):  # type: ignore[misc]
         findings[k] = finding
-    target = out / source.name
-    masked = "mask" in model.config["heads"]
-    if masked:
+    target, mask = out / source.name, ""
+    if "mask" in model.config["heads"]:
         masks = [
             finding.mask if finding and finding.mask is not None else np.zeros((1, 1), bool)
             for finding in findings
         ]
-        write(target, image.restore(masks))
+        mask = write(target, image.restore(masks)).relative_to(out).as_posix()
         # Of a volume the slice with the largest tumour, or the middle one.
         shown = max(seen, key=lambda k: (int(masks[k].sum()), -abs(k - seen[len(seen) // 2])))
         picture = image.slices[shown]
         assert picture is not None
         pictures.write_png(target.with_name(f"{target.name}_overlay.png"), overlay(picture, masks[shown]))
-    return [_row(model, source, image, k, finding) for k, finding in enumerate(findings)]
+    return [_row(model, source, image, k, finding) | {"mask": mask} for k, finding in enumerate(findings)]
 
 
 def _read(model: Model, source: Source, settings: Settings) -> tuple[Image, Write]:
@@ -154,12 +166,12 @@ def _write_png(target: Path, mask: NDArray[np.bool_]) -> Path:
 
 
 def _write_frames(target: Path, mask: NDArray[np.bool_]) -> Path:
-    """A PNG for each frame, of the frame's size."""
-    made = target.with_name(f"{target.name}_mask.png")
+    """A PNG for each frame, of the frame's size, numbered by their positions."""
+    several = len(mask) > 1
     for number, frame in enumerate(mask):
-        made = target.with_name(f"{target.name}_mask{f'_{number:04}' if len(mask) > 1 else ''}.png")
+        made = target.with_name(f"{target.name}_mask{f'_{number:04}' if several else ''}.png")
         pictures.write_mask(made, frame)
-    return made
+    return target.with_name(f"{target.name}_mask{'_*' if several else ''}.png")
 
 
 def _row(model: Model, source: Source, image: Image, k: int, finding: Finding | None) -> Row:
@@ -189,7 +201,8 @@ def _table(rows: list[Row], model: Model) -> str:
     columns += ["area_pixels", "area_mm2"] if "mask" in heads else []
     columns += ["predicted", *(f"p_{name}" for name in model.classes)] if "label" in heads else []
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*columns, "doubt", "warnings"], restval="", lineterminator="\n")
+    columns += ["doubt", "warnings", *(["mask"] if "mask" in heads else [])]
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode(errors="backslashreplace").decode()  # names of files need not be text

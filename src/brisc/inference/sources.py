@@ -1,5 +1,7 @@
 """From the paths that a user gives to what is judged: files and DICOM series, known by their content."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -103,14 +105,19 @@ def _no_image(path: Path, got: str) -> InputError:
 
 def _of_folder(folder: Path, out: Path) -> tuple[list[Source], list[Path], list[InputError]]:
     """All DICOM files that lie in one folder are one series."""
-    sources, others, problems = [], [], []
+    sources: list[Source] = []
+    others: list[Path] = []
+    problems: list[InputError] = []
     series: dict[Path, list[Path]] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in _below(folder, problems):
         inside = path.relative_to(folder)
         if any(part.startswith(".") for part in inside.parts) or out.resolve() in path.resolve().parents:
             continue
         try:
-            kind = kind_of(path) if path.name.upper() != "DICOMDIR" else None
+            if not path.is_file():
+                problems.append(_no_file(path))
+                continue
+            kind = kind_of(path) if path.name.upper() != "DICOMDIR" and not _ours(path) else None
         except OSError as error:
             problems.append(unreadable(path, error))
             continue
@@ -125,6 +132,37 @@ def _of_folder(folder: Path, out: Path) -> tuple[list[Source], list[Path], list[
         name = inside.as_posix() if inside.parts else folder.resolve().name or "series"
         sources.append(Source("dicom", tuple(paths), name))
     return sorted(sources, key=lambda source: source.paths), others, problems
+
+
+def _below(folder: Path, problems: list[InputError]) -> list[Path]:
+    """All but the folders, sorted; those that cannot be read are told, links to them stand for themselves."""
+    found = []
+    for place, folders, files in os.walk(folder, onerror=lambda error: problems.append(_closed(error))):
+        found += [Path(place, name) for name in files]
+        found += [path for name in folders if (path := Path(place, name)).is_symlink()]
+    return sorted(found)
+
+
+def _closed(error: OSError) -> InputError:
+    return unreadable(Path(error.filename), error)
+
+
+def _no_file(path: Path) -> InputError:
+    return refuse(
+        path,
+        "a link that is not followed",
+        got="a link to a folder" if path.is_dir() else "a link to nothing, or a special file",
+        expected="a file",
+        mend="Give the folder that it leads to by name."
+        if path.is_dir()
+        else "Fetch the file that it leads to.",
+    )
+
+
+def _ours(path: Path) -> bool:
+    """Whether an earlier `brisc predict` wrote it."""
+    written = re.search(r"_(mask(_\d+)?|overlay)\.[a-z.]+$", path.name)
+    return written is not None and any((up / "predictions.csv").exists() for up in path.parents[:3])
 
 
 def _of_files(named: list[tuple[Path, Kind]], names: dict[Path, str]) -> list[Source]:

@@ -4,6 +4,7 @@ WORDS = {
     "air": "no head in this slice: not judged",
     "doubt": "looks unlike the training images",
     "localizer": "a localiser, taken to plan others",
+    "negative": "grey values below 0 were taken for 0; was the image normalised?",
     "no_body_part": "the header names no part of the body",
     "no_contrast": "the header names no contrast agent; the training images are contrast-enhanced",
     "no_metadata": "the format says nothing of modality, sequence or contrast agent",

@@ -79,7 +79,10 @@ def whole_percent(fraction: float) -> str:
 
 
 def p_value(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    """Three decimals, or as many as show on which side of 0.05 it is."""
+    if p < 0.001:
+        return "< 0.001"
+    return next(text for n in (3, 4, 5, 6, 12) if float(text := f"{p:.{n}f}") != 0.05 or p == 0.05)
 
 
 def tenth(value: float) -> str:

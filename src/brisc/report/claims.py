@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from brisc.analysis.claims import SAME_SPEED, Finding, by_topic, missed, of_study, tally
+from brisc.analysis.claims import SAME_SPEED, Finding, by_topic, judged_scores, of_study, tally
 from brisc.analysis.published import head_of
 from brisc.analysis.results import Results
 from brisc.report import cells
@@ -30,7 +30,7 @@ def claims_text(environment: jinja2.Environment, results: Results, findings: Seq
         words=words,
         total=len(judged),
         tally=tally(judged),
-        missed=missed(judged),
+        scores=judged_scores(judged),
         topics=by_topic(judged),
         same_speed=cells.whole_percent(SAME_SPEED),
         deviations=deviations(results),

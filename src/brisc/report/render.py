@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from brisc.analysis.claims import Finding, judge_all, missed, of_study, tally
+from brisc.analysis.claims import Finding, judge_all, judged_scores, of_study, tally
 from brisc.analysis.findings import find
 from brisc.analysis.results import Results, read_results
 from brisc.analysis.standing import tiers
@@ -92,7 +92,7 @@ def report_texts(results: Results, drawn: Sequence[Chart], claims: Sequence[Find
         "size": results.provenance["data"]["size"],
         "total": len(judged),
         "tally": tally(judged),
-        "missed": missed(judged),
+        "judged_scores": judged_scores(judged),
         "compared": [head for head in HEADS.values() if tiers(results, head, "official") is not None],
         "chapters": CHAPTERS,
         "figures": {chart.name for chart in drawn},

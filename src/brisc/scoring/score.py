@@ -90,21 +90,25 @@ def judge_labels(path: Path, images: pd.DataFrame) -> pd.DataFrame:
     """`images` with `predicted`, from a CSV with a row for each: `id`, or `file` whose name is the id, and
     `predicted`, a class. Raises InputError where one is missing, comes twice or has another class."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, skipinitialspace=True)
     except OSError as error:
         raise _bad("not readable", path, error.strerror, "a folder of masks or a CSV") from None
     except ValueError as error:
-        raise _bad("no table", path, " ".join(str(error).split()), "a CSV with id and predicted") from None
+        raise _bad(
+            "no table", path, " ".join(str(error).split()), "a CSV in UTF-8 with id and predicted"
+        ) from None
     if "id" not in table and "file" in table:
         table["id"] = table["file"]
     if missing := [column for column in ("id", "predicted") if column not in table]:
-        raise _bad("missing columns", path, f"no {', '.join(missing)}", "id (or file) and predicted")
+        got = f"{', '.join(map(str, table.columns[:SHOWN]))}, no {' and no '.join(missing)}"
+        raise _bad("missing columns", path, got, "id (or file) and predicted, separated by commas")
     table["id"] = [PurePosixPath(name.strip().replace("\\", "/")).stem for name in table["id"]]
     table["predicted"] = table["predicted"].str.strip()
     table = table[table["id"].isin(images["id"])]
     _check_whole(path, table["id"], images["id"], "rows", mend="Each test image needs one; id is its name.")
     if unknown := sorted(set(table["predicted"]) - set(LABELS)):
-        raise _bad("unknown class", path, ", ".join(unknown[:SHOWN]), f"one of {', '.join(LABELS)}")
+        shown = ", ".join(name or "an empty cell" for name in unknown[:SHOWN])
+        raise _bad("unknown class", path, shown, f"one of {', '.join(LABELS)}")
     return images.merge(table[["id", "predicted"]], on="id")
 
 
@@ -206,7 +210,7 @@ def _check_whole(
         raise InputError(
             f"{what} missing",
             where=where,
-            got=f"none of {len(missing)} of {len(needed)} test images ({shown})",
+            got=f"{len(missing)} of {len(needed)} test images have none ({shown})",
             expected="one of each, named by its id",
             mend=mend,
         )

@@ -52,7 +52,7 @@ def find(results: Results) -> Findings:
         grid=searched(results),
         recipes=studies(results),
         copies=copies(results),
-        worths=worths(results),
+        worths=worths(results.beyond),
         conflicts=conflicts(results),
         files=files(results),
     )

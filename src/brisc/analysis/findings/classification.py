@@ -19,11 +19,12 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The calibration error on official before and after temperature scaling, and how many models have a
-    temperature above 1."""
+    """The calibration error on official before and after temperature scaling, for how many models it is
+    lower after it, and how many have a temperature above 1."""
 
     before: Span | None
     after: Span | None
+    lower: int
     overconfident: int
     models: int
 
@@ -40,7 +41,9 @@ def confusion(results: Results) -> Confusion:
 
 def calibration(results: Results) -> Calibration:
     official = [results.subsets(model)["official"] for model in results.labels()]
-    before, after = (span_of(scores.number(key) for scores in official) for key in ("ece", "ece_scaled"))
+    errors = [[scores.number(key) for scores in official] for key in ("ece", "ece_scaled")]
+    before, after = map(span_of, errors)
+    lower = sum(None not in pair and pair[1] < pair[0] for pair in zip(*errors, strict=True))
     temperatures = [results.metrics.record(model).number("temperature") for model in results.labels()]
     above = sum(value is not None and value > 1 for value in temperatures)
-    return Calibration(before, after, above, len(temperatures))
+    return Calibration(before, after, lower, above, len(temperatures))

@@ -28,16 +28,36 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Fall:
+    """From official to clean, with its interval; mixed: with the classes of clean mixed as in official, None
+    where these are too few."""
+
+    change: float
+    low: float | None
+    high: float | None
+    mixed: float | None
+
+
+@dataclass(frozen=True)
 class Worth:
-    """What having seen the copies gives `model` on official, with its interval; unseen: how the score changes
-    from official to clean where it was trained without them."""
+    """What having seen the copies gives `model` on official, with its interval; seeds: how many trainings it
+    is over. copied: on the images whose slice is in train; elsewhere: on clean, where no copy can help;
+    excess: the first less the second. unseen, others: trained without the copies, and without as many others.
+    """
 
     model: str
     measure: str
-    worth: float | None
+    seeds: int
+    worth: float
     low: float | None
     high: float | None
-    unseen: float | None
+    copied: float
+    elsewhere: float
+    excess: float
+    excess_low: float | None
+    excess_high: float | None
+    unseen: Fall
+    others: Fall
 
 
 def copies(results: Results) -> Copies | None:
@@ -49,23 +69,35 @@ def copies(results: Results) -> Copies | None:
     return Copies(images, copied, copied / images if images > 0 else None)
 
 
-def worths(results: Results) -> tuple[Worth, ...]:
-    """Of the models that were trained without the copies, and without as many others."""
-    trained = [] if results.beyond is None else results.beyond.listed("copies")
-    return tuple(_worth(part) for part in trained if part["seeds"])
+def worths(beyond: Record | None) -> tuple[Worth, ...]:
+    """Of the models that were trained without the copies and without as many others, where both copied and
+    clean images are there to be measured on."""
+    parts = () if beyond is None else beyond.listed("copies")
+    return tuple(_worth(part) for part in parts if part["seeds"] and part.number("excess") is not None)
 
 
 def _worth(part: Record) -> Worth:
-    official, clean = (part.record("subsets").record(subset) for subset in ("official", "clean"))
-    before, after = (subset.number("without_copies") for subset in (official, clean))
+    subsets, falls = part.record("subsets"), part.record("falls")
+    official = subsets.record("official")
     return Worth(
         model=part["model"],
         measure=part["measure"],
-        worth=official.number("worth"),
+        seeds=len(part["seeds"]),
+        worth=official["worth"],
         low=official.number("worth_low"),
         high=official.number("worth_high"),
-        unseen=None if before is None or after is None else after - before,
+        copied=subsets.record("copied")["worth"],
+        elsewhere=subsets.record("clean")["worth"],
+        excess=part["excess"],
+        excess_low=part.number("excess_low"),
+        excess_high=part.number("excess_high"),
+        unseen=_fall(falls.record("without_copies")),
+        others=_fall(falls.record("without_others")),
     )
+
+
+def _fall(fall: Record) -> Fall:
+    return Fall(fall["change"], fall.number("change_low"), fall.number("change_high"), fall.number("mixed"))
 
 
 def conflicts(results: Results) -> tuple[tuple[str, int], ...]:

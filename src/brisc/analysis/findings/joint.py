@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import like_for_like
-from brisc.vocabulary import HEADS
+from brisc.vocabulary import HEADS, TEST_SUBSETS
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,26 @@ class JointModel:
 
 
 @dataclass(frozen=True)
+class Other:
+    """A joint model that is significantly different from a separate one which differs from it in more than
+    one thing, on these subsets of test."""
+
+    model: str
+    separate: str
+    measure: str
+    lower: bool
+    subsets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class JointAgainstSeparate:
-    """verdict: absent (nothing to compare), or of the significant differences: none, loses, gains or both;
-    compared: the heads it is about; open: the other heads, each with the separate model that it takes."""
+    """verdict: absent (nothing to compare), or of the significant differences like for like: none, loses,
+    gains or both; others: significant ones that are not like for like; compared: the heads it is about; open:
+    the other heads, each with the separate model that it takes."""
 
     verdict: str
     models: tuple[JointModel, ...]
+    others: tuple[Other, ...]
     compared: tuple[str, ...]
     open: tuple[tuple[str, str], ...]
 
@@ -45,12 +59,13 @@ def joint(results: Results) -> JointAgainstSeparate:
     lower = {difference.difference < 0 for difference in differences if difference.significant}
     verdict = {(): "none", (True,): "loses", (False,): "gains"}.get(tuple(lower), "both")
     if results.comparisons is None or not models:
-        return JointAgainstSeparate("absent", (), (), ())
+        return JointAgainstSeparate("absent", (), (), (), ())
     measures = {difference.measure for difference in differences}
     partners = results.comparisons.record("joint_against_separate").record("like_for_like")
     return JointAgainstSeparate(
         verdict,
         models,
+        _others(results.comparisons.record("joint_against_separate").record("subsets")),
         compared=tuple(name for name, head in HEADS.items() if head.published in measures),
         open=tuple((name, partners[name]) for name, head in HEADS.items() if head.published not in measures),
     )
@@ -63,6 +78,16 @@ def _models(results: Results) -> tuple[JointModel, ...]:
     names = dict.fromkeys(entry["joint"] for entry in entries)
     models = [JointModel(name, tuple(_differences(results, name))) for name in names]
     return tuple(model for model in models if model.differences)
+
+
+def _others(subsets: Record) -> tuple[Other, ...]:
+    where: dict[tuple[str, str, str, bool], list[str]] = {}
+    for subset in (name for name in TEST_SUBSETS if name in subsets):
+        for entry in subsets.listed(subset):
+            if entry["significant"] and not entry["like_for_like"]:
+                key = (entry["joint"], entry["separate"], entry["measure"], entry["difference"] < 0)
+                where.setdefault(key, []).append(subset)
+    return tuple(Other(*key, tuple(found)) for key, found in where.items())
 
 
 def _differences(results: Results, model: str) -> list[Difference]:

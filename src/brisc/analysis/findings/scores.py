@@ -76,10 +76,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Certainty:
-    """half: half the width of the intervals on official. pairs: tested ones, of which `significant` are.
+    """width: of the intervals on official. pairs: tested ones, of which `significant` are.
     spread: the standard deviation over the seeds of `repeated` models; seeds: how many each has."""
 
-    half: Span | None
+    width: Span | None
     pairs: int
     significant: int
     repeated: int
@@ -214,16 +214,16 @@ def _baselines(results: Results, head: Head) -> Iterable[Baseline]:
 
 
 def _certainty(results: Results, head: Head) -> Certainty:
-    halves = []
+    widths = []
     for model in results.with_head(head):
         official = results.subsets(model)["official"]
         low, high = (official.number(f"{head.primary}_{end}") for end in ("low", "high"))
-        halves.append(None if low is None or high is None else (high - low) / 2)
+        widths.append(None if low is None or high is None else high - low)
     standing = tiers(results, head, "official")
     pairs = () if standing is None else standing.pairs
     repeated = _over_seeds(results, head)
     return Certainty(
-        half=span_of(halves),
+        width=span_of(widths),
         pairs=len(pairs),
         significant=sum(pair.significant for pair in pairs),
         repeated=len(repeated),

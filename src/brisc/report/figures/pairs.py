@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from brisc.analysis.results import Record, Results
 from brisc.analysis.standing import over_seeds, tiers
 from brisc.report.figures.style import (
-    BLUE,
+    COLOURS,
     GREY,
-    ORANGE,
+    MARKERS,
     Chart,
     legend_below,
     name_rows,
@@ -47,15 +47,18 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     x = 100 * slices["dice"]
     y = 100 * results.tumours(with_it).set_index("id")["dice"].reindex(slices.index)
     clean = slices["clean"] == 1
-    for chosen, name, colour, marker in ((~clean, "also in train", ORANGE, "s"), (clean, "clean", BLUE, "o")):
+    for chosen, name, colour, marker in (
+        (~clean, "also in train", GREY, "x"),
+        (clean, "clean", COLOURS["clean"], MARKERS["clean"]),
+    ):
         both.plot(
             x[chosen],
             y[chosen],
             marker,
             color=colour,
             markersize=3,
-            alpha=0.5,
-            markeredgewidth=0,
+            alpha=0.9 if marker == "x" else 0.5,
+            markeredgewidth=0.6 if marker == "x" else 0,
             label=f"{name}, n = {int(chosen.sum()):,}",
         )
     both.plot([0, 100], [0, 100], "-", color="black", linewidth=0.8, zorder=0)

@@ -98,7 +98,9 @@ def conflicts(results: Results) -> Table | None:
         for part in _parts(results, "conflicts")
     ]
     header = ["model", "contradicted", "`dice_per_image` of these, %", "of all, %", "without them, %"]
-    return _table("Masks that contradict their copy's.", [*header, "cost, points"], rows, left=1)
+    return _table(
+        "Masks that contradict their copy's.", [*header, "without them less all, points"], rows, left=1
+    )
 
 
 def flips(results: Results) -> Table | None:

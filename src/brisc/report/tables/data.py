@@ -9,8 +9,10 @@ from brisc.report.cells import (
     Cell,
     Table,
     coarse_percent,
+    decimals3,
     flat,
     in_words,
+    percent,
     setting,
     shown,
     signed_points,
@@ -35,18 +37,24 @@ def class_by_plane(results: Results) -> Table:
 
 
 def matrix(record: Record, caption: str, name: str) -> Table:
-    """Nested numbers as they come: outer keys down, inner keys across, deeper ones joined. Fractions have
-    three decimals."""
+    """Nested numbers as they come: outer keys down, inner keys across, deeper ones joined. Fractions are in
+    percent, but for areas under a curve."""
     rows = {
         key: dict(flat(value, "", " ")) if isinstance(value, dict) else {"value": value}
         for key, value in record.content.items()
     }
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    shares = {
+        column
+        for column in columns
+        if not column.endswith("auc") and any(isinstance(row.get(column), float) for row in rows.values())
+    }
     cells = [
-        [in_words(key), *(_number(row.get(column), column in row) for column in columns)]
+        [in_words(key), *(_number(row.get(column), column in row, column in shares) for column in columns)]
         for key, row in rows.items()
     ]
-    return Table(caption, [name, *map(in_words, columns)], cells)
+    header = [f"{in_words(column)}, %" if column in shares else in_words(column) for column in columns]
+    return Table(caption, [name, *header], cells)
 
 
 def relations(audit: Record) -> Table:
@@ -86,9 +94,9 @@ def copied(results: Results) -> Table:
     return Table("Mean per-image Dice in % on copied and on clean test images.", header, rows, left=2)
 
 
-def _number(value: Any, measured: bool) -> str | Cell:
+def _number(value: Any, measured: bool, share: bool) -> str | Cell:
     if value is None:
         return Cell(DASH, "not defined here" if measured else "not measured for this row")
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return percent(value) if share else decimals3(value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else setting(value)

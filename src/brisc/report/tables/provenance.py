@@ -19,6 +19,7 @@ def provenance(results: Results) -> Table:
         ["decoded data, fingerprint", f"`{data['fingerprint']}`"],
         ["images", ", ".join(f"{half} {count:,}" for half, count in data.record("images").content.items())],
         ["image size", f"{data.count('size')} x {data.count('size')} px"],
+        ["masks without a pixel left at it", f"{data.count('vanished_masks'):,}"],
         ["device", Cell(DASH, NOT_MEASURED) if record["device"] is None else str(record["device"])],
     ]
     rows += [

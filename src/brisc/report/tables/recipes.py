@@ -35,7 +35,7 @@ def _row(row: Record, *, first: bool) -> list[str | Cell]:
     low, high = row.number("difference_low"), row.number("difference_high")
     return [
         with_flips(row["run"], row["flips"]),
-        "the same" if row["flips"] else _changes(row.record("changes")),
+        "as above" if row["flips"] else _changes(row.record("changes")),
         with_interval(score, row.number("low"), row.number("high"), percent, DIVERGED),
         with_interval(difference, low, high, signed_points, missing),
         shown(row.number("p_holm"), p_value, missing if difference is None else TOO_FEW),

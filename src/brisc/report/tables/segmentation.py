@@ -11,12 +11,16 @@ from brisc.report.cells import (
     Cell,
     Table,
     coarse_percent,
+    setting,
     shown,
     tenth,
     thousands,
     with_interval,
 )
 from brisc.report.tables.scores import rate
+from brisc.vocabulary import HEALTHY, TEST_SUBSETS
+
+LARGE = 0.003  # of the image: what is called tumour in a healthy slice is more than a few pixels
 
 
 def strata(results: Results, key: str, name: str) -> Table:
@@ -55,6 +59,9 @@ def false_positives(results: Results) -> Table:
         validation = results.metrics.record(model).record("validation")
         for subset, scores in {**results.subsets(model), "validation": validation}.items():
             found = scores.record("false_alarms")
+            table = results.per_image[model]
+            images = table[table[subset] == 1] if subset in TEST_SUBSETS else table[table["split"] == subset]
+            shares = (images["predicted_pixels"] / images["pixels"])[images["label"] == HEALTHY]
             rows.append(
                 [
                     f"`{model}`",
@@ -62,10 +69,12 @@ def false_positives(results: Results) -> Table:
                     f"{found.count('n'):,}",
                     f"{found.count('images'):,}",
                     rate(found),
+                    f"{(shares >= LARGE).sum():,}",
                     shown(found.number("mean_pixels"), tenth, "no healthy slices"),
                 ]
             )
-    header = ["model", "subset", "healthy slices", "false positives", "rate, %", "mean size, px"]
+    header = ["model", "subset", "healthy slices", "false positives", "rate, %"]
+    header += [f"of {setting(100 * LARGE)} % of the image or more", "mean size, px"]
     return Table("False positives: healthy slices in which a tumour is found.", header, rows, left=2)
 
 
