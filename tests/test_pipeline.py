@@ -228,6 +228,9 @@ def test_a_clone_goes_on_from_the_kept_results_and_a_few_weights(pipeline: Path,
     edit(clone / "params.yaml", "runs:\n- unet\n", "runs:\n- unet\n- mobilenetv2\n")
     run(clone, "prepare@demo")
     assert trainings(run(clone, "--allow-missing")) == ["evaluate@demo-mobilenetv2", "train@demo-mobilenetv2"]
+    # A run that params.yaml no longer names is in dvc.lock and in the work tree, and no matter.
+    edit(clone / "params.yaml", "runs:\n- unet\n- mobilenetv2\n", "runs:\n- unet\n")
+    assert keep(clone).returncode == 0
 
 
 def test_nothing_to_keep_is_told_in_one_line(pipeline: Path, tmp_path: Path) -> None:
