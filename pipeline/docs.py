@@ -46,6 +46,7 @@ QUESTIONS = (
     ("Does the best classifier of the study beat the U-Net's encoder?", "densenet121", "label_only", "label"),
     ("Does an encoder that knows ImageNet segment better?", "unet_lite0", "unet", "mask"),
     ("Does a net that knows ImageNet classify better?", "efficientnet_lite0", "densenet121", "label"),
+    ("Than the same net from scratch?", "efficientnet_lite0", "efficientnet_lite0-scratch", "label"),
 )
 
 FINDING = """\
