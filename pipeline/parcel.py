@@ -56,12 +56,12 @@ def parcel_of(stage: PipelineStage) -> Parcel:
     outputs = sorted(_relative(root, (out.fs_path for out in stage.outs)))
     planned = dict(_planned(root, inputs))
     for name, expected in planned.items():
-        if (root / name).is_file() and (
-            found := _digest(root / name, (root / name).stat().st_mtime_ns)
-        ) != expected:
+        path = root / name
+        found = _digest(path, path.stat().st_mtime_ns) if path.is_file() else expected
+        if found != expected:
             raise InputError(
                 f"code of {stage.addressing} was edited since it was planned",
-                where=root / name,
+                where=path,
                 got=found,
                 expected=expected,
                 mend="Run the same command again.",
