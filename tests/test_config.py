@@ -297,6 +297,43 @@ def test_a_run_on_other_images_is_of_a_kind_of_its_own(runs: Path) -> None:
     assert resolve("demo", "fewer").changes == {"prune": "copies"}
 
 
+def test_how_a_run_is_computed_is_a_change_only_where_nothing_else_is(runs: Path) -> None:
+    text = runs.read_text().replace("seed: 43}", "seed: 43, precision: bf16-mixed}", 1)
+    runs.write_text(text.replace("noise_std: [0.0, 0.1]}}", "noise_std: [0.0, 0.1]}, precision: bf16-mixed}"))
+    again, tried = resolve("demo", "wide-43"), resolve("demo", "tried")
+    assert (again.kind, again.changes, again.run.precision) == ("seed", {"seed": 43}, "bf16-mixed")
+    assert tried.changes == {"augment.noise_std": [0.0, 0.1]}
+    runs.write_text(text.replace("seed: 43, ", "", 1))
+    assert resolve("demo", "wide-43").kind == "model"
+    assert resolve("demo", "wide-43").changes == {"precision": "bf16-mixed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        (
+            "fewer",
+            "prune: copies",
+            "prune: copies, judge: validation",
+            "prune: copies with judge: validation",
+        ),
+        ("tried-43", "seed: 43", "healthy_slices: true", "a recipe on other images in runs.tried-43"),
+    ],
+)
+def test_what_the_analysis_could_not_judge_is_told_before_training(
+    runs: Path, name: str, old: str, new: str, expected: str
+) -> None:
+    line = next(line for line in runs.read_text().splitlines() if line.startswith(f"  {name}: "))
+    runs.write_text(runs.read_text().replace(line, line.replace(old, new)))
+    with pytest.raises(InputError, match=expected):
+        resolve("demo", name)
+
+
+def test_a_recipe_like_a_model_may_have_other_images(runs: Path) -> None:
+    runs.write_text(runs.read_text().replace("judge: validation", "judge: validation, healthy_slices: true"))
+    assert resolve("demo", "tried").run.healthy_slices is True
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [

@@ -430,7 +430,8 @@ class Resolved:
     """A run of a profile with all that it inherits.
 
     changes: dotted setting -> value, against the run `like`, or against the block `train` where there is no
-    such run. judge: the images that it is evaluated on: "test" (and validation), or "validation" alone.
+    such run; without those of COMPUTING, unless nothing else changes. judge: the images that it is evaluated
+    on: "test" (and validation), or "validation" alone.
     """
 
     run: Run
@@ -465,8 +466,9 @@ def resolve(profile: str, name: str) -> Resolved:
     own = dict(_block(runs, name, path, "runs"))
     like = own.pop("like", None)
     settings: dict[str, Any] = {**WHOLE, "judge": "test", **_block(content, "train", path)}
+    before = settings
     for change in reversed(list(_lineage(runs, name, path))):
-        settings = _merged(settings, change)
+        before, settings = settings, _merged(settings, change)
     judge = settings.pop("judge")
     if judge not in ("test", "validation"):
         raise InputError(
@@ -478,7 +480,17 @@ def resolve(profile: str, name: str) -> Resolved:
         )
     run: Run = checked(Run, settings, path, f"runs.{name}")
     _check_selection(run, judge, f"runs.{name}", path)
-    return Resolved(run=run, like=like, changes=dict(_leaves(own)), judge=judge)
+    if judge == before["judge"] == "validation" and run.healthy_slices != before["healthy_slices"]:
+        raise InputError(
+            f"a recipe on other images in runs.{name}",
+            where=path,
+            got=f"healthy_slices: {run.healthy_slices}, unlike {like}",
+            expected="the validation images of the recipe that it is compared with",
+            mend="Take healthy_slices out, or let the run be like a model.",
+        )
+    changes = dict(_leaves(own))
+    learned = {setting: value for setting, value in changes.items() if setting not in COMPUTING}
+    return Resolved(run=run, like=like, changes=learned or changes, judge=judge)
 
 
 def resolve_grid(profile: str, name: str) -> Run:
@@ -490,7 +502,8 @@ def resolve_grid(profile: str, name: str) -> Run:
 
 
 def _check_selection(run: Run, judge: str, setting: str, path: Path) -> None:
-    """A fold has other images than the publisher's halves, and tumour slices alone."""
+    """A fold has other images than the publisher's halves, and tumour slices alone; what the images left out
+    are worth shows on test."""
     clashing = [
         name
         for name, clashes in (
@@ -507,6 +520,14 @@ def _check_selection(run: Run, judge: str, setting: str, path: Path) -> None:
             got=f"fold {run.fold} with {', '.join(clashing)}",
             expected="a fold of tumour slices, judged on the fold",
             mend="Take out the fold or the others.",
+        )
+    if run.prune != "none" and judge == "validation":
+        raise InputError(
+            f"settings that do not go together in {setting}",
+            where=path,
+            got=f"prune: {run.prune} with judge: validation",
+            expected="a run without some train images, judged on test",
+            mend="Take one of them out.",
         )
 
 
@@ -558,6 +579,9 @@ WHOLE: dict[str, Any] = {"prune": "none", "fold": None}
 
 # What a run says of itself that changes nothing in how it is trained.
 NOT_OF_TRAINING = ("judge", "may_diverge")
+
+# How a training is computed. A run with another seed and the precision of the first is still its repetition.
+COMPUTING = ("precision", "accelerator", "compile", "workers", "checkpoint_seconds")
 
 
 def _leaves(changes: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
