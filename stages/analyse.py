@@ -22,6 +22,7 @@ from brisc.data.lists import LISTS, read_list
 
 def main(profile: str) -> None:
     joint, reports = load_param(Compare, "compare"), Path(f"reports/{profile}")
+    vote = Path(f"runs/{profile}/vote")
     plan = read_plan(AnalysePlan, Path(f"data/{profile}/plan/analyse.json"))
     published = json.loads(Path("published.json").read_text(encoding="utf-8"))
     runs = read_runs(Path(f"runs/{profile}/eval"), load_param(list[str], "runs"))
@@ -41,8 +42,8 @@ def main(profile: str) -> None:
         "source": plan.source,
         "prepare": asdict(plan.prepare),
     }
-    collect(runs, reports, provenance=provenance, study=study, settings=plan.evaluate)
-    found = beyond(runs, Path(f"runs/{profile}/vote"), plan.evaluate, conflicts=conflicts)
+    collect(runs, reports, vote=vote, provenance=provenance, study=study, settings=plan.evaluate)
+    found = beyond(runs, vote, plan.evaluate, conflicts=conflicts)
     write_json(reports / "beyond.json", found)
     write_json(reports / "comparisons.json", comparisons)
     write_json(reports / "out_of_fold.json", out_of_fold(runs, plan.evaluate))

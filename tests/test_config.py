@@ -204,6 +204,7 @@ def test_without_a_grid_it_says_so(repository: Path, capsys: pytest.CaptureFixtu
             "a run that no profile has, under compare or vote: got unett",
         ),
         ("agree: 2", "agree: 20", "a vote of more than there are: got vote.agree: 20"),
+        ("  - unet\n", "  - unet\n  - vote\n", "a run with the name of the vote: got vote under runs"),
         ("runs: #", "runz: #", "missing setting runs"),
         ("  run: unet", "  run: vnet", "a grid of a run that is not listed: got vnet"),
         ("optimizers: [adam, ", "optimizers: [adma, ", "bad value for grid.optimizers.0: got 'adma'"),

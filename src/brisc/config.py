@@ -359,6 +359,8 @@ def load(profile: str, block: str) -> Any:
 
 PARAMS = Path("params.yaml")
 
+VOTE = "vote"  # its table in reports/P/per_image stands beside those of the runs, by their names
+
 
 def load_params() -> Params:
     """params.yaml as its dataclass: which profile, and the lists that the stages of dvc.yaml are made of."""
@@ -376,6 +378,14 @@ def params_of(content: Any) -> Params:
             got=", ".join(twice),
             expected="each once",
             mend="Take one of them out of runs.",
+        )
+    if VOTE in params.runs:
+        raise InputError(
+            "a run with the name of the vote",
+            where=PARAMS,
+            got=f"{VOTE} under runs",
+            expected="another name, since both have a table in reports",
+            mend="Rename the run here and in the profile.",
         )
     if params.grid.run not in params.runs:
         raise InputError(

@@ -10,6 +10,7 @@ import pytest
 
 from brisc.analysis.collect import collect, f1_weighted_interval
 from brisc.analysis.runs import read_runs
+from brisc.atomic import write_json
 from brisc.config import load
 from brisc.vocabulary import SUBSETS
 
@@ -21,8 +22,18 @@ def gather(runs: Path, tmp_path: Path) -> Callable[..., Path]:
     def gathered(*names: str) -> Path:
         provenance = {"profile": "p", "source": "s", "prepare": {"size": 64}}
         settings = load("demo", "evaluate")
-        reports = tmp_path / "reports"
-        collect(read_runs(runs, names), reports, provenance=provenance, study=["unet"], settings=settings)
+        reports, vote = tmp_path / "reports", tmp_path / "vote"
+        if not vote.is_dir():
+            vote.mkdir()
+            write_json(vote / "vote.json", {"members": [], "agree": 2})
+        collect(
+            read_runs(runs, names),
+            reports,
+            vote=vote,
+            provenance=provenance,
+            study=["unet"],
+            settings=settings,
+        )
         return reports
 
     return gathered
@@ -70,6 +81,18 @@ def test_runs_of_every_kind_are_gathered(gather: Callable[..., Path], write_run:
         None,
     ]
     assert (reports / "per_image" / "net.csv").read_text() == "id,dice\nnet,0.5\n"
+
+
+def test_the_table_of_the_vote_stands_beside_those_of_the_runs(
+    tmp_path: Path, gather: Callable[..., Path], write_run: Callable[..., None]
+) -> None:
+    write_run("net", dice=0.5)
+    (tmp_path / "vote").mkdir()
+    write_json(tmp_path / "vote" / "vote.json", {"members": ["net", "other"], "agree": 2})
+    (tmp_path / "vote" / "per_image.csv").write_text("id,dice\na,0.75\n")
+    tables = gather("net") / "per_image"
+    assert sorted(path.name for path in tables.iterdir()) == ["net.csv", "vote.csv"]
+    assert (tables / "vote.csv").read_text() == "id,dice\na,0.75\n"
 
 
 def test_the_history_has_a_row_for_each_run_and_epoch(

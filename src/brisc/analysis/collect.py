@@ -8,7 +8,7 @@ runs.json       {run: kind (model | seed | recipe | pruned | fold), like, change
 provenance.json what all have in common: profile and how many runs it has, data, prepare, settings that all
                 models share, versions
 history.csv     a row for each run and epoch
-per_image/      a table for each run that is judged on the publisher's test
+per_image/      a table for each run that is judged on the publisher's test, and vote.csv, if there is one
 """
 
 import shutil
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from brisc.analysis.runs import Evaluated, of_kind, read_result
 from brisc.atomic import atomic, write_json
-from brisc.config import Evaluate
+from brisc.config import VOTE, Evaluate
 from brisc.evaluation.classification import codes, confusion_matrix, f1, weighted
 from brisc.evaluation.rows import subset_of
 from brisc.evaluation.statistics import bootstrap_statistic
@@ -33,12 +33,13 @@ def collect(
     runs: Sequence[Evaluated],
     reports: Path,
     *,
+    vote: Path,
     provenance: dict[str, Any],
     study: Container[str],
     settings: Evaluate,
 ) -> None:
-    """Write the files above into the folder `reports`. provenance: what is known of the profile. study: the
-    architectures that the study has."""
+    """Write the files above into the folder `reports`. vote: the vote's folder. provenance: what is known of
+    the profile. study: the architectures that the study has."""
     models, judged = of_kind(runs, "model"), [run for run in runs if run.kind != "fold"]
     write_json(
         reports / "metrics.json",
@@ -56,6 +57,8 @@ def collect(
         for run in judged:
             if run.kind != "recipe":
                 shutil.copyfile(run.folder / "per_image.csv", folder / f"{run.name}.csv")
+        if read_result(vote / "vote.json")["members"]:
+            shutil.copyfile(vote / "per_image.csv", folder / f"{VOTE}.csv")
 
 
 def score(run: Evaluated) -> float | None:
