@@ -47,7 +47,7 @@ from numpy.typing import NDArray
 
 from brisc.analysis.compare import COMPARED
 from brisc.analysis.conflicts import without_conflicts
-from brisc.analysis.runs import Evaluated, of_kind, read_result, read_table
+from brisc.analysis.runs import Evaluated, model_of, of_kind, read_result, read_table
 from brisc.analysis.scores import check_same_images, interval, mean_of, rounded
 from brisc.config import Evaluate
 from brisc.errors import InputError
@@ -93,7 +93,7 @@ def _pruned(runs: Sequence[Evaluated], model: str) -> dict[str, dict[int, Evalua
     by_name = {run.name: run for run in runs}
     found: dict[str, dict[int, Evaluated]] = {}
     for run in of_kind(runs, "pruned"):
-        if _root(run, by_name) == model:
+        if model_of(run, by_name) == model:
             _add(found.setdefault(run.summary["settings"]["prune"], {}), run)
     return found
 
@@ -338,15 +338,6 @@ def _first(run: Evaluated, by_name: Mapping[str, Evaluated]) -> str:
     while run.about["changes"].keys() == {"seed"} and run.about["like"] in by_name:
         run = by_name[run.about["like"]]
     return run.name
-
-
-def _root(run: Evaluated, by_name: Mapping[str, Evaluated]) -> str:
-    """The model that this run is like, through runs of its own kind."""
-    first = by_name[_first(run, by_name)]
-    like = by_name.get(str(first.about["like"]))
-    while like is not None and like.kind == run.kind:
-        like = by_name.get(str(like.about["like"]))
-    return str(first.about["like"]) if like is None else _first(like, by_name)
 
 
 def _seed(run: Evaluated) -> int:

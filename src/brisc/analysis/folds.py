@@ -11,12 +11,12 @@ Each fold is judged by a net of its own, so the intervals, from a bootstrap over
 images and not about another training.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from brisc.analysis.runs import Evaluated, of_kind
+from brisc.analysis.runs import Evaluated, model_of, of_kind
 from brisc.config import Evaluate
 from brisc.errors import InputError
 from brisc.evaluation.rows import subset_of
@@ -31,7 +31,7 @@ def out_of_fold(runs: Sequence[Evaluated], settings: Evaluate) -> dict[str, Any]
     by_name = {run.name: run for run in runs}
     found: dict[str, dict[int, Evaluated]] = {}
     for run in of_kind(runs, "fold"):
-        of_model = found.setdefault(_model(run, by_name), {})
+        of_model = found.setdefault(model_of(run, by_name), {})
         fold = run.summary["settings"]["fold"]
         if fold in of_model:
             raise InputError(
@@ -44,14 +44,6 @@ def out_of_fold(runs: Sequence[Evaluated], settings: Evaluate) -> dict[str, Any]
         of_model[fold] = run
     models = {model: _together([folds[k] for k in sorted(folds)], settings) for model, folds in found.items()}
     return {"models": models}
-
-
-def _model(run: Evaluated, by_name: Mapping[str, Evaluated]) -> str:
-    """What the run is a fold of: a fold may be like another one."""
-    like = str(run.about["like"] or run.name)
-    while like in by_name and by_name[like].kind == "fold" and by_name[like].about["like"]:
-        like = str(by_name[like].about["like"])
-    return like
 
 
 def _together(folds: Sequence[Evaluated], settings: Evaluate) -> dict[str, Any]:

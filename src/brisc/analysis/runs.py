@@ -1,7 +1,7 @@
 """The evaluated runs of a profile, read back from runs/P/eval/<run>/."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,15 @@ def read_runs(folder: Path, names: Sequence[str]) -> list[Evaluated]:
 
 def of_kind(runs: Sequence[Evaluated], kind: str) -> list[Evaluated]:
     return [run for run in runs if run.kind == kind]
+
+
+def model_of(run: Evaluated, by_name: Mapping[str, Evaluated]) -> str:
+    """The model that a run is like, through runs of its own kind and runs with another seed; the run itself
+    where it is like none."""
+    name = str(run.about["like"] or run.name)
+    while name in by_name and by_name[name].kind in (run.kind, "seed") and by_name[name].about["like"]:
+        name = str(by_name[name].about["like"])
+    return name
 
 
 def _read(folder: Path) -> Evaluated:

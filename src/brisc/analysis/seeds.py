@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from brisc.analysis.runs import Evaluated, of_kind
+from brisc.analysis.runs import Evaluated, model_of, of_kind
 from brisc.errors import InputError
 from brisc.evaluation.statistics import student_interval
 from brisc.vocabulary import SUBSETS
@@ -23,10 +23,7 @@ def by_seed(runs: Sequence[Evaluated]) -> Seeds:
     by_name = {run.name: run for run in runs}
     found: dict[str, list[Evaluated]] = {}
     for run in of_kind(runs, "seed"):
-        model = run.about["like"]
-        while model in by_name and by_name[model].kind == "seed":  # unet-44 may be like unet-43
-            model = by_name[model].about["like"]
-        if model in by_name:
+        if (model := model_of(run, by_name)) in by_name:
             found.setdefault(model, [by_name[model]]).append(run)
     for again in found.values():
         seeds = [run.summary["settings"]["seed"] for run in again]
