@@ -19,7 +19,7 @@ from brisc.inference.images import Image, refuse
 from brisc.inference.model import Finding, Model
 from brisc.inference.overlay import overlay
 from brisc.inference.sources import Source, collect, unreadable
-from brisc.inference.warnings import WORDS
+from brisc.inference.warnings import WORDS, unlike_grey
 from brisc.progress import Track
 
 UNSURE_BELOW = 0.9
@@ -188,6 +188,9 @@ def _row(model: Model, source: Source, image: Image, k: int, finding: Finding | 
         row |= {f"p_{name}": f"{p:.4f}" for name, p in finding.probabilities.items()}
         if max(finding.probabilities.values()) < UNSURE_BELOW:
             warnings.append("unsure")
+    grey = image.slices[k]
+    assert grey is not None  # there is a finding
+    warnings += unlike_grey(grey)
     row["doubt"] = f"{finding.doubt:.3f}"
     if finding.doubt > model.doubt.threshold:
         warnings.append("doubt")
