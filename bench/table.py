@@ -10,9 +10,7 @@ TARGETS = {"study": 5.0, "step": 0.97, "start_up_seconds": 3.5, "demo_seconds": 
 
 
 def markdown(results: Json) -> str:
-    parts = [headline, choices, models, stages, growth, same]
-    if "ways" in results:  # earlier results have none
-        parts.insert(2, ways)
+    parts = [headline, choices, ways, models, stages, growth, same]
     if "gpu" in results:
         parts.insert(3, gpu)
     return f"{machine(results)}\n\n" + "\n\n".join(part(results) for part in parts) + "\n"

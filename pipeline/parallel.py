@@ -32,7 +32,7 @@ from pydantic import TypeAdapter
 from brisc.atomic import write_json
 from brisc.errors import InputError
 from pipeline.books import held, locked, reproduce, steps, write_lock
-from pipeline.parcel import Parcel, bring_back, lay, move, parcel_of
+from pipeline.parcel import Parcel, bring_back, lay, parcel_of
 from pipeline.place import Place, Running
 from pipeline.progress import EPOCH, Progress, Screen, remember
 from pipeline.words import last_words, roughly
@@ -175,7 +175,7 @@ class Driver:
         def bring() -> None:
             if digests(job.stage) != job.inputs:
                 raise ChangedError
-            bring_back(job.parcel, job.folder, self.root, move)
+            bring_back(job.parcel, job.folder, self.root)
 
         try:
             self._reproduce(job.stage, bring, time.monotonic() - job.began)

@@ -108,10 +108,8 @@ def move(source: Path, target: Path) -> None:
         copy(source, target)
 
 
-def bring_back(parcel: Parcel, folder: Path, root: Path, put: Callable[[Path, Path], None] = copy) -> None:
-    """Put the stage's outputs from `folder` to their places in `root`, each whole or not at all.
-
-    put(source, target): how one gets there.
+def bring_back(parcel: Parcel, folder: Path, root: Path) -> None:
+    """Move the stage's outputs from `folder` to their places in `root`, each whole or not at all.
 
     Raises InputError, before anything is put there, for an output that is missing.
     """
@@ -125,7 +123,7 @@ def bring_back(parcel: Parcel, folder: Path, root: Path, put: Callable[[Path, Pa
                 mend="Read the stage's log.",
             )
     for name in parcel.outputs:
-        put(folder / name, root / name)
+        move(folder / name, root / name)
 
 
 def is_plan(path: str) -> bool:

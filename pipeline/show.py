@@ -18,6 +18,7 @@ from rich.table import Table
 
 from brisc.config import load_params
 from brisc.errors import InputError
+from brisc.report.cells import flat
 from brisc.vocabulary import HEADS, SUBSETS
 from pipeline import command
 from pipeline.git import experiment_refs, git
@@ -74,7 +75,7 @@ def rows_of(read: Read, base: dict[str, Any]) -> Iterator[Row]:
 
 def _changes(about: dict[str, Any], base: dict[str, Any] | None) -> str:
     if base is not None and base["settings"] != about["settings"]:
-        ours, theirs = (dict(_leaves(each["settings"])) for each in (about, base))
+        ours, theirs = (dict(flat(each["settings"], "", ".")) for each in (about, base))
         return _told({key: value for key, value in ours.items() if theirs.get(key) != value})
     # Of a model its name tells the net.
     own = {key: value for key, value in about["changes"].items() if not key.startswith("model.")}
@@ -84,13 +85,6 @@ def _changes(about: dict[str, Any], base: dict[str, Any] | None) -> str:
 def _told(settings: dict[str, Any]) -> str:
     """augment.horizontal_flip is told as horizontal_flip: the block is known from the setting."""
     return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in settings.items())
-
-
-def _leaves(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        yield from (
-            _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
-        )
 
 
 def _cells(grid: dict[str, Any]) -> Iterator[Row]:

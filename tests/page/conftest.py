@@ -11,17 +11,8 @@ import pytest
 from made_up import write_profile
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from bench.page import FLAGS
 from brisc.page.build import write_site
-
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture(scope="session")

@@ -48,11 +48,11 @@ from numpy.typing import NDArray
 from brisc.analysis.compare import COMPARED
 from brisc.analysis.conflicts import without_conflicts
 from brisc.analysis.runs import Evaluated, model_of, of_kind, read_result, read_table
-from brisc.analysis.scores import check_same_images, interval, mean_of, rounded
+from brisc.analysis.scores import check_same_images, interval, mean_of, paired, rounded, testable
 from brisc.config import Evaluate
 from brisc.errors import InputError
 from brisc.evaluation.rows import class_weighted, subset_of
-from brisc.evaluation.statistics import MIN_GROUPS, bootstrap_statistic, paired_bootstrap
+from brisc.evaluation.statistics import MIN_GROUPS, bootstrap_statistic
 from brisc.vocabulary import HEADS, SUBSETS, TEST_SUBSETS, VALIDATION, Head
 
 AUGMENT = "augment."
@@ -176,7 +176,7 @@ def _between(table: pd.DataFrame, first: str, second: str, settings: Evaluate) -
     if not all(subsets[name].any() for name in (first, second)):
         return None, None, None
     low = high = None
-    if all(table["group"][subsets[name]].nunique() >= MIN_GROUPS for name in ("copied", "clean")):
+    if all(testable(table["group"][subsets[name]]) for name in ("copied", "clean")):
         resamples, seed = settings.bootstrap_resamples, settings.bootstrap_seed
         low, high = bootstrap_statistic(change, groups=table["group"], resamples=resamples, seed=seed)
     return change(np.arange(len(table))), low, high
@@ -375,16 +375,8 @@ def _mean_table(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _paired(a: pd.DataFrame, b: pd.DataFrame, settings: Evaluate) -> dict[str, float | None]:
     """difference (a minus b), low, high, p; of too few groups the difference alone."""
-    found = paired_bootstrap(
-        a["score"],
-        b["score"],
-        groups=a["group"],
-        resamples=settings.bootstrap_resamples,
-        seed=settings.bootstrap_seed,
-    )
-    told = a["group"].nunique() >= MIN_GROUPS
-    tested = {key: rounded(getattr(found, key)) if told else None for key in ("low", "high", "p")}
-    return {"difference": rounded(found.difference), **tested}
+    found = paired(a["score"], b["score"], a["group"], settings)
+    return {name: rounded(value) for name, value in found._asdict().items()}
 
 
 def _named(name: str, paired: Mapping[str, float | None]) -> dict[str, float | None]:

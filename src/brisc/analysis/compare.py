@@ -48,6 +48,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from brisc.analysis.scores import mean_of, paired, testable
 from brisc.analysis.seeds import Seeds, spread_over_seeds
 from brisc.config import Compare, Evaluate
 from brisc.errors import InputError
@@ -61,7 +62,6 @@ from brisc.evaluation.statistics import (
     holm,
     letters,
     mcnemar_exact,
-    paired_bootstrap,
     paired_bootstrap_statistic,
 )
 from brisc.vocabulary import HEADS, HEALTHY, SUBSETS, TEST_SUBSETS, VALIDATION
@@ -146,7 +146,7 @@ def compare_scores(
     scores and groups: (N,), the same images row by row. exact: scores are 0 and 1, and McNemar's test has to
     agree.
     """
-    means = {model: _mean(values) for model, values in scores.items()}
+    means = {model: mean_of(values) for model, values in scores.items()}
     order = sorted(scores, key=lambda model: -(means[model] or 0.0))
     pairs = [
         {"a": a, "b": b, **_paired(scores[a], scores[b], groups, exact, settings)}
@@ -154,7 +154,7 @@ def compare_scores(
     ]
     _correct(pairs)
     named = letters(order, {frozenset((pair["a"], pair["b"])) for pair in pairs if pair["significant"]})
-    tested = _testable(groups)
+    tested = testable(groups)
     return {
         "n": len(groups),
         "groups": len(np.unique(groups)),
@@ -180,11 +180,7 @@ def _compare_head(head: str, tables: Mapping[str, pd.DataFrame], settings: Evalu
 
 
 def _paired(a: Values, b: Values, groups: NDArray[Any], exact: bool, settings: Evaluate) -> dict[str, Any]:
-    found = paired_bootstrap(
-        a, b, groups=groups, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed
-    )
-    if not _testable(groups):
-        found = PairedDifference(found.difference, None, None, None)
+    found = paired(a, b, groups, settings)
     if not exact:
         return found._asdict()
     a_only, b_only = int((a > b).sum()), int((b > a).sum())
@@ -200,17 +196,13 @@ def _paired(a: Values, b: Values, groups: NDArray[Any], exact: bool, settings: E
 
 def _paired_statistic(a: Statistic, b: Statistic, groups: NDArray[Any], settings: Evaluate) -> dict[str, Any]:
     everything = np.arange(len(groups))
-    if _testable(groups):
+    if testable(groups):
         found = paired_bootstrap_statistic(
             a, b, groups=groups, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed
         )
     else:
         found = PairedDifference(a(everything) - b(everything) if len(groups) > 0 else None, None, None, None)
     return found._asdict()
-
-
-def _testable(groups: NDArray[Any]) -> bool:
-    return len(np.unique(groups)) >= MIN_GROUPS
 
 
 def _joint_against_separate(
@@ -250,7 +242,7 @@ def _partners(kind: str, tables: Mapping[str, pd.DataFrame], joint: Compare) -> 
         # Chosen on validation: the best on test would owe part of its lead to these very images.
         head = COMPARED[kind]
         validation = {model: head.images(subset_of(tables[model], VALIDATION)) for model in others}
-        others = [max(others, key=lambda model: _mean(head.score(validation[model])) or 0.0)]
+        others = [max(others, key=lambda model: mean_of(head.score(validation[model])) or 0.0)]
     nets = [net for net in joint.joint if net in tables]
     return [
         (net, model, model in like_for_like)
@@ -271,7 +263,9 @@ def _joint_minus_separate(
         values = [statistic(np.arange(len(groups))) if len(groups) > 0 else None for statistic in (a, b)]
         yield _row(measure, values, common, _paired_statistic(a, b, groups, settings))
     x, y = head.score(ours), head.score(theirs)
-    yield _row(HEADS[kind].primary, [_mean(x), _mean(y)], common, _paired(x, y, groups, head.exact, settings))
+    yield _row(
+        HEADS[kind].primary, [mean_of(x), mean_of(y)], common, _paired(x, y, groups, head.exact, settings)
+    )
 
 
 def _row(
@@ -294,10 +288,6 @@ def _correct(comparisons: Sequence[dict[str, Any]]) -> None:
     for comparison in comparisons:
         comparison["p_holm"] = None if comparison["p"] is None else next(corrected)
         comparison["significant"] = comparison["p_holm"] is not None and comparison["p_holm"] < 1 - LEVEL
-
-
-def _mean(scores: Values) -> float | None:
-    return float(scores.mean()) if len(scores) > 0 else None
 
 
 def _check(tables: Mapping[str, pd.DataFrame]) -> None:

@@ -24,9 +24,9 @@ import pandas as pd
 
 from brisc.analysis.beyond import augments
 from brisc.analysis.runs import Evaluated, of_kind
-from brisc.analysis.scores import check_same_images, interval, measure_name, rounded
+from brisc.analysis.scores import check_same_images, interval, measure_name, paired, rounded
 from brisc.config import Evaluate
-from brisc.evaluation.statistics import LEVEL, MIN_GROUPS, holm, paired_bootstrap
+from brisc.evaluation.statistics import LEVEL, holm
 
 COLUMNS = {False: "score", True: "score_flips"}  # of a recipe's validation.csv, without and with flips
 
@@ -99,15 +99,10 @@ def _compare(rows: list[dict[str, Any]], images: Images, first: pd.DataFrame, se
     for row in rows[1:]:
         if row["run"] not in images:
             continue
-        found = paired_bootstrap(
-            images[row["run"]][COLUMNS[row["flips"]]],
-            first[COLUMNS[False]],
-            groups=first["group"],
-            resamples=settings.bootstrap_resamples,
-            seed=settings.bootstrap_seed,
-        )
+        scores = images[row["run"]][COLUMNS[row["flips"]]]
+        found = paired(scores, first[COLUMNS[False]], first["group"], settings)
         row["difference"], row["verdict"] = rounded(found.difference), "inconclusive"
-        if first["group"].nunique() >= MIN_GROUPS and found.p is not None:
+        if found.p is not None:
             row["difference_low"], row["difference_high"] = rounded(found.low), rounded(found.high)
             row["p"] = rounded(found.p)
             tested.append((row, found.p))

@@ -4,11 +4,13 @@ image."""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from brisc.config import Evaluate
 from brisc.errors import InputError
-from brisc.evaluation.statistics import MIN_GROUPS, bootstrap_mean
+from brisc.evaluation.statistics import MIN_GROUPS, PairedDifference, bootstrap_mean, paired_bootstrap
 from brisc.vocabulary import HEADS
 
 # Enough for any table, and the same on every machine whatever the order of summation.
@@ -38,14 +40,27 @@ def measure_name(tables: Sequence[pd.DataFrame]) -> str:
 
 def interval(values: pd.Series, groups: pd.Series, settings: Evaluate) -> tuple[float | None, float | None]:
     """The 95 % interval of the mean of `values` from a bootstrap over `groups`; of too few there is none."""
-    if groups.nunique() < MIN_GROUPS:
+    if not testable(groups):
         return None, None
     return bootstrap_mean(
         values, groups=groups, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed
     )
 
 
-def mean_of(scores: pd.Series) -> float | None:
+def testable(groups: ArrayLike) -> bool:
+    return len(np.unique(np.asarray(groups))) >= MIN_GROUPS
+
+
+def paired(a: ArrayLike, b: ArrayLike, groups: ArrayLike, settings: Evaluate) -> PairedDifference:
+    """Mean of a less mean of b, of the same images, with interval and p; of too few groups the difference
+    alone."""
+    found = paired_bootstrap(
+        a, b, groups=groups, resamples=settings.bootstrap_resamples, seed=settings.bootstrap_seed
+    )
+    return found if testable(groups) else PairedDifference(found.difference, None, None, None)
+
+
+def mean_of(scores: pd.Series | NDArray[np.float64]) -> float | None:
     return float(scores.mean()) if len(scores) > 0 else None
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 NO_IMAGES = "no such images"
+TOO_FEW = "not tested: too few independent groups of slices"
 NO_INTERVAL = "no interval: it takes at least two groups of similar slices"
 NOT_PUBLISHED = "not published with this definition"
 NOT_TESTED = "not tested: no comparison of models was run on it"

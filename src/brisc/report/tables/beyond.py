@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from brisc.analysis.results import Record, Results
 from brisc.report.cells import (
+    NO_IMAGES,
+    TOO_FEW,
     Cell,
     Table,
     coarse_percent,
@@ -16,7 +18,6 @@ from brisc.report.cells import (
     with_interval,
 )
 
-NO_IMAGES, TOO_FEW = "no such images", "too few groups of similar slices"
 DIFFERENCE = "difference, points"
 
 

@@ -5,13 +5,14 @@ from brisc.analysis.standing import Pair, name_of_test, tiers
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
-    NO_INTERVAL,
+    TOO_FEW,
     Cell,
     Table,
     p_value,
     percent,
     shown,
     signed_points,
+    with_interval,
 )
 from brisc.vocabulary import TEST_SUBSETS, Head
 
@@ -19,7 +20,6 @@ TESTS = {
     "bootstrap": "paired bootstrap over groups",
     "bootstrap_and_mcnemar": "paired bootstrap over groups and exact McNemar, the larger p",
 }
-NO_P = "not tested: too few independent groups of slices"
 
 
 def pairs(results: Results, head: Head) -> Table:
@@ -40,19 +40,10 @@ def _pair(subset: str, n: int, pair: Pair) -> list[str | Cell]:
         f"`{pair.first}`",
         f"`{pair.second}`",
         f"{n:,}",
-        points(pair.difference, pair.low, pair.high),
-        shown(pair.p, p_value, NO_P),
+        with_interval(pair.difference, pair.low, pair.high, signed_points, NO_IMAGES),
+        shown(pair.p, p_value, TOO_FEW),
         "yes" if pair.significant else "no",
     ]
-
-
-def points(difference: float | None, low: float | None, high: float | None) -> str | Cell:
-    """A difference in points with its interval."""
-    if difference is None:
-        return Cell(DASH, "no such images")
-    if low is None or high is None:
-        return Cell(f"{signed_points(difference)} [{DASH}]", NO_INTERVAL)
-    return f"{signed_points(difference)} [{signed_points(low)}, {signed_points(high)}]"
 
 
 def seeds(spread: Record) -> Table:
@@ -103,6 +94,7 @@ def joint(results: Results, block: Record, *, brief: bool) -> Table:
 
 
 def _joint(results: Results, subset: str, entry: Record) -> dict[str, str | Cell]:
+    difference, low, high = (entry.number(key) for key in ("difference", "low", "high"))
     return {
         "subset": subset,
         "joint": f"`{entry['joint']}`",
@@ -112,8 +104,8 @@ def _joint(results: Results, subset: str, entry: Record) -> dict[str, str | Cell
         "n": f"{entry.count('n'):,}",
         "joint, %": shown(entry.number("joint_value"), percent, NO_IMAGES),
         "separate, %": shown(entry.number("separate_value"), percent, NO_IMAGES),
-        "joint less separate, points": points(*(entry.number(key) for key in ("difference", "low", "high"))),
-        "p": shown(entry.number("p_holm"), p_value, NO_P),
+        "joint less separate, points": with_interval(difference, low, high, signed_points, NO_IMAGES),
+        "p": shown(entry.number("p_holm"), p_value, TOO_FEW),
         "published, points": _published(results, entry),
     }
 

@@ -4,6 +4,7 @@ from brisc.analysis.results import Record
 from brisc.report.cells import (
     DASH,
     NOT_MEASURED,
+    TOO_FEW,
     Cell,
     Table,
     p_value,
@@ -17,7 +18,7 @@ from brisc.report.cells import (
 from brisc.report.words import MEASURES, with_flips
 
 REFERENCE, DIVERGED = "what the others are held against", "the training diverged in its first epoch"
-NOT_COMPARED, TOO_FEW = "nothing to hold it against", "too few groups of similar slices"
+NOT_COMPARED = "nothing to hold it against"
 HEADER = ["recipe", "settings", "validation {}, %", "difference, points", "p", "verdict", "best epoch"]
 
 
