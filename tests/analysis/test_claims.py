@@ -265,7 +265,7 @@ def test_what_is_missing_is_not_run_or_cannot_be_compared() -> None:
         metrics["attention_unet"]["official"]["dice_study"] = None
         metrics["unet"]["cost"] = dict.fromkeys(metrics["unet"]["cost"])
 
-    results = small_results(metrics=remove, comparisons=lambda content: content["heads"].clear())
+    results = small_results(metrics=remove)
     outcomes = {
         ("score", "unet"): (NOT_COMPARABLE, Code.NO_INTERVAL),
         ("score", "attention_unet"): (NOT_COMPARABLE, Code.UNDEFINED),
@@ -274,7 +274,7 @@ def test_what_is_missing_is_not_run_or_cannot_be_compared() -> None:
     }
     for (figure, model), expected in outcomes.items():
         assert outcome(found(results, figure, model=model)) == expected
-    assert outcome(found(results, "order", other="attention_unet")) == (NOT_RUN, Code.NOT_COMPARED)
+    assert outcome(found(results, "order", other="attention_unet")) == (NOT_COMPARABLE, Code.UNDEFINED)
     assert outcome(found(results, "hours")) == (NOT_RUN, Code.UNMEASURED)
 
 

@@ -58,10 +58,7 @@ def read(published: Path) -> Callable[[Path], Results]:
 EVERYTHING = {
     "source": "brisc2025",
     "models": FIVE,
-    "audit": True,
-    "compared": True,
     "grid": True,
-    "estimate": True,
     "measured": True,
     "recipes": True,
 }

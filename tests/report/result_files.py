@@ -60,14 +60,11 @@ def write_results(
     images: int = 60,
     epochs: int = 3,
     measured: bool = False,
-    audit: bool = False,
-    compared: bool = False,
     grid: bool = False,
-    estimate: bool = False,
     recipes: bool = False,
 ) -> Path:
-    """compared: comparisons.json too; estimate: ../paper/estimate.json. There is always a run of the first
-    model with another seed, which is no model."""
+    """../paper/estimate.json as well. There is always a run of the first model with another seed, which is no
+    model; nothing is beyond the study."""
     (folder / "per_image").mkdir(parents=True)
     rng = np.random.default_rng([images, epochs])
     known = known_images(images, rng)
@@ -93,18 +90,23 @@ def write_results(
     write_json(folder / "validation.json", validation(images))
     write_csv(folder / "history.csv", pd.concat(histories))
     write_costs(folder, models, measured)
-    if audit:
-        write_json(folder / "audit.json", audited(images))
-    if compared:
-        write_json(folder / "comparisons.json", comparisons(tables, metrics))
+    write_json(folder / "audit.json", audited(images))
+    write_json(folder / "comparisons.json", comparisons(tables, metrics))
+    write_json(folder / "beyond.json", NOTHING_BEYOND)
+    write_json(folder / "out_of_fold.json", {"models": {}})
+    write_json(folder / "recipes.json", {"studies": [study()] if recipes else []})
     if grid:
         write_grid(folder)
-    if recipes:
-        write_json(folder / "recipes.json", {"studies": [study()]})
-    if estimate:
-        (folder.parent / "paper").mkdir()
-        write_json(folder.parent / "paper" / "estimate.json", estimated(models))
+    else:
+        write_json(folder / "grid.json", {"cells": []})
+    (folder.parent / "paper").mkdir()
+    write_json(folder.parent / "paper" / "estimate.json", estimated(models))
     return folder
+
+
+NOTHING_BEYOND = {name: [] for name in ("copies", "augmentation", "pretrained", "flips", "conflicts")} | {
+    "vote": None
+}
 
 
 def known_images(images: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -548,7 +550,11 @@ def audited(images: int) -> dict[str, Any]:
             "grouped": {"validation": 45, "copies": 0, "neighbours": 0},
         },
         "mask_agreement": {"glioma": {"pairs": 12, "dice": 0.93}, "pituitary": {"pairs": 0, "dice": None}},
-        "baselines": {"nearest_mask": {"official": {"dice": 0.41}, "clean": {"dice": 0.21}}},
+        "conflicts": {"class": {"pairs": 0}, "plane": {"pairs": 0}},
+        "baselines": {
+            "nearest_mask": {"official": {"dice": 0.41}, "clean": {"dice": 0.21}},
+            "nearest_class": {"official": {"accuracy": None}, "clean": {"accuracy": None}},
+        },
         "shortcut_probe": {
             "metadata": {"official": probe, "clean": probe},
             "margins": {"official": probe, "clean": probe},

@@ -135,7 +135,9 @@ def test_the_answer_tells_what_copies_are_worth(
 def test_only_what_was_run_is_told(build: Callable[..., Path], published: Path) -> None:
     told = []
     for folder in (build(), with_beyond(build())):
-        render(folder, profile="demo", published=published, estimate=folder / "none.json")
+        render(
+            folder, profile="demo", published=published, estimate=folder.parent / "paper" / "estimate.json"
+        )
         told.append((folder / "report.md").read_text() + (folder / "details.md").read_text())
     for title in ("What copies are worth", "Beyond the study", "Out of fold", "Flips at test time"):
         assert title not in told[0]

@@ -25,7 +25,7 @@ A, B, C = THREE
 @pytest.fixture
 def three(build: Build) -> Path:
     """Three models that segment; their means fall in their order, and no difference is significant."""
-    folder = build(source="brisc2025", models=THREE, compared=True)
+    folder = build(source="brisc2025", models=THREE)
     make_significant(folder, "mask", (*BOTH, "strict"), THREE)
     return folder
 
@@ -76,8 +76,7 @@ def test_where_no_difference_can_be_significant_nothing_is_ranked(
     assert [lead.verdict for lead in leads(read(three), MASK)] == [verdict]
 
 
-def test_without_comparisons_there_is_no_lead(build: Build, read: Read) -> None:
-    assert leads(read(build(models=("unet", "attention_unet"))), MASK) == ()
+def test_the_only_model_does_not_lead(build: Build, read: Read) -> None:
     assert [lead.verdict for lead in leads(read(build()), MASK)] == ["only"]
 
 
@@ -223,7 +222,6 @@ def test_what_was_published_of_attention_stands_beside_the_same_average_of_ours(
 
 def test_attention_is_left_out_where_a_model_is_missing(build: Build, read: Read) -> None:
     assert attention(read(build())).verdict == "absent"
-    assert attention(read(build(models=("unet", "attention_unet")))).verdict == "not_compared"
 
 
 # -------------------------------------------------------------------------------------------- the others
@@ -373,5 +371,5 @@ def test_recipes_trained_as_long_as_their_model_or_of_another_need_no_word_on_le
 
 def test_what_was_not_run_is_not_found(build: Build, read: Read) -> None:
     found = find(read(build()))
-    assert (found.grid, found.copies, found.confusion) == (None, None, None)
+    assert (found.grid, found.confusion) == (None, None)
     assert (found.recipes, found.joint.verdict, found.efficiency.time) == ((), "absent", None)

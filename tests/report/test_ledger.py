@@ -58,7 +58,7 @@ CASES: list[Mapping[str, Change]] = [
     {"provenance": lambda origin: origin.update(source="phantom")},
     {
         "provenance": lambda origin: origin.update(device="Some CPU"),
-        "comparisons": lambda content: content.update(heads={}, joint_against_separate=None),
+        "comparisons": lambda content: content.update(joint_against_separate=None),
         "runs": lambda runs: runs["densenet121"]["settings"].update(model={"growth_rate": 12}),
     },
     {"metrics": one_model},

@@ -48,13 +48,6 @@ def test_the_first_screen_gives_letters_and_keeps_the_order_of_the_list(copied: 
     assert table.header[2:6] == ["official `accuracy`", "letters", "clean `accuracy`", "letters"]
 
 
-def test_without_tests_there_are_no_letters(build: Build, read: Read) -> None:
-    assert (
-        "letters"
-        not in tables.scores.headline(read(build(models=("unet", "attention_unet"))), HEADS["mask"]).header
-    )
-
-
 def test_a_joint_net_stands_in_the_tables_of_both_heads(five: Path, read: Read) -> None:
     results = read(five)
     assert "`joint`" in [row[0] for row in tables.scores.headline(results, HEADS["mask"]).rows]

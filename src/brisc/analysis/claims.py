@@ -35,7 +35,6 @@ class Code(StrEnum):
     # why there is nothing of ours yet
     UNTRAINED = "untrained"
     UNMEASURED = "unmeasured"
-    NOT_COMPARED = "not_compared"
     NOT_LIKE_FOR_LIKE = "not_like_for_like"
     # why there is nothing of ours
     UNDEFINED = "undefined"
@@ -69,7 +68,7 @@ class Code(StrEnum):
 
 
 # What more trainings or tests of this profile would bring.
-NOT_YET = {Code.UNTRAINED, Code.UNMEASURED, Code.NOT_COMPARED, Code.NOT_LIKE_FOR_LIKE}
+NOT_YET = {Code.UNTRAINED, Code.UNMEASURED, Code.NOT_LIKE_FOR_LIKE}
 
 
 @dataclass(frozen=True)
@@ -249,12 +248,9 @@ def _order(results: Results, claim: Claim) -> Ours:
     head = HEADS[head_of(metric)]
     if not all(_measured(results, model, head.name) for model in (first, second)):
         return Ours(missing=Code.UNTRAINED)
-    standing = tiers(results, head, "official")
-    pair = None if standing is None else standing.pair(first, second)
-    if pair is None:
-        return Ours(missing=Code.NOT_COMPARED)
+    pair = tiers(results, head, "official").pair(first, second)
     one, two = (results.metrics.record(name).record("official").number(metric) for name in (first, second))
-    if one is None or two is None or pair.difference is None:
+    if one is None or two is None or pair is None or pair.difference is None:
         return Ours(missing=Code.UNDEFINED)
     shows = pair.difference > 0 if pair.significant else None
     low, high = (pair.low, pair.high) if metric == head.primary else (None, None)

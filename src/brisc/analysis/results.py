@@ -102,15 +102,12 @@ class GridResult:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything the report is made of. None stands for what was not run: the audit, comparisons, the grid,
-    an estimate.
+    """Everything the report is made of; files of the folder are told of in brisc.analysis.collect.
 
-    A run is a training with its settings, of one kind: a model, a model with another seed, or a recipe, which
-    is judged on validation alone. metrics, runs and history have all of them. per_image: one table for each
-    model, a row for each validation and test image. costs: a row for each run and each cell of the grid.
-    recipes: the studies that compare recipes, none where none was run. out_of_fold: see
-    brisc.analysis.folds. beyond: see brisc.analysis.beyond. estimate: memory and work at the size
-    of the full study, counted and not measured.
+    per_image: one table for each model, a row for each validation and test image. costs: a row for each run
+    and each cell of the grid. grid: None where params.yaml leaves it out. recipes: the studies that compare
+    recipes, if there are any. out_of_fold: see brisc.analysis.folds. beyond: see brisc.analysis.beyond.
+    estimate: memory and work at the size of the full study, counted and not measured.
     """
 
     profile: str
@@ -121,13 +118,13 @@ class Results:
     costs: pd.DataFrame
     per_image: Mapping[str, pd.DataFrame]
     validation: Record
-    audit: Record | None
-    comparisons: Record | None
+    audit: Record
+    comparisons: Record
     grid: GridResult | None
     recipes: tuple[Record, ...]
-    out_of_fold: Record | None
-    beyond: Record | None
-    estimate: Record | None
+    out_of_fold: Record
+    beyond: Record
+    estimate: Record
     published: Record
 
     @property
@@ -140,13 +137,9 @@ class Results:
         return bool(self.provenance["source"] == "phantom")
 
     def subsets(self, model: str) -> dict[str, Record]:
-        """The subsets of the test images on which the model was evaluated, the official set first."""
+        """The model's scores on each subset of the test images, the official set first."""
         scores = self.metrics.record(model)
-        return {
-            subset: scores.record(subset)
-            for subset in TEST_SUBSETS
-            if subset == "official" or subset in scores
-        }
+        return {subset: scores.record(subset) for subset in TEST_SUBSETS}
 
     def heads(self, model: str) -> tuple[Head, ...]:
         """The outputs of the model that were measured, in the order of HEADS."""
@@ -207,12 +200,10 @@ class Results:
 
 
 def read_results(reports: Path, *, profile: str, published: Path, estimate: Path) -> Results:
-    """Read what the earlier stages left in `reports`: metrics, runs, provenance and validation.json, history
-    and costs.csv and per_image/<model>.csv; where they are there also audit, comparisons, recipes and
-    grid.json, the last with grid_history.csv.
+    """Read what the earlier stages left in the folder `reports`.
 
-    estimate: reports/paper/estimate.json, which need not exist. Raises InputError for a file that is missing
-    or unreadable, a missing column, or files of another profile.
+    estimate: reports/paper/estimate.json. Raises InputError for a file that is missing or unreadable, a
+    missing column, or files of another profile.
     """
     metrics, runs = _read_json(reports / "metrics.json"), _read_json(reports / "runs.json")
     models = _models(metrics, runs)
@@ -225,13 +216,13 @@ def read_results(reports: Path, *, profile: str, published: Path, estimate: Path
         costs=_read_csv(reports / "costs.csv", COSTS),
         per_image={model: _read_csv(reports / "per_image" / f"{model}.csv", IMAGES) for model in models},
         validation=_read_json(reports / "validation.json"),
-        audit=_read_if_there(reports / "audit.json"),
-        comparisons=_read_if_there(reports / "comparisons.json"),
+        audit=_read_json(reports / "audit.json"),
+        comparisons=_read_json(reports / "comparisons.json"),
         grid=_read_grid(reports),
         recipes=_read_recipes(reports),
-        out_of_fold=_read_if_there(reports / "out_of_fold.json"),
-        beyond=_read_if_there(reports / "beyond.json"),
-        estimate=_read_if_there(estimate),
+        out_of_fold=_read_json(reports / "out_of_fold.json"),
+        beyond=_read_json(reports / "beyond.json"),
+        estimate=_read_json(estimate),
         published=_read_json(published),
     )
     if results.provenance["profile"] != profile:
@@ -261,20 +252,15 @@ def _models(metrics: Record, runs: Record) -> tuple[str, ...]:
 
 
 def _read_grid(reports: Path) -> GridResult | None:
-    summary = _read_if_there(reports / "grid.json")
-    if summary is None or not summary.listed("cells"):  # params.yaml may leave the grid out
+    summary = _read_json(reports / "grid.json")
+    if not summary.listed("cells"):  # params.yaml may leave the grid out
         return None
     return GridResult(summary, _read_csv(reports / "grid_history.csv", []))
 
 
 def _read_recipes(reports: Path) -> tuple[Record, ...]:
-    content = _read_if_there(reports / "recipes.json")
-    studies = [] if content is None else content.listed("studies")
+    studies = _read_json(reports / "recipes.json").listed("studies")
     return tuple(study for study in studies if study.listed("rows"))
-
-
-def _read_if_there(path: Path) -> Record | None:
-    return _read_json(path) if path.exists() else None
 
 
 def _over_hundred(percent: float | None) -> float | None:

@@ -88,14 +88,9 @@ class Tiers:
         return pair is not None and pair.significant
 
 
-def tiers(results: Results, head: Head, subset: str) -> Tiers | None:
-    """None where no comparison of this head on this subset was run."""
-    if results.comparisons is None or head.name not in results.comparisons.record("heads"):
-        return None
-    subsets = results.comparisons.record("heads").record(head.name).record("subsets")
-    if subset not in subsets:
-        return None
-    record = subsets.record(subset)
+def tiers(results: Results, head: Head, subset: str) -> Tiers:
+    """How the models with the head, of which there is one at least, stand to each other."""
+    record = results.comparisons.record("heads").record(head.name).record("subsets").record(subset)
     return Tiers(
         subset=subset,
         n=record.count("n"),
@@ -113,13 +108,12 @@ def tiers(results: Results, head: Head, subset: str) -> Tiers | None:
 
 def name_of_test(results: Results, head: Head) -> str:
     """Which test compares the models of this head: bootstrap or bootstrap_and_mcnemar."""
-    assert results.comparisons is not None
     return str(results.comparisons.record("heads").record(head.name)["test"])
 
 
 def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Record | None:
     """The comparison of a joint model with the separate one that differs from it in one thing."""
-    if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
+    if results.comparisons["joint_against_separate"] is None:
         return None
     subsets = results.comparisons.record("joint_against_separate").record("subsets")
     entries = subsets.listed(subset) if subset in subsets else []
@@ -135,7 +129,7 @@ def like_for_like(results: Results, joint: str, measure: str, subset: str) -> Re
 
 def over_seeds(results: Results, head: Head, first: str, second: str) -> dict[str, OverSeeds]:
     """By subset; empty where the two were not both trained with other seeds."""
-    if results.comparisons is None or results.comparisons["seeds"] is None:
+    if results.comparisons["seeds"] is None:
         return {}
     found = {}
     for entry in results.comparisons.record("seeds").listed("pairs"):

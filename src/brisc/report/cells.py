@@ -11,9 +11,7 @@ NO_IMAGES = "no such images"
 TOO_FEW = "not tested: too few independent groups of slices"
 NO_INTERVAL = "no interval: it takes at least two groups of similar slices"
 NOT_PUBLISHED = "not published with this definition"
-NOT_TESTED = "not tested: no comparison of models was run on it"
 NOT_MEASURED = "not measured in this profile"
-NOT_EVALUATED = "not evaluated on this subset"
 NO_BOUNDARY = "no image here has both a true and a predicted boundary"
 
 

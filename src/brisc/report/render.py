@@ -11,7 +11,6 @@ import jinja2
 from brisc.analysis.claims import Finding, judge_all, judged_scores, of_study, tally
 from brisc.analysis.findings import find
 from brisc.analysis.results import Results, read_results
-from brisc.analysis.standing import tiers
 from brisc.atomic import atomic, write_text
 from brisc.report import cells, tables, words
 from brisc.report.cells import Table
@@ -93,7 +92,7 @@ def report_texts(results: Results, drawn: Sequence[Chart], claims: Sequence[Find
         "total": len(judged),
         "tally": tally(judged),
         "judged_scores": judged_scores(judged),
-        "compared": [head for head in HEADS.values() if tiers(results, head, "official") is not None],
+        "compared": [head for head in HEADS.values() if results.with_head(head)],
         "chapters": CHAPTERS,
         "figures": {chart.name for chart in drawn},
         "tables": tables,

@@ -15,7 +15,7 @@ MASK = HEADS["mask"]
 class Attention:
     """model less baseline, which published.json names.
 
-    verdict: absent (not both are in this report), not_compared, few_groups, none (no significant difference),
+    verdict: absent (not both are in this report), few_groups, none (no significant difference),
     opposite (significant in both directions), or ahead, of the model `ahead`. repeated: one_seed, not_both
     (were trained with other seeds), or by_seed. published, ours: the difference by the study's metric. A sign
     test over so few seeds gives no p below `sign_test`, None where it can be significant. parameters, macs:
@@ -47,17 +47,12 @@ def attention(results: Results) -> Attention:
     if trained_pair(results) is None:
         return Attention(*pair, verdict="absent")
     tests = tuple(
-        (subset, test)
-        for subset in ASKED
-        if (standing := tiers(results, MASK, subset)) is not None
-        and (test := standing.pair(*pair)) is not None
+        (subset, test) for subset in ASKED if (test := tiers(results, MASK, subset).pair(*pair)) is not None
     )
-    if not tests:
-        return Attention(*pair, verdict="not_compared")
     verdict, ahead = judge([test for _, test in tests])
     spreads = over_seeds(results, MASK, *pair)
     by_seed = tuple((subset, spreads[subset]) for subset in ASKED if subset in spreads)
-    one_seed = results.comparisons is None or results.comparisons["seeds"] is None
+    one_seed = results.comparisons["seeds"] is None
     return Attention(
         *pair,
         verdict=verdict,

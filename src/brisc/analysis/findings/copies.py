@@ -60,19 +60,16 @@ class Worth:
     others: Fall
 
 
-def copies(results: Results) -> Copies | None:
-    """None without an audit."""
-    if results.audit is None:
-        return None
+def copies(results: Results) -> Copies:
     copied = results.audit.record("test_with_copy_in_train").count("total")
     images = results.audit.record("subsets").record("official").count("total")
     return Copies(images, copied, copied / images if images > 0 else None)
 
 
-def worths(beyond: Record | None) -> tuple[Worth, ...]:
+def worths(beyond: Record) -> tuple[Worth, ...]:
     """Of the models that were trained without the copies and without as many others, where both copied and
     clean images are there to be measured on."""
-    parts = () if beyond is None else beyond.listed("copies")
+    parts = beyond.listed("copies")
     return tuple(_worth(part) for part in parts if part["seeds"] and part.number("excess") is not None)
 
 
@@ -101,9 +98,7 @@ def _fall(fall: Record) -> Fall:
 
 
 def conflicts(results: Results) -> tuple[tuple[str, int], ...]:
-    """How many pairs of copies disagree, by what in; empty where it was not looked for."""
-    if results.audit is None or "conflicts" not in results.audit:
-        return ()
+    """How many pairs of copies disagree, by what in."""
     found = results.audit.record("conflicts").records()
     return tuple((kind, record.count("pairs")) for kind, record in found.items())
 

@@ -81,7 +81,7 @@ def efficiency(results: Results) -> Efficiency:
 
 def _cheapest(results: Results, head: Head) -> Cheapest | None:
     standing = tiers(results, head, "official")
-    if len(results.with_head(head)) < 2 or standing is None:
+    if len(results.with_head(head)) < 2:
         return None
     costs = {model: results.cost_of(model, "macs") for model in standing.with_the_first()}
     work = {model: macs for model, macs in costs.items() if macs is not None}
@@ -110,10 +110,8 @@ def _in_all(results: Results) -> InAll | None:
     return InAll(len(costs), float(costs["seconds"].sum()), core_seconds(costs), study)
 
 
-def _fit(results: Results) -> Fitting | None:
+def _fit(results: Results) -> Fitting:
     estimate = results.estimate
-    if estimate is None:
-        return None
     models = estimate.record("models").records().values()
     verdicts = [record.record("as_set")["verdict"] for record in models]
     counts = tuple((verdict, verdicts.count(verdict)) for verdict in FITS if verdict in verdicts)

@@ -58,7 +58,7 @@ def joint(results: Results) -> JointAgainstSeparate:
     differences = [difference for model in models for difference in model.differences]
     lower = {difference.difference < 0 for difference in differences if difference.significant}
     verdict = {(): "none", (True,): "loses", (False,): "gains"}.get(tuple(lower), "both")
-    if results.comparisons is None or not models:
+    if not models:
         return JointAgainstSeparate("absent", (), (), (), ())
     measures = {difference.measure for difference in differences}
     partners = results.comparisons.record("joint_against_separate").record("like_for_like")
@@ -72,7 +72,7 @@ def joint(results: Results) -> JointAgainstSeparate:
 
 
 def _models(results: Results) -> tuple[JointModel, ...]:
-    if results.comparisons is None or results.comparisons["joint_against_separate"] is None:
+    if results.comparisons["joint_against_separate"] is None:
         return ()
     entries = results.comparisons.record("joint_against_separate").record("subsets").listed("official")
     names = dict.fromkeys(entry["joint"] for entry in entries)

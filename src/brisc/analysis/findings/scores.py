@@ -1,6 +1,6 @@
 """Which model leads, how sure that is, and what is left of its score without the copies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from brisc.analysis.results import Record, Results
@@ -111,7 +111,7 @@ def scores(results: Results, head: Head) -> Scores:
         images=tuple(
             (name, record.count(head.images)) for name, record in results.subsets(models[0]).items()
         ),
-        first=models[0] if standing is None else standing.order[0].model,
+        first=standing.order[0].model,
         leads=leads(results, head),
         change=change(results, head),
         baselines=tuple(_baselines(results, head)),
@@ -128,10 +128,8 @@ def leads(results: Results, head: Head) -> tuple[Lead, ...]:
     """One for official and one for clean; a single one where both say the same."""
     models = results.with_head(head)
     if len(models) == 1:
-        subsets = [subset for subset in ASKED if subset in results.subsets(models[0])]
-        return (Lead("only", models[0], _measured(results, head, models[0], subsets)),)
-    standings = [tiers(results, head, subset) for subset in ASKED]
-    found = [_lead(results, head, standing) for standing in standings if standing is not None]
+        return (Lead("only", models[0], _measured(results, head, models[0], ASKED)),)
+    found = [_lead(results, head, tiers(results, head, subset)) for subset in ASKED]
     if len(found) == 2 and _said(found[0]) == _said(found[1]):
         return (replace(found[0], scores=found[0].scores + found[1].scores),)
     return tuple(found)
@@ -149,7 +147,6 @@ def _lead(results: Results, head: Head, standing: Tiers) -> Lead:
 
 
 def _verdict(results: Results, standing: Tiers) -> str:
-    assert results.comparisons is not None
     if not standing.tested:
         return "few_groups"
     if standing.smallest_p is not None and standing.smallest_p >= 1 - results.comparisons["level"]:
@@ -159,7 +156,7 @@ def _verdict(results: Results, standing: Tiers) -> str:
     return "among" if standing.behind() else "none"
 
 
-def _measured(results: Results, head: Head, model: str, subsets: list[str]) -> tuple[Measured, ...]:
+def _measured(results: Results, head: Head, model: str, subsets: Sequence[str]) -> tuple[Measured, ...]:
     found = []
     for subset in subsets:
         record = results.subsets(model)[subset]
@@ -176,7 +173,7 @@ def change(results: Results, head: Head) -> Change | None:
     for model in results.with_head(head):
         subsets = results.subsets(model)
         official = subsets["official"].number(head.primary)
-        if "clean" not in subsets or official is None:
+        if official is None:
             continue
         clean, fewest = subsets["clean"], rarest(subsets["clean"], head)
         for changes, value in ((plain, clean.number(head.primary)), (weighted, in_the_mix(clean, head))):
@@ -201,14 +198,12 @@ def in_the_mix(scores: Record, head: Head) -> float | None:
 
 def _baselines(results: Results, head: Head) -> Iterable[Baseline]:
     name, key = BASELINES[head.name]
-    if results.audit is None or name not in results.audit.record("baselines"):
-        return
     baseline = results.audit.record("baselines").record(name)
     for subset in ASKED:
         evaluated = [results.subsets(model) for model in results.with_head(head)]
-        lows = [subsets[subset].number(f"{head.primary}_low") for subsets in evaluated if subset in subsets]
-        value = baseline.record(subset).number(key) if subset in baseline else None
-        if value is not None and lows:
+        lows = [subsets[subset].number(f"{head.primary}_low") for subsets in evaluated]
+        value = baseline.record(subset).number(key)
+        if value is not None:
             above = sum(low is not None and low > value for low in lows)
             yield Baseline(subset, value, above, len(lows))
 
@@ -219,8 +214,7 @@ def _certainty(results: Results, head: Head) -> Certainty:
         official = results.subsets(model)["official"]
         low, high = (official.number(f"{head.primary}_{end}") for end in ("low", "high"))
         widths.append(None if low is None or high is None else high - low)
-    standing = tiers(results, head, "official")
-    pairs = () if standing is None else standing.pairs
+    pairs = tiers(results, head, "official").pairs
     repeated = _over_seeds(results, head)
     return Certainty(
         width=span_of(widths),
@@ -234,7 +228,7 @@ def _certainty(results: Results, head: Head) -> Certainty:
 
 def _over_seeds(results: Results, head: Head) -> list[tuple[int, float | None]]:
     """For each model with several seeds their number and the standard deviation on official."""
-    if results.comparisons is None or results.comparisons["seeds"] is None:
+    if results.comparisons["seeds"] is None:
         return []
     models = results.comparisons.record("seeds").record("models").records().values()
     measures = [subsets.record("official") for subsets in models]

@@ -33,14 +33,11 @@ def charts(results: Results) -> list[Chart]:
         drawn += _of_comparisons(results)
         if results.grid is not None:
             drawn += grid.grid_charts(results, results.grid)
-        if results.audit is not None:
-            drawn += data.audit_charts(results, results.audit)
+        drawn += data.audit_charts(results, results.audit)
     return drawn
 
 
 def _of_comparisons(results: Results) -> list[Chart]:
-    if results.comparisons is None:
-        return []
     pair, joint = trained_pair(results), results.comparisons["joint_against_separate"]
     drawn = [
         None if pair is None else pairs.attention(results, pair),

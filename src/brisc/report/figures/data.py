@@ -56,10 +56,11 @@ def stacked_bars(ax: Axes, parts: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def audit_charts(results: Results, audit: Record) -> list[Chart]:
-    drawn = [copies(results, audit), validation_leak(results, audit.record("split_leak"))]
-    if "similarity" in audit:
-        drawn.append(similarity(results, audit.record("similarity")))
-    return drawn
+    return [
+        copies(results, audit),
+        validation_leak(results, audit.record("split_leak")),
+        similarity(results, audit.record("similarity")),
+    ]
 
 
 def copies(results: Results, audit: Record) -> Chart:

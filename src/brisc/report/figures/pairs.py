@@ -32,8 +32,8 @@ def attention(results: Results, pair: tuple[str, str]) -> Chart:
     rows: dict[str, int] = {}
     for subset in (*TEST_SUBSETS, "validation"):
         standing = tiers(results, MASK, subset)
-        test = None if standing is None else standing.pair(with_it, without)
-        if standing is None or test is None or test.difference is None:
+        test = standing.pair(with_it, without)
+        if test is None or test.difference is None:
             continue
         span(difference, test.difference, test.low, test.high, y=len(names), subset=subset, label="")
         rows[subset] = len(names)

@@ -22,7 +22,7 @@ DIFFERENCE = "difference, points"
 
 
 def _parts(results: Results, key: str) -> list[Record]:
-    return [] if results.beyond is None else results.beyond.listed(key)
+    return results.beyond.listed(key)
 
 
 def _difference(row: Record, name: str = "difference", ends: str = "") -> list[str | Cell]:
@@ -80,7 +80,7 @@ def nets(results: Results) -> Table | None:
     for part in _parts(results, "pretrained"):
         name, other = f"`{part['model']}`, pretrained", f"`{part['scratch']}`"
         rows += _against(part, name, other, ("pretrained", "scratch"), "")
-    if results.beyond is not None and results.beyond["vote"] is not None:
+    if results.beyond["vote"] is not None:
         part = results.beyond.record("vote")
         name = f"vote of {', '.join(f'`{member}`' for member in part['members'])}"
         rows += _against(part, name, f"`{part['best']}`", ("vote", "best"), "difference_")
@@ -125,7 +125,7 @@ def _against(
 
 def out_of_fold(results: Results) -> Table | None:
     """A row for all slices, each class and each plane."""
-    models = {} if results.out_of_fold is None else results.out_of_fold.record("models").records()
+    models = results.out_of_fold.record("models").records()
     rows: list[list[str | Cell]] = []
     for model, found in models.items():
         strata = {"all": (found, "n_pairs", "dice_per_image_")}

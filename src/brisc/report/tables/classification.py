@@ -36,12 +36,10 @@ def per_class(results: Results) -> Table:
                 _f1(official),
                 shown(official.number("auroc"), decimals3, ONE_CLASS),
             ]
-            if "clean" in scores:
-                clean = scores["clean"].record("by_label").record(label)
-                row += [f"{clean.count('n'):,}", _f1(clean)]
-            rows.append(row)
+            clean = scores["clean"].record("by_label").record(label)
+            rows.append([*row, f"{clean.count('n'):,}", _f1(clean)])
     header = ["model", "class", "n official", "precision", "recall", "published F1", "F1", "AUROC"]
-    header += ["n clean", "F1 clean"] if len(rows[0]) > len(header) else []
+    header += ["n clean", "F1 clean"]
     return Table("Classification by class.", header, rows, left=2)
 
 

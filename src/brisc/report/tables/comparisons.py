@@ -27,8 +27,7 @@ def pairs(results: Results, head: Head) -> Table:
     rows: list[list[str | Cell]] = []
     for subset in TEST_SUBSETS:
         standing = tiers(results, head, subset)
-        if standing is not None:
-            rows += [_pair(subset, standing.n, pair) for pair in standing.pairs]
+        rows += [_pair(subset, standing.n, pair) for pair in standing.pairs]
     caption = f"Paired tests of `{head.primary}` between models: {TESTS[name_of_test(results, head)]}."
     header = ["subset", "first", "second", "n", "first less second, points", "p", "significant"]
     return Table(caption, header, rows, left=3)

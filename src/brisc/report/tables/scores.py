@@ -6,9 +6,7 @@ from brisc.analysis.standing import tiers
 from brisc.report.cells import (
     DASH,
     NO_IMAGES,
-    NOT_EVALUATED,
     NOT_PUBLISHED,
-    NOT_TESTED,
     Cell,
     Table,
     coarse_percent,
@@ -38,8 +36,6 @@ def headline(results: Results, head: Head) -> Table:
     display = DISPLAYS[head.name]
     published, primary = display.metric(head.published), display.metric(head.primary)
     models = results.with_head(head)
-    subsets = [name for name in TEST_SUBSETS if any(name in results.subsets(model) for model in models)]
-    tested = [name for name in subsets if tiers(results, head, name) is not None]
     healthy = all("false_alarms" in results.subsets(model)["official"] for model in models)
     rows = []
     for model in models:
@@ -47,25 +43,21 @@ def headline(results: Results, head: Head) -> Table:
         row = [f"`{model}`", published_cell(results.published_scores(model, "test"), published)]
         if published is not primary:
             row.append(measured(scores["official"], published))
-        for name in subsets:
-            row.append(measured(scores[name], primary) if name in scores else Cell(DASH, NOT_EVALUATED))
-            if name in tested:
-                row.append(letters(results, head, name, model))
+        for name in TEST_SUBSETS:
+            row += [measured(scores[name], primary), letters(results, head, name, model)]
         if healthy:
             row.append(rate(scores["official"].record("false_alarms")))
         rows.append(row)
     header = ["model", f"published `{published.key}`"]
     header += [f"official `{published.key}`"] if published is not primary else []
-    for name in subsets:
-        header += [f"{name} `{primary.key}`", "letters"] if name in tested else [f"{name} `{primary.key}`"]
+    for name in TEST_SUBSETS:
+        header += [f"{name} `{primary.key}`", "letters"]
     header += ["false positives"] if healthy else []
     return Table(f"{display.task.capitalize()} on the test images, in %.", header, rows)
 
 
-def letters(results: Results, head: Head, subset: str, model: str) -> str | Cell:
-    standing = tiers(results, head, subset)
-    found = standing.letters(model) if standing is not None else ""
-    return found if found else Cell(DASH, NOT_TESTED)
+def letters(results: Results, head: Head, subset: str, model: str) -> str:
+    return tiers(results, head, subset).letters(model)
 
 
 def published_cell(published: Record, metric: Metric) -> str | Cell:
@@ -148,10 +140,9 @@ def class_weighted(results: Results) -> Table:
             ("in the official mix", weighted, f"a class has fewer than {FEW} images here"),
         ):
             row = [f"`{model}`", name, *(shown(mean, percent, reason) for mean in means.values())]
-            if "clean" in means:
-                official, clean = means["official"], means["clean"]
-                gap = None if official is None or clean is None else clean - official
-                row.append(shown(gap, signed_points, "one of the two is missing"))
+            official, clean = means["official"], means["clean"]
+            gap = None if official is None or clean is None else clean - official
+            row.append(shown(gap, signed_points, "one of the two is missing"))
             rows.append(row)
     subsets = tuple(results.subsets(results.masks()[0]))
     header = [
