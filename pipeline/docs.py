@@ -10,7 +10,8 @@ import ast
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,20 @@ import pandas as pd
 from bench.table import markdown
 from brisc.analysis.costs import core_seconds
 from brisc.analysis.findings.copies import worths
-from brisc.analysis.findings.scores import ASKED
-from brisc.analysis.results import Record
+from brisc.analysis.findings.scores import ASKED, scores
+from brisc.analysis.results import Record, Results, read_results
+from brisc.analysis.standing import Pair, tiers
 from brisc.atomic import write_text
 from brisc.config import read_yaml, resolve
 from brisc.errors import InputError
-from brisc.report.cells import DASH, NO_INTERVAL, Table, percent, setting, signed_points, with_interval
+from brisc.report.cells import DASH, Cell, Table, percent, setting, signed_points, with_interval
+from brisc.report.heads import DISPLAYS
+from brisc.report.tables.scores import measured
 from brisc.vocabulary import HEADS
 from pipeline import command
 
 Json = dict[str, Any]
+Scores = Mapping[str, Record]  # of a run by subset
 
 LATEST = "reports/laptop"
 MODELS = "src/brisc/models"
@@ -71,7 +76,6 @@ KINDS = {
     "recipe": "recipes",
     "grid": "cells of the grid",
 }
-VERDICTS = {True: "significant", False: "not significant", None: "not tested"}
 
 
 def main() -> int:
@@ -108,35 +112,35 @@ def filled(text: str, root: Path, page: Path) -> str:
 
 def results(root: Path) -> str:
     """Each model on the test images, beside the study's figures, and what all trainings took."""
-    metrics, published = _json(root / LATEST / "metrics.json"), _json(root / "published.json")["models"]
+    found = _found(root)
     rows = []
-    runs = _json(root / LATEST / "runs.json")
-    for model in _models(root / LATEST):
-        theirs = published.get(model, {}).get("test", {})
-        name = f"`{model}`" if runs[model]["of_study"] else f"`{model}`, not of the study"
-        rows.append([name, *_mask(metrics[model], theirs), *_label(metrics[model], theirs)])
+    for model in found.models:
+        name = f"`{model}`" if found.runs.record(model)["of_study"] else f"`{model}`, not of the study"
+        theirs = found.published_model(model).content.get("test", {})
+        scores, heads = found.subsets(model), {head.name for head in found.heads(model)}
+        mask = _mask(scores, theirs) if "mask" in heads else [""] * 5
+        label = [_published(theirs, "accuracy"), *_asked(scores, "label")] if "label" in heads else [""] * 3
+        rows.append([name, *mask, *label])
     header = ["model", "`dice_study`: published", "official", "`dice_per_image`: official", "clean"]
     header += ["false positives", "accuracy: published", "official", "clean"]
     return f"{Table('', header, rows).markdown()}\n\n{_trainings(root)}"
 
 
-def _mask(scores: Json, published: Json) -> list[str]:
-    if "dice_study" not in scores["official"]:
-        return [""] * 5
-    seen = scores["official"]["false_alarms"]
+def _mask(scores: Scores, published: Json) -> list[str | Cell]:
+    official = scores["official"]
+    seen = official.record("false_alarms")
     return [
         _published(published, "dice_study"),
-        percent(scores["official"]["dice_study"]),
-        *(_interval(scores[subset], "dice_per_image") for subset in ASKED),
+        percent(official["dice_study"]),
+        *_asked(scores, "mask"),
         f"{seen['images']} of {seen['n']}",
     ]
 
 
-def _label(scores: Json, published: Json) -> list[str]:
-    if "accuracy" not in scores["official"]:
-        return [""] * 3
-    ours = [_interval(scores[subset], "accuracy") for subset in ASKED]
-    return [_published(published, "accuracy"), *ours]
+def _asked(scores: Scores, head: str) -> list[str | Cell]:
+    """The primary metric of a head on the subsets of every question."""
+    metric = DISPLAYS[head].metric(HEADS[head].primary)
+    return [measured(scores[subset], metric) for subset in ASKED]
 
 
 def _published(figures: Json, metric: str) -> str:
@@ -157,84 +161,63 @@ def _trainings(root: Path) -> str:
 
 def finding(root: Path) -> str:
     """The copies, what a method reaches that learns nothing, and what having seen them is worth."""
-    reports = root / LATEST
-    audit = _json(reports / "audit.json")
-    mask, label = (audit["baselines"][f"nearest_{what}"] for what in ("mask", "class"))
+    found = _found(root)
+    audit, (mask, label) = found.audit, (scores(found, head).baselines for head in HEADS.values())
     copies = FINDING.format(
-        copied=audit["test_with_copy_in_train"]["total"],
-        images=audit["images"]["test"],
-        mirrored=audit["test_with_copy_in_train_by_relation"]["mirrored"],
-        dice=[percent(mask[subset]["dice"]) for subset in ASKED],
-        accuracy=[percent(label[subset]["accuracy"]) for subset in ASKED],
-        masks=_above(reports, "dice_per_image", mask["clean"]["dice"]),
-        labels=_above(reports, "accuracy", label["clean"]["accuracy"]),
+        copied=audit.record("test_with_copy_in_train")["total"],
+        images=audit.record("images")["test"],
+        mirrored=audit.record("test_with_copy_in_train_by_relation")["mirrored"],
+        dice=[percent(each.value) for each in mask],
+        accuracy=[percent(each.value) for each in label],
+        masks=f"{mask[-1].above} of {mask[-1].models}",
+        labels=f"{label[-1].above} of {label[-1].models}",
     )
-    return "\n".join([copies, *_worths(reports)])
+    return "\n".join([copies, *_worths(found)])
 
 
-def _worths(reports: Path) -> Iterator[str]:
-    for found in worths(Record(_json(reports / "beyond.json"), str(reports / "beyond.json"))):
-        fall = found.unseen
+def _worths(found: Results) -> Iterator[str]:
+    for one in worths(found.beyond):
+        fall = one.unseen
         yield WORTH.format(
-            model=found.model,
-            measure=found.measure,
-            worth=with_interval(found.worth, found.low, found.high, signed_points, DASH),
-            trainings="one training each" if found.seeds == 1 else f"{found.seeds} trainings each",
+            model=one.model,
+            measure=one.measure,
+            worth=with_interval(one.worth, one.low, one.high, signed_points, DASH),
+            trainings="one training each" if one.seeds == 1 else f"{one.seeds} trainings each",
             fall=with_interval(fall.change, fall.low, fall.high, signed_points, DASH),
             mixed=DASH if fall.mixed is None else signed_points(fall.mixed),
         )
 
 
-def _above(reports: Path, metric: str, baseline: float) -> str:
-    """How many models are better than the baseline, of those that have the metric."""
-    metrics = _json(reports / "metrics.json")
-    asked = [clean for model in _models(reports) if metric in (clean := metrics[model]["clean"])]
-    return f"{sum(clean[f'{metric}_low'] > baseline for clean in asked)} of {len(asked)}"
-
-
 def differences(root: Path) -> str:
     """With the runs that are not trained yet."""
-    heads = _json(root / LATEST / "comparisons.json")["heads"]
+    found = _found(root)
     rows = []
-    for question, model, baseline, head in QUESTIONS:
-        pairs = _tested(heads[head], model, baseline)
-        shown = [_difference(pair, model) for pair in pairs] or ["not trained yet"] * len(ASKED)
-        rows.append([question, f"`{model}` less `{baseline}`", f"`{HEADS[head].primary}`", *shown])
+    for question, model, baseline, name in QUESTIONS:
+        head = HEADS[name]
+        pairs = [tiers(found, head, subset).pair(model, baseline) for subset in ASKED]
+        shown = ["not trained yet" if pair is None else _difference(pair) for pair in pairs]
+        rows.append([question, f"`{model}` less `{baseline}`", f"`{head.primary}`", *shown])
     header = ["question", "difference", "metric", "official", "clean"]
     return Table("", header, rows, left=3).markdown()
 
 
-def _tested(head: Json, model: str, baseline: str) -> list[Json]:
-    """The test of two models, whichever way round it stands there, on each subset; none where there is
-    none."""
-    pairs = [pair for subset in ASKED for pair in head["subsets"][subset]["pairs"]]
-    return [pair for pair in pairs if {pair["a"], pair["b"]} == {model, baseline}]
-
-
-def _difference(pair: Json, model: str) -> str:
-    """Of `model` less the other one."""
-    sign = 1 if pair["a"] == model else -1
-    low, high = sorted(sign * pair[key] for key in ("low", "high"))
-    shown = [signed_points(value) for value in (sign * pair["difference"], low, high)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}], {VERDICTS[pair['significant']]}"
+def _difference(pair: Pair) -> str:
+    told = with_interval(pair.difference, pair.low, pair.high, signed_points, DASH)
+    return f"{told}, {'significant' if pair.significant else 'not significant'}"
 
 
 def seeds(root: Path) -> str:
     """The runs that differ in the seed alone, each below the model that it is like."""
-    runs, metrics = (_json(root / LATEST / f"{name}.json") for name in ("runs", "metrics"))
-    like = {run: told["like"] for run, told in runs.items() if told["kind"] == "seed"}
+    found = _found(root)
+    runs = found.runs.records()
+    like = {name: run["like"] for name, run in runs.items() if run["kind"] == "seed"}
     if not like:
         return "None was repeated yet."
-    repeated = dict.fromkeys(like.values())
-    asked = [(model, run) for model in repeated for run in runs if model in (run, like.get(run))]
-    rows = [
-        [
-            f"`{model}`",
-            f"{runs[run]['settings']['seed']}",
-            *(_interval(metrics[run][subset], "dice_per_image") for subset in ASKED),
-        ]
-        for model, run in asked
-    ]
+    rows = []
+    for model in dict.fromkeys(like.values()):
+        for run in (name for name in runs if model in (name, like.get(name))):
+            seed, scores = runs[run].record("settings")["seed"], found.subsets(run)
+            rows.append([f"`{model}`", f"{seed}", *_asked(scores, "mask")])
     return Table("", ["model", "seed", "official `dice_per_image`", "clean"], rows).markdown()
 
 
@@ -325,13 +308,14 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
 }
 
 
-def _models(reports: Path) -> list[str]:
-    return [run for run, told in _json(reports / "runs.json").items() if told["kind"] == "model"]
-
-
-def _interval(scores: Json, metric: str) -> str:
-    ends = (scores[metric], scores[f"{metric}_low"], scores[f"{metric}_high"])
-    return str(with_interval(*ends, percent, NO_INTERVAL)) if None not in ends else DASH
+@cache
+def _found(root: Path) -> Results:
+    return read_results(
+        root / LATEST,
+        profile=Path(LATEST).name,
+        published=root / "published.json",
+        estimate=root / "reports/paper/estimate.json",
+    )
 
 
 def _json(path: Path) -> Json:

@@ -1,6 +1,5 @@
 """README and docs/: every block is what the committed results give; what they link to and name exists."""
 
-import json
 import re
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import yaml
 
 from brisc.config import read_yaml
 from brisc.errors import InputError
-from brisc.report.cells import MINUS
 from brisc.vocabulary import HEADS
 from pipeline import docs
 
@@ -101,61 +99,11 @@ def test_a_block_that_nothing_makes_is_an_error() -> None:
         docs.filled("<!-- begin nosuch -->\n<!-- end nosuch -->", ROOT, Path("page.md"))
 
 
-def test_a_difference_is_of_the_first_less_the_second() -> None:
-    """In the file it is `b` less `a`: 2 points, 1 to 4."""
-    pair = {"a": "b", "b": "a", "difference": 0.02, "low": 0.01, "high": 0.04, "significant": True}
-    assert docs._difference(pair, "b") == "+2.00 [+1.00, +4.00], significant"
-    assert docs._difference(pair, "a") == f"{MINUS}2.00 [{MINUS}4.00, {MINUS}1.00], significant"
-
-
-def test_a_question_is_answered_where_there_are_results_of_both_runs(tmp_path: Path) -> None:
-    tested = {"difference": 0.0, "low": 0.0, "high": 0.0, "significant": False}
-    pair = {"a": "unet", "b": "attention_unet", **tested}
-    subsets = {subset: {"pairs": [pair]} for subset in ("official", "clean")}
-    (tmp_path / docs.LATEST).mkdir(parents=True)
-    heads = {head: {"subsets": subsets} for head in HEADS}
-    (tmp_path / docs.LATEST / "comparisons.json").write_text(json.dumps({"heads": heads}))
-    rows = docs.differences(tmp_path).splitlines()[2:]
-    answered = [row for row in rows if "not trained yet" not in row]
-    assert len(rows) == len(docs.QUESTIONS)
-    assert [row.split(" | ")[1] for row in answered] == ["`attention_unet` less `unet`"]
-
-
-def test_models_are_above_a_baseline_with_their_whole_interval(tmp_path: Path) -> None:
-    """Of the three with the metric one is; a seed is no model."""
-    lows = {"one": 0.5, "two": 0.6, "three": 0.61, "one-43": 0.9}
-    files = {
-        "runs": {run: {"kind": "seed" if run == "one-43" else "model"} for run in (*lows, "other")},
-        "metrics": {
-            **{run: {"clean": {"dice_low": low, "dice": 1.0}} for run, low in lows.items()},
-            "other": {"clean": {}},
-        },
-    }
-    folder = tmp_path
-    for name, content in files.items():
-        (folder / f"{name}.json").write_text(json.dumps(content))
-    assert docs._above(tmp_path, "dice", 0.6) == "1 of 3"
-
-
-def test_what_copies_are_worth_is_told_of_the_models_trained_without_them(tmp_path: Path) -> None:
-    official = {"worth": 0.025, "worth_low": 0.01, "worth_high": 0.04}
-    fall = {"change": -0.1, "change_low": -0.12, "change_high": -0.08, "mixed": -0.05}
-    trained = {
-        "model": "unet",
-        "measure": "dice_per_image",
-        "seeds": [42],
-        "subsets": {"official": official, "copied": {"worth": 0.03}, "clean": {"worth": 0.01}},
-        **{"excess": 0.02, "excess_low": 0.01, "excess_high": 0.03},
-        "falls": {"without_copies": fall, "without_others": fall},
-    }
-    copies = [trained, {"model": "densenet121", "measure": "accuracy", "seeds": [], "subsets": {}}]
-    (tmp_path / "beyond.json").write_text(json.dumps({"copies": copies}))
-    [told] = docs._worths(tmp_path)
-    assert "gives `unet` +2.50 [+1.00, +4.00] points of `dice_per_image` on `official`" in told
-    assert (
-        f"by {MINUS}10.00 [{MINUS}12.00, {MINUS}8.00] points from `official` to\n`clean`, by {MINUS}5.00 with"
-        in told
-    )
+def test_every_question_is_of_runs_that_can_be_trained() -> None:
+    known = read_yaml(ROOT / "profiles/laptop.yaml")["runs"]
+    for _, model, baseline, head in docs.QUESTIONS:
+        assert {model, baseline} <= known.keys()
+        assert head in HEADS
 
 
 def test_outputs_are_gathered_by_folder() -> None:
