@@ -3,19 +3,21 @@ there is neither DVC nor git.
 
     PYTHONPATH=src python -m bench.gpu [--models unet,...] [--seconds 500] [--quick] [--out FILE]
 
-First whether each fast way gives the plain one's losses, and a GPU the CPU's; then each model of the profile
-at its size: the step alone on one batch and the whole training, compiled and not, against what this machine's
-memory and arithmetic allow. Writes FILE after each part and starts none once `seconds` are over. --quick:
-tiny nets. Exit code 1 if a result differs by more than its tolerance; no time decides anything.
+First each model of the profile at its size: the step alone on one batch and the whole training, against what
+this machine's memory and arithmetic allow; then whether a GPU gives the CPU's losses, and each fast way the
+plain one's; then the models compiled. Writes FILE after each part and starts none once `seconds` are over.
+--quick: tiny nets. Exit code 1 if a result differs by more than its tolerance; no time decides anything.
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,28 +59,41 @@ def extent(profile: str, *, quick: bool) -> Extent:
 
 
 def measure(
-    runs: dict[str, Run], size: Extent, *, limit: float, out: Path | None, tell: Callable[[str], None]
+    runs: dict[str, Run],
+    size: Extent,
+    *,
+    limit: float,
+    out: Path | None,
+    tell: Callable[[str], None],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Json:
     """{"machine", "devices": [a check], "ways": [checks], "models": {run: {compile: what `tried` gives}}}."""
-    began, device = time.perf_counter(), device_of(any_of(runs))
+    began, device = clock(), device_of(any_of(runs))
     torch.backends.cudnn.benchmark = True
     limits = measure_limits(device, megabytes=size.copied_megabytes, side=size.matrix_side)
-    results: Json = {"machine": machine(device, limits), "models": {}}
+    results: Json = {"machine": machine(device, limits), "devices": [], "ways": [], "models": {}}
     tell(json.dumps(results["machine"]))
     small = small_run(any_of(runs), size)
-    results["devices"] = [same_on_devices(small, size, device)]
-    tell(json.dumps(results["devices"]))
-    results["ways"] = same_ways(small, size, device, tell)
-    keep(results, out)
-    for name, run in runs.items():
-        for compile in compilers(device):
-            if time.perf_counter() - began > limit:
-                tell(f"{name}, compile {compile}: no time left")
-                continue
-            found = results["models"].setdefault(name, {})
-            found[compile] = tried(replace(run, compile=compile), size, device, limits)
-            tell(f"{name}, compile {compile}: {json.dumps(found[compile])}")
-            keep(results, out)
+
+    def model(name: str, compile: Any) -> None:
+        found = tried(replace(runs[name], compile=compile), size, device, limits)
+        results["models"].setdefault(name, {})[compile] = found
+        tell(f"{name}, compile {compile}: {json.dumps(found)}")
+
+    def on_devices() -> None:
+        results["devices"] = [same_on_devices(small, size, device)]
+        tell(json.dumps(results["devices"]))
+
+    def in_ways() -> None:
+        results["ways"] = same_ways(small, size, device, tell)
+
+    plain, *compiled = ([partial(model, name, way) for name in runs] for way in compilers(device))
+    for part in [*plain, on_devices, in_ways, *itertools.chain(*compiled)]:
+        if clock() - began > limit:
+            tell("no time left for the rest")
+            break
+        part()
+        keep(results, out)
     return results
 
 

@@ -93,14 +93,19 @@ def try_all(found: list[Way], tell: Callable[[str], None]) -> list[dict[str, Any
         except Exception as error:  # whatever a compiler or driver lacks must not hide the other ways
             row |= {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}", "holds": False}
         else:
-            other = curves[way.against]
-            difference = apart(curve.losses, other.losses)
-            row |= {
-                "images_per_second": curve.images_per_second,
-                "ratio": curve.images_per_second / other.images_per_second,
-                "difference": difference,
-                "holds": difference <= way.tolerance,
-            }
+            if (other := curves.get(way.against)) is None:
+                row |= {
+                    "error": f"{way.against} failed, so there is nothing to hold it against",
+                    "holds": False,
+                }
+            else:
+                difference = apart(curve.losses, other.losses)
+                row |= {
+                    "images_per_second": curve.images_per_second,
+                    "ratio": curve.images_per_second / other.images_per_second,
+                    "difference": difference,
+                    "holds": difference <= way.tolerance,
+                }
         tell(line(row))
         rows.append(row)
     return rows

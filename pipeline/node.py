@@ -41,6 +41,7 @@ from pipeline.words import kind, last_words
 
 PACK, RESULTS = "pack.json", "results.json"
 WEIGHTS = "weights.pt"
+UNKNOWN = "unknown"  # the version of what is there under another name
 TAIL = 30  # lines of a log that come back
 POLL_SECONDS = 0.2
 
@@ -91,13 +92,25 @@ def missing(packages: Mapping[str, Any]) -> list[str]:
     return sorted(found)
 
 
+def unnamed(packages: Mapping[str, Any]) -> list[str]:
+    """Those that are there without a name and version of their own: pytorch-lightning brings the modules of
+    lightning-fabric, and a training that cannot say its version does not begin."""
+    return [name for name, found in versions(packages).items() if found == UNKNOWN]
+
+
 def provide(packages: Mapping[str, Any], here: Path, work: Path) -> None:
-    """Install what is missing from the wheels beside run.sh, if there are any, into the folder `work`."""
+    """Install what is missing from the wheels beside run.sh, if there are any, into the folder work/site,
+    where stages look for packages first."""
     site = work / "site"
     sys.path.append(str(site))
+    if find_spec("mpi4py") is not None:
+        # lightning-fabric asks it whether this is a job of MPI, and it fails where libmpi is not installed.
+        site.mkdir(parents=True, exist_ok=True)
+        (site / "mpi4py.py").write_text("raise ImportError('no training here is a job of MPI')\n", "utf-8")
     lacking = missing(packages)
     wheels = {path.name.split("-")[0].lower().replace("_", "-") for path in here.glob("wheels/*.whl")}
-    if offered := [name for name in lacking if name.lower().replace("_", "-") in wheels]:
+    wanted = dict.fromkeys([*lacking, *unnamed(packages)])
+    if offered := [name for name in wanted if name.lower().replace("_", "-") in wheels]:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--upgrade"]
         words = [f"--find-links={here / 'wheels'}", f"--target={site}"]
         subprocess.run([*command, *words, *offered], check=True)
@@ -123,7 +136,7 @@ def versions(packages: Mapping[str, Any]) -> dict[str, str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # under another name, as opencv may be
-            found[name] = "unknown"
+            found[name] = UNKNOWN
     return found
 
 
@@ -178,6 +191,7 @@ class Node:
         self.asked = [
             name for name, stage in self.stages.items() if not settings.runs or stage["run"] in settings.runs
         ]
+        self.told = {*self.asked, *_told(settings.results / RESULTS)}
         self.made = {output for stage in self.stages.values() for output in stage["outputs"]}
         self.digests: dict[str, str] = {}  # of what was packed: it does not change
         self.began = time.monotonic()
@@ -308,9 +322,11 @@ class Node:
         return found
 
     def _write(self) -> None:
-        """The results so far, as `make unpack` takes them."""
+        """The results so far of these RUNS, and of those that the folder has already, as `make unpack` takes
+        them."""
         files, behind = list[tuple[str, Path]](), list[str]()
-        for output in (output for record in self.done.values() for output in record["outputs"]):
+        done = {name: record for name, record in self.done.items() if name in self.told}
+        for output in (output for record in done.values() for output in record["outputs"]):
             path = self.work / output
             if self.settings.without_weights and (path / WEIGHTS).exists():
                 behind.append(output)
@@ -322,11 +338,19 @@ class Node:
             "machine": machine(),
             "python": platform.python_version(),
             "packages": versions(self.pack["packages"]),
-            "stages": self.done,
+            "stages": done,
             "left_behind": behind,
             "failed": self.failed,
         }
         self.bundle.write(self.settings.results, RESULTS, files, about, self.part)
+
+
+def _told(results: Path) -> list[str]:
+    """The stages that results of an earlier start are of."""
+    try:
+        return list(json.loads(results.read_text(encoding="utf-8"))["stages"])
+    except (OSError, ValueError, LookupError, TypeError):  # none, or what was cut off: written anew
+        return []
 
 
 def hold(work: Path) -> IO[str]:

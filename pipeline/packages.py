@@ -45,13 +45,19 @@ def _module(name: str, owners: dict[str, str]) -> str:
 
 
 def _imports(path: Path) -> set[str]:
-    names = set()
+    """With what import_module takes by a constant of the file."""
+    names, constants, asked = set[str](), dict[str, str](), set[str]()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return names
+        match node:
+            case ast.Import():
+                names |= {alias.name for alias in node.names}
+            case ast.ImportFrom(module=str(module)):
+                names.add(module)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+                constants[name] = text
+            case ast.Call(func=ast.Name(id="import_module"), args=[ast.Name(id=name)]):
+                asked.add(name)
+    return names | {constants[name] for name in asked if name in constants}
 
 
 def _closure(names: Iterable[str], needs: Callable[[str], list[str]]) -> set[str]:

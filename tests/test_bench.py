@@ -115,12 +115,17 @@ def test_a_way_that_trains_differently_is_seen(tiny: tuple[Run, Samples]) -> Non
         ways.Way("plain", "plain", 0.0, lambda: ways.our_curve(samples, plain)),
         ways.Way("faster", "plain", ways.BFLOAT, lambda: ways.our_curve(samples, faster)),
         ways.Way("broken", "plain", 0.0, fails),
+        ways.Way("orphan", "broken", 0.0, lambda: ways.our_curve(samples, plain)),
     ]
     said: list[str] = []
-    plain_row, faster_row, broken = ways.try_all(found, said.append)
+    plain_row, faster_row, broken, orphan = ways.try_all(found, said.append)
     assert plain_row["holds"]
     assert not faster_row["holds"]
     assert (broken["error"], broken["holds"]) == ("RuntimeError: no compiler here", False)
+    assert (orphan["error"], orphan["holds"]) == (
+        "broken failed, so there is nothing to hold it against",
+        False,
+    )
     assert "DIFFERS" in said[1]
 
 
@@ -133,6 +138,16 @@ def test_a_model_is_held_against_what_the_machine_allows(tiny: tuple[Run, Sample
     assert min(found["step"], found["training"], found["by_arithmetic"], found["by_memory"]) > 0
     row = [cell for cells in gpu_rows({"unet": {"none": found}}) for cell in cells]
     assert len(row) == 7
+
+
+def test_models_come_first_and_what_there_is_is_kept(tiny: tuple[Run, Samples], tmp_path: Path) -> None:
+    """The second reading of the clock is that before the second part."""
+    run, _ = tiny
+    size, out = gpu.extent("paper", quick=True), tmp_path / "gpu.json"
+    times = iter([0.0, 0.0])
+    found = gpu.measure({"unet": run}, size, limit=1.0, out=out, tell=str, clock=lambda: next(times, 9.0))
+    assert (list(found["models"]), found["devices"], found["ways"]) == (["unet"], [], [])
+    assert json.loads(out.read_text()) == found
 
 
 def test_the_work_of_a_step_by_hand(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

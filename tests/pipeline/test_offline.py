@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from started import ROOT, start
 
-from pipeline.node import missing
+from pipeline.node import missing, provide, unnamed
 from pipeline.parcel import COMMON
 
 DVC_YAML = """
@@ -451,6 +452,9 @@ def test_a_second_slot_keeps_what_the_first_has_finished(template: Path, tmp_pat
     assert "1 of 1 stages are done" in done.stdout
     results = json.loads((packed / "results" / "results.json").read_text())
     assert sorted(results["stages"]) == ["evaluate@demo-a", "grid@demo-adam", "train@demo-a"]
+    assert node(packed, RUNS="grid/adam", RESULTS=str(tmp_path / "second")).returncode == 0
+    results = json.loads((tmp_path / "second" / "results.json").read_text())
+    assert list(results["stages"]) == ["grid@demo-adam"]
 
 
 def test_a_part_that_was_damaged_on_the_way_stops_the_node(template: Path, tmp_path: Path) -> None:
@@ -471,6 +475,46 @@ def test_what_is_missing_of_packages_is_what_the_code_imports_and_what_that_need
         "no-such-part": {"module": "no_such_part", "imported": False, "needs": []},
     }
     assert missing(packages) == ["nobody", "part"]
+
+
+def test_what_has_no_version_of_its_own_is_brought_with_the_wheels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As lightning_fabric where pytorch-lightning alone is installed."""
+    (tmp_path / "machine").mkdir()
+    (tmp_path / "machine" / "some_part.py").write_text("")
+    (tmp_path / "wheels").mkdir()
+    with zipfile.ZipFile(tmp_path / "wheels" / "some_part-1.5-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("some_part.py", "")
+        wheel.writestr(
+            "some_part-1.5.dist-info/METADATA", "Metadata-Version: 2.1\nName: some-part\nVersion: 1.5\n"
+        )
+        wheel.writestr(
+            "some_part-1.5.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("some_part-1.5.dist-info/RECORD", "")
+    monkeypatch.setattr("sys.path", [str(tmp_path / "machine"), *sys.path])
+    packages = {"some-part": {"module": "some_part", "imported": True, "needs": [], "version": "1.5"}}
+    assert (missing(packages), unnamed(packages)) == ([], ["some-part"])
+    provide(packages, tmp_path, tmp_path / "work")
+    assert unnamed(packages) == []
+    assert (tmp_path / "work/site/some_part.py").is_file()
+
+
+def test_a_library_of_mpi_that_cannot_be_loaded_stops_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mpi4py").mkdir()
+    (tmp_path / "mpi4py" / "__init__.py").write_text("raise RuntimeError('cannot load MPI library')")
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+    provide({}, tmp_path, tmp_path / "work")
+    code = "from lightning_fabric import Fabric\nprint(Fabric(accelerator='cpu', devices=1).device)"
+    path = os.pathsep.join(map(str, (tmp_path / "work" / "site", tmp_path)))
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "cpu\n", done.stderr
 
 
 def test_a_missing_package_is_named(template: Path, tmp_path: Path) -> None:

@@ -41,6 +41,15 @@ def test_a_package_is_known_by_what_it_is_imported_as(needed: dict[str, dict[str
     assert modules["pydantic-core"] == "pydantic_core"
 
 
+def test_what_is_imported_by_its_name_alone_is_needed(tmp_path: Path) -> None:
+    """As the package of pretrained weights is."""
+    code = tmp_path / "a.py"
+    code.write_text(
+        'from importlib import import_module\nWEIGHTS = "yaml"\nOTHER = "numpy"\nimport_module(WEIGHTS)\n'
+    )
+    assert list(packages([code])) == ["pyyaml"]
+
+
 def test_all_that_is_needed_is_listed(needed: dict[str, dict[str, Any]]) -> None:
     for listed in needed.values():
         assert {need for package in listed.values() for need in package["needs"]} <= listed.keys()
