@@ -43,7 +43,8 @@ BEYOND: dict[str, Any] = {
     "augmentation": [
         {
             "model": "unet",
-            "recipe": "unet-study",
+            "recipe": "unet-43",
+            "measure": "dice_per_image",
             "seeds": [42, 43],
             "changes": {"augment.noise_probability": 0.3},
             "chosen": 0.7,
