@@ -76,7 +76,7 @@ bench: .venv/installed
 	@python -m bench.speed $(if $(QUICK),--quick) $(if $(FULL),--full)
 
 test: .venv/tested
-	python -m pytest -n logical --maxprocesses 4 --dist worksteal
+	python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: .venv/tested
 	ruff check .
