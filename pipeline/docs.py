@@ -69,12 +69,12 @@ Percent, with 95 % intervals from a bootstrap over groups of similar slices. {pa
 {hours:.1f} hours, {core_hours:.1f} core-hours; the study counts about {theirs} GPU-hours for its own."""
 
 KINDS = {
-    "model": "models",
-    "seed": "seeds",
-    "pruned": "without copies or as many others",
-    "fold": "folds",
-    "recipe": "recipes",
-    "grid": "cells of the grid",
+    "model": ("model", "models"),
+    "seed": ("seed", "seeds"),
+    "pruned": ("without copies or as many others",) * 2,
+    "fold": ("fold", "folds"),
+    "recipe": ("recipe", "recipes"),
+    "grid": ("cell of the grid", "cells of the grid"),
 }
 
 
@@ -149,9 +149,9 @@ def _published(figures: Json, metric: str) -> str:
 
 def _trainings(root: Path) -> str:
     costs = pd.read_csv(root / LATEST / "costs.csv")
-    number = {words: int((costs["kind"] == kind).sum()) for kind, words in KINDS.items()}
+    number = {kind: int((costs["kind"] == kind).sum()) for kind in KINDS}
     return TRAININGS.format(
-        parts=", ".join(f"{count} {words}" for words, count in number.items() if count),
+        parts=", ".join(f"{count} {KINDS[kind][count > 1]}" for kind, count in number.items() if count),
         number=len(costs),
         hours=costs["seconds"].sum() / 3600,
         core_hours=core_seconds(costs) / 3600,

@@ -132,6 +132,7 @@ def test_how_sure_it_is(copied: Path, read: Read) -> None:
     assert (sure.repeated, sure.seeds) == (2, (2,))
     assert sure.spread is not None
     assert sure.spread.high == pytest.approx(0.02 / 2**0.5)  # seeds that differ by two points
+    assert sure.spread_clean == sure.spread
     assert found.first == "joint"
 
 

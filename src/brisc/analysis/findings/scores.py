@@ -77,7 +77,8 @@ class Baseline:
 @dataclass(frozen=True)
 class Certainty:
     """width: of the intervals on official. pairs: tested ones, of which `significant` are.
-    spread: the standard deviation over the seeds of `repeated` models; seeds: how many each has."""
+    spread, spread_clean: the standard deviation over the seeds of `repeated` models, on official and clean.
+    seeds: how many each has."""
 
     width: Span | None
     pairs: int
@@ -85,13 +86,13 @@ class Certainty:
     repeated: int
     seeds: tuple[int, ...]
     spread: Span | None
+    spread_clean: Span | None
 
 
 @dataclass(frozen=True)
 class Scores:
     """What the models with one head reach. images: how many each subset holds, the same for all models.
-    first: the model with the highest mean on official, or the first of the list where no test compared them;
-    then there are no leads either."""
+    first: the model with the highest mean on official."""
 
     head: Head
     models: tuple[str, ...]
@@ -215,7 +216,7 @@ def _certainty(results: Results, head: Head) -> Certainty:
         low, high = (official.number(f"{head.primary}_{end}") for end in ("low", "high"))
         widths.append(None if low is None or high is None else high - low)
     pairs = tiers(results, head, "official").pairs
-    repeated = _over_seeds(results, head)
+    repeated, on_clean = (_over_seeds(results, head, subset) for subset in ASKED)
     return Certainty(
         width=span_of(widths),
         pairs=len(pairs),
@@ -223,14 +224,15 @@ def _certainty(results: Results, head: Head) -> Certainty:
         repeated=len(repeated),
         seeds=tuple(sorted({n for n, _ in repeated})),
         spread=span_of(sd for _, sd in repeated),
+        spread_clean=span_of(sd for _, sd in on_clean),
     )
 
 
-def _over_seeds(results: Results, head: Head) -> list[tuple[int, float | None]]:
-    """For each model with several seeds their number and the standard deviation on official."""
+def _over_seeds(results: Results, head: Head, subset: str) -> list[tuple[int, float | None]]:
+    """For each model with several seeds their number and the standard deviation."""
     if results.comparisons["seeds"] is None:
         return []
     models = results.comparisons.record("seeds").record("models").records().values()
-    measures = [subsets.record("official") for subsets in models]
+    measures = [subsets.record(subset) for subsets in models]
     found = [by_measure.record(head.primary) for by_measure in measures if head.primary in by_measure]
     return [(record.count("n"), record.number("sd")) for record in found]
