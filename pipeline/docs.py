@@ -216,9 +216,11 @@ def seeds(root: Path) -> str:
     rows = []
     for model in dict.fromkeys(like.values()):
         for run in (name for name in runs if model in (name, like.get(name))):
-            seed, scores = runs[run].record("settings")["seed"], found.subsets(run)
-            rows.append([f"`{model}`", f"{seed}", *_asked(scores, "mask")])
-    return Table("", ["model", "seed", "official `dice_per_image`", "clean"], rows).markdown()
+            seed, head = runs[run].record("settings")["seed"], found.heads(run)[0]
+            rows.append(
+                [f"`{model}`", f"`{head.primary}`", f"{seed}", *_asked(found.subsets(run), head.name)]
+            )
+    return Table("", ["model", "metric", "seed", "official", "clean"], rows, left=2).markdown()
 
 
 def runs(root: Path) -> str:
