@@ -51,9 +51,7 @@ class Tiers:
 
     subset: str
     n: int
-    groups: int
     tested: bool
-    family: int
     smallest_p: float | None
     order: tuple[Standing, ...]
     pairs: tuple[Pair, ...]
@@ -94,9 +92,7 @@ def tiers(results: Results, head: Head, subset: str) -> Tiers:
     return Tiers(
         subset=subset,
         n=record.count("n"),
-        groups=record.count("groups"),
         tested=bool(record["tested"]),
-        family=record.count("family"),
         smallest_p=record.number("smallest_p"),
         order=tuple(
             Standing(entry["model"], entry.number("value"), " ".join(entry["letters"]))

@@ -32,7 +32,7 @@ class Findings:
     joint: JointAgainstSeparate
     grid: Searched | None
     recipes: tuple[Study, ...]
-    copies: Copies | None
+    copies: Copies
     worths: tuple[Worth, ...]
     conflicts: tuple[tuple[str, int], ...]
     files: Files

@@ -64,7 +64,7 @@ class Efficiency:
     cheapest: tuple[Cheapest, ...]
     time: Time | None
     in_all: InAll | None
-    fit: Fitting | None
+    fit: Fitting
 
 
 def efficiency(results: Results) -> Efficiency:
